@@ -1,0 +1,26 @@
+"""fastgeo: IoU, NMS, conv2d, ROC AUC and k-means on the CPU, each a C kernel beside its readable reference."""
+
+from fastgeo import boxes, clustering, convolution, ranking, reference, suppression, testing
+from fastgeo.boxes import *
+from fastgeo.clustering import *
+from fastgeo.convolution import *
+from fastgeo.ranking import *
+from fastgeo.runtime.core import get_num_threads, set_num_threads, threads
+from fastgeo.runtime.info import show_runtime
+from fastgeo.suppression import *
+from fastgeo.version import __version__
+
+__all__ = [
+    *boxes.__all__,
+    *suppression.__all__,
+    *convolution.__all__,
+    *ranking.__all__,
+    *clustering.__all__,
+    "__version__",
+    "get_num_threads",
+    "reference",
+    "set_num_threads",
+    "show_runtime",
+    "testing",
+    "threads",
+]

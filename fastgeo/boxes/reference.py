@@ -1,0 +1,192 @@
+"""The boxes room in NumPy: the specification of every kernel in it.
+
+Minimum, maximum and clamping are written as a comparison and a selection, in the operand order that the kernels use,
+so that signed zeros agree as well.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastgeo.runtime import checks
+from fastgeo.runtime.checks import Array
+
+__all__ = ["box_iou", "generalized_box_iou"]
+
+
+def box_iou(
+    boxes1: ArrayLike,
+    boxes2: ArrayLike,
+    *,
+    fmt: str = "xyxy",
+    offset: int = 0,
+    iscrowd: ArrayLike | None = None,
+    out: Array | None = None,
+    n_threads: int | None = None,
+) -> Array:
+    """Intersection over union of every box of one set with every box of another.
+
+    Parameters
+    ----------
+    boxes1 : array_like, shape (N, 4)
+        Boxes in the format `fmt`, in pixels or any other unit. float32 and float64 keep their type; float16 becomes
+        float32 and integers become float64; of two types the wider is used.
+    boxes2 : array_like, shape (M, 4)
+        As `boxes1`.
+    fmt : {"xyxy", "xywh", "cxcywh"}, default "xyxy"
+        Two corners; or one corner and the size; or the centre and the size.
+    offset : {0, 1}, default 0
+        Added to every extent: 1 is the inclusive-pixel convention of Fast R-CNN.
+    iscrowd : array_like of bool, shape (M,), optional
+        For a column marked here the denominator is the area of the box in `boxes1`, as in COCO.
+    out : ndarray, shape (N, M), optional
+        Where to put the result; C-contiguous, of the result's type.
+    n_threads : int, optional
+        At most this many threads; by default as many as :func:`fastgeo.get_num_threads` says.
+
+    Returns
+    -------
+    ndarray, shape (N, M)
+        ``area(a & b) / area(a | b)``, from 0 to 1; 0 where the union is empty. A box with x2 < x1 or y2 < y1 is empty.
+
+    Raises
+    ------
+    ValueError
+        For a wrong shape, NaN, infinity, or a value beyond 2**60 (float32) or 2**508 (float64) in magnitude.
+    TypeError
+        For an array that is not of real numbers.
+
+    Notes
+    -----
+    Kernel and reference agree to the last bit, and with ``torchvision.ops.box_iou``. Time O(N·M); memory beyond the
+    result O(N + M).
+
+    References
+    ----------
+    .. [1] P. Jaccard, "The distribution of the flora in the alpine zone", New Phytologist 11 (1912).
+    .. [2] M. Everingham et al., "The Pascal Visual Object Classes (VOC) challenge", IJCV 88 (2010).
+
+    Examples
+    --------
+    >>> import fastgeo
+    >>> fastgeo.box_iou([[0, 0, 2, 2]], [[1, 0, 3, 2], [5, 5, 6, 6]])
+    array([[0.33333333, 0.        ]])
+    """
+    boxes1, boxes2 = checks.box_pair(boxes1, boxes2)
+    offset = checks.integer("offset", offset, 0, 1)
+    a, b = corners(boxes1[:, None], fmt, offset), corners(boxes2[None, :], fmt, offset)
+    out = checks.output_array(out, (len(boxes1), len(boxes2)), boxes1.dtype, boxes1, boxes2)
+    intersection = intersection_area(a, b, offset)
+    out[...] = ratio(intersection, a.area + b.area - intersection)
+    return out
+
+
+def generalized_box_iou(
+    boxes1: ArrayLike,
+    boxes2: ArrayLike,
+    *,
+    fmt: str = "xyxy",
+    offset: int = 0,
+    out: Array | None = None,
+    n_threads: int | None = None,
+) -> Array:
+    """Generalized IoU (GIoU) of every box of one set with every box of another.
+
+    Parameters
+    ----------
+    boxes1, boxes2, fmt, offset, out, n_threads
+        As in :func:`fastgeo.box_iou`.
+
+    Returns
+    -------
+    ndarray, shape (N, M)
+        ``IoU - area(hull minus union) / area(hull)``, from -1 to 1, where the hull is the smallest box around both.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`fastgeo.box_iou`.
+
+    Notes
+    -----
+    Kernel and reference agree to the last bit, and with ``torchvision.ops.generalized_box_iou``. Time O(N·M); memory
+    beyond the result O(N + M).
+
+    References
+    ----------
+    .. [1] H. Rezatofighi et al., "Generalized intersection over union: a metric and a loss for bounding box
+       regression", CVPR 2019.
+
+    Examples
+    --------
+    >>> import fastgeo
+    >>> fastgeo.generalized_box_iou([[0, 0, 1, 1]], [[2, 0, 3, 1]])
+    array([[-0.33333333]])
+    """
+    boxes1, boxes2 = checks.box_pair(boxes1, boxes2)
+    offset = checks.integer("offset", offset, 0, 1)
+    a, b = corners(boxes1[:, None], fmt, offset), corners(boxes2[None, :], fmt, offset)
+    out = checks.output_array(out, (len(boxes1), len(boxes2)), boxes1.dtype, boxes1, boxes2)
+    intersection = intersection_area(a, b, offset)
+    union = a.area + b.area - intersection
+    hull = hull_area(a, b, offset)
+    out[...] = ratio(intersection, union) - ratio(hull - union, hull)
+    return out
+
+
+class Corners(NamedTuple):
+    x1: Array
+    y1: Array
+    x2: Array
+    y2: Array
+    area: Array
+
+
+def corners(boxes: Array, fmt: str, offset: int) -> Corners:
+    """Corners and areas of boxes in any format; one array for each, of the shape of `boxes` without its last axis."""
+    checks.choice("fmt", fmt, checks.FORMATS)
+    a, b, c, d = np.moveaxis(boxes, -1, 0)
+    zero = np.zeros_like(a)
+    if fmt == "xyxy":
+        return Corners(a, b, c, d, extent(a, c, offset) * extent(b, d, offset))
+    area = extent(zero, c, offset) * extent(zero, d, offset)
+    if fmt == "xywh":
+        return Corners(a, b, a + c, b + d, area)
+    return Corners(a - c / 2, b - d / 2, a + c / 2, b + d / 2, area)
+
+
+def extent(low: Array, high: Array, offset: int) -> Array:
+    """Length of an interval; 0 where its ends are crossed."""
+    length = high - low + high.dtype.type(offset)
+    return np.where(length > 0, length, high.dtype.type(0))
+
+
+def maximum(a: Array, b: Array) -> Array:
+    return np.where(a > b, a, b)
+
+
+def minimum(a: Array, b: Array) -> Array:
+    return np.where(a < b, a, b)
+
+
+def intersection_area(a: Corners, b: Corners, offset: int) -> Array:
+    width = extent(maximum(a.x1, b.x1), minimum(a.x2, b.x2), offset)
+    height = extent(maximum(a.y1, b.y1), minimum(a.y2, b.y2), offset)
+    area: Array = width * height
+    return area
+
+
+def hull_area(a: Corners, b: Corners, offset: int) -> Array:
+    """Area of the smallest box around both."""
+    width = extent(minimum(a.x1, b.x1), maximum(a.x2, b.x2), offset)
+    height = extent(minimum(a.y1, b.y1), maximum(a.y2, b.y2), offset)
+    area: Array = width * height
+    return area
+
+
+def ratio(a: Array, b: Array) -> Array:
+    """a / b, and 0 where b is not positive."""
+    return np.divide(a, b, out=np.zeros_like(b), where=b > 0)

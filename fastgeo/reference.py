@@ -1,0 +1,20 @@
+"""Every public name in its reference form: ``fastgeo.reference.nms`` specifies ``fastgeo.nms``."""
+
+from fastgeo.boxes import reference as boxes
+from fastgeo.boxes.reference import *
+from fastgeo.clustering import reference as clustering
+from fastgeo.clustering.reference import *
+from fastgeo.convolution import reference as convolution
+from fastgeo.convolution.reference import *
+from fastgeo.ranking import reference as ranking
+from fastgeo.ranking.reference import *
+from fastgeo.suppression import reference as suppression
+from fastgeo.suppression.reference import *
+
+__all__ = [
+    *boxes.__all__,
+    *suppression.__all__,
+    *convolution.__all__,
+    *ranking.__all__,
+    *clustering.__all__,
+]

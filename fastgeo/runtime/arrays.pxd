@@ -1,0 +1,25 @@
+# The fast check: is this already a plain array? Anything else goes to runtime/checks.py.
+cimport numpy as cnp
+
+
+cdef inline bint is_plain(object array, int ndim) noexcept:
+    """An exact ndarray, native, aligned and C-contiguous, with `ndim` axes."""
+    return cnp.PyArray_CheckExact(array) and cnp.PyArray_NDIM(array) == ndim and cnp.PyArray_ISCARRAY_RO(array)
+
+
+cdef inline bint is_plain_float(object array, int ndim) noexcept:
+    """Plain, and of type float32 or float64."""
+    return is_plain(array, ndim) and cnp.PyArray_TYPE(array) in (cnp.NPY_FLOAT, cnp.NPY_DOUBLE)
+
+
+cdef inline bint is_plain_boxes(object array) noexcept:
+    """Plain floats of shape (N, 4)."""
+    return is_plain_float(array, 2) and cnp.PyArray_DIM(array, 1) == 4
+
+
+cdef inline bint is_f64(object array) noexcept:
+    return cnp.PyArray_TYPE(array) == cnp.NPY_DOUBLE
+
+
+cdef inline object new_array(int ndim, cnp.npy_intp *shape, int typenum):
+    return cnp.PyArray_EMPTY(ndim, shape, typenum, 0)

@@ -1,0 +1,60 @@
+/* Boxes as a structure of arrays: five runs of `stride` values, x1 y1 x2 y2 area, padded with zeros to whole vectors.
+   Part of a body: a room includes it inside its target regions. */
+#include "runtime/box_format.h"
+
+/* Beyond this magnitude an area could overflow. NaN fails the comparison too. */
+#if FG_REAL_BITS == 32
+#define BOX_LIMIT 0x1p60f
+#else
+#define BOX_LIMIT 0x1p508
+#endif
+
+/* Values per run for n boxes. */
+static inline int64_t FG_NAME(soa_stride)(int64_t n) { return (n + LANES - 1) / LANES * LANES; }
+
+static inline real FG_NAME(extent)(real low, real high, real offset)
+{
+    real extent = high - low + offset;
+    return extent > 0 ? extent : 0;
+}
+
+static inline __attribute__((always_inline)) int FG_NAME(load_format)(const real *restrict boxes, int64_t n, int fmt,
+                                                                      real offset, real *restrict soa)
+{
+    const int64_t stride = FG_NAME(soa_stride)(n);
+    int good = 1;
+    for (int64_t i = 0; i < n; i++) {
+        const real a = boxes[4 * i], b = boxes[4 * i + 1], c = boxes[4 * i + 2], d = boxes[4 * i + 3];
+        good &= (REAL_ABS(a) <= BOX_LIMIT) & (REAL_ABS(b) <= BOX_LIMIT) & (REAL_ABS(c) <= BOX_LIMIT) &
+                (REAL_ABS(d) <= BOX_LIMIT);
+        const real x1 = fmt == FG_CXCYWH ? a - c / 2 : a, y1 = fmt == FG_CXCYWH ? b - d / 2 : b;
+        const real x2 = fmt == FG_XYXY ? c : fmt == FG_XYWH ? a + c : a + c / 2;
+        const real y2 = fmt == FG_XYXY ? d : fmt == FG_XYWH ? b + d : b + d / 2;
+        const real width = fmt == FG_XYXY ? FG_NAME(extent)(x1, x2, offset) : FG_NAME(extent)(0, c, offset);
+        const real height = fmt == FG_XYXY ? FG_NAME(extent)(y1, y2, offset) : FG_NAME(extent)(0, d, offset);
+        soa[i] = x1;
+        soa[i + stride] = y1;
+        soa[i + 2 * stride] = x2;
+        soa[i + 3 * stride] = y2;
+        soa[i + 4 * stride] = width * height;
+    }
+    for (int run = 0; run < 5; run++)
+        for (int64_t i = n; i < stride; i++)
+            soa[run * stride + i] = 0;
+    return good ? FG_OK : FG_BAD_VALUE;
+}
+
+/* Fills soa[5 * soa_stride(n)]; FG_BAD_VALUE where a value is NaN or beyond the limit. */
+static int FG_NAME(load_boxes)(const real *boxes, int64_t n, int fmt, real offset, real *soa)
+{
+    switch (fmt) {
+    case FG_XYXY:
+        return FG_NAME(load_format)(boxes, n, FG_XYXY, offset, soa);
+    case FG_XYWH:
+        return FG_NAME(load_format)(boxes, n, FG_XYWH, offset, soa);
+    default:
+        return FG_NAME(load_format)(boxes, n, FG_CXCYWH, offset, soa);
+    }
+}
+
+#undef BOX_LIMIT

@@ -1,0 +1,202 @@
+"""The runtime extension: instruction sets, thread pool, and the capsule through which the rooms reach them."""
+import os
+
+from libc.stdint cimport int64_t
+
+from fastgeo.runtime.cpu_count import usable_cpus
+
+
+cdef extern from "runtime/runtime.h" nogil:
+    enum:
+        FG_OK
+        FG_NO_MEMORY
+        FG_INTERRUPTED
+        FG_FORKED
+        FG_ISA_COUNT
+
+cdef extern from "runtime/cpu.h" nogil:
+    const char *const fg_isa_names[]
+    bint fg_isa_supported(int isa)
+    int fg_isa_best()
+    const char *fg_feature_name(int feature)
+    bint fg_feature_present(int feature)
+
+cdef extern from "runtime/pool.h" nogil:
+    enum:
+        FG_MAX_THREADS
+    void fg_pool_setup(int (*poll)() noexcept nogil)
+    void fg_set_default_threads(int n)
+    int fg_default_threads()
+    int fg_set_thread_limit(int n)
+    int fg_slots(int n_threads)
+    int fg_parallel(int64_t n_chunks, int n_threads, fg_chunk *run, void *job)
+
+cdef extern from *:
+    """
+    /* Lets Python's signal handlers run. An exception from one of them stays set and stops the call. */
+    static int fg_poll_signals(void)
+    {
+        PyGILState_STATE state = PyGILState_Ensure();
+        int stop = PyErr_CheckSignals();
+        PyGILState_Release(state);
+        return stop;
+    }
+    static int fg_raise_pending(void) { return -1; }
+    """
+    int fg_poll_signals() noexcept nogil
+    int fg_raise_pending() except -1
+
+
+cdef fg_runtime _runtime
+
+
+cdef const fg_runtime *runtime() noexcept nogil:
+    return &_runtime
+
+
+cdef int raise_status(int status) except -1:
+    if status == FG_OK:
+        return 0
+    if status == FG_NO_MEMORY:
+        raise MemoryError("fastgeo: not enough memory for this call")
+    if status == FG_INTERRUPTED:
+        fg_raise_pending()
+    if status == FG_FORKED:
+        raise RuntimeError("fastgeo: this process was forked inside a running call; call again")
+    raise SystemError(f"fastgeo: unexpected status {status} from a kernel; please report it")
+
+
+def isa_names():
+    """Names of the instruction sets compiled in, narrowest first."""
+    return [fg_isa_names[i].decode() for i in range(FG_ISA_COUNT)]
+
+
+def supported_isas():
+    """Those of `isa_names` that this CPU and operating system can run."""
+    return [name for i, name in enumerate(isa_names()) if fg_isa_supported(i)]
+
+
+def active_isa():
+    """Name of the instruction set in use."""
+    return fg_isa_names[_runtime.isa].decode()
+
+
+def set_isa(name):
+    """Switch every kernel to the instruction set `name`; for tests, which run each of them in one process."""
+    if name not in isa_names():
+        raise ValueError(f"instruction set: expected one of {isa_names()}, got {name!r}")
+    if name not in supported_isas():
+        raise ValueError(f"instruction set {name!r}: this CPU or operating system does not support it "
+                         f"(supported: {supported_isas()})")
+    _runtime.isa = isa_names().index(name)
+
+
+def cpu_features():
+    """The CPU features looked for -> whether CPU and operating system both have them."""
+    features = {}
+    cdef int i = 0
+    while fg_feature_name(i) != NULL:
+        features[fg_feature_name(i).decode()] = bool(fg_feature_present(i))
+        i += 1
+    return features
+
+
+cdef int _thread_count(n, str source) except -1:
+    if isinstance(n, bool) or not hasattr(n, "__index__"):
+        raise TypeError(f"{source}: expected an integer, got {n!r}")
+    if not 1 <= n <= FG_MAX_THREADS:
+        raise ValueError(f"{source}: expected a number from 1 to {FG_MAX_THREADS}, got {n}")
+    return n
+
+
+def set_num_threads(n):
+    """Set how many threads a call may use, in the whole process.
+
+    Parameters
+    ----------
+    n : int
+        From 1 to 256. Results never depend on it.
+
+    Raises
+    ------
+    ValueError
+        If `n` lies outside that range.
+
+    Examples
+    --------
+    >>> import fastgeo
+    >>> before = fastgeo.get_num_threads()
+    >>> fastgeo.set_num_threads(2)
+    >>> fastgeo.get_num_threads()
+    2
+    >>> fastgeo.set_num_threads(before)
+    """
+    fg_set_default_threads(_thread_count(n, "n"))
+
+
+def get_num_threads():
+    """Return how many threads a call from this Python thread may use.
+
+    Returns
+    -------
+    int
+        By default the CPUs this process may use (affinity and cgroup quota) or ``FASTGEO_NUM_THREADS``.
+
+    Examples
+    --------
+    >>> import fastgeo
+    >>> fastgeo.get_num_threads() >= 1
+    True
+    """
+    return fg_default_threads()
+
+
+class threads:
+    """Context manager: use `n` threads in calls from this Python thread only.
+
+    Parameters
+    ----------
+    n : int
+        From 1 to 256.
+
+    Examples
+    --------
+    >>> import fastgeo
+    >>> with fastgeo.threads(1):
+    ...     fastgeo.get_num_threads()
+    1
+    """
+
+    def __init__(self, n):
+        self.n = _thread_count(n, "n")
+        self._before = []
+
+    def __enter__(self):
+        self._before.append(fg_set_thread_limit(self.n))
+        return self
+
+    def __exit__(self, *exception):
+        fg_set_thread_limit(self._before.pop())
+
+
+cdef void _start() except *:
+    _runtime.isa = fg_isa_best()
+    _runtime.slots = fg_slots
+    _runtime.parallel = fg_parallel
+    fg_pool_setup(fg_poll_signals)
+    forced_isa = os.environ.get("FASTGEO_ISA")
+    if forced_isa:
+        try:
+            set_isa(forced_isa)
+        except ValueError as error:
+            raise ValueError(f"FASTGEO_ISA: {error}") from None
+    forced_threads = os.environ.get("FASTGEO_NUM_THREADS")
+    if forced_threads:
+        if not forced_threads.isdigit():
+            raise ValueError(f"FASTGEO_NUM_THREADS: expected a number from 1 to {FG_MAX_THREADS}, got {forced_threads!r}")
+        fg_set_default_threads(_thread_count(int(forced_threads), "FASTGEO_NUM_THREADS"))
+    else:
+        fg_set_default_threads(min(usable_cpus(), FG_MAX_THREADS))
+
+
+_start()

@@ -1,0 +1,24 @@
+/* The thread pool: started at first use, shared by all rooms, parked when idle. */
+#ifndef FG_POOL_H
+#define FG_POOL_H
+
+#include "runtime/runtime.h"
+
+enum { FG_MAX_THREADS = 256 };
+
+/* Called between the chunks that the calling thread runs, every few milliseconds; non-zero stops the job. */
+typedef int fg_poll(void);
+
+/* Once, at import. */
+void fg_pool_setup(fg_poll *poll);
+
+void fg_set_default_threads(int n);
+int fg_default_threads(void);
+
+/* For the calling thread only; 0 takes it back. Returns the value before. */
+int fg_set_thread_limit(int n);
+
+int fg_slots(int n_threads);
+int fg_parallel(int64_t n_chunks, int n_threads, fg_chunk *run, void *job);
+
+#endif

@@ -1,0 +1,82 @@
+/* AVX2 with FMA: 8 floats or 4 doubles. */
+#include <immintrin.h>
+
+#define FG_TARGETED
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+#endif
+
+#ifndef FG_AVX2_HELPERS
+#define FG_AVX2_HELPERS
+/* The first n lanes set, as a mask for maskload and maskstore. */
+static inline __m256i fg_avx2_first_32(int64_t n)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+static inline __m256i fg_avx2_first_64(int64_t n)
+{
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+#endif
+
+#define FG_ISA avx2
+#include "runtime/simd/common.h"
+
+#define vint __m256i
+
+#if FG_REAL_BITS == 32
+#define LANES 8
+#define vreal __m256
+#define vmask __m256
+#define FG_MM(op) _mm256_##op##_ps
+#define v_load_part(p, n) _mm256_maskload_ps(p, fg_avx2_first_32(n))
+#define v_store_part(p, a, n) _mm256_maskstore_ps(p, fg_avx2_first_32(n), a)
+#define v_abs(a) _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a)
+#define v_trunc(a) _mm256_cvttps_epi32(a)
+#define i_set1(x) _mm256_set1_epi32((int)(x))
+#define i_add(a, b) _mm256_add_epi32(a, b)
+#define i_select(m, a, b) _mm256_blendv_epi8(b, a, _mm256_castps_si256(m))
+#else
+#define LANES 4
+#define vreal __m256d
+#define vmask __m256d
+#define FG_MM(op) _mm256_##op##_pd
+#define v_load_part(p, n) _mm256_maskload_pd(p, fg_avx2_first_64(n))
+#define v_store_part(p, a, n) _mm256_maskstore_pd(p, fg_avx2_first_64(n), a)
+#define v_load_float(p) _mm256_cvtps_pd(_mm_loadu_ps(p))
+#define v_abs(a) _mm256_andnot_pd(_mm256_set1_pd(-0.0), a)
+#define v_trunc(a) _mm256_cvtepi32_epi64(_mm256_cvttpd_epi32(a))
+#define i_set1(x) _mm256_set1_epi64x(x)
+#define i_add(a, b) _mm256_add_epi64(a, b)
+#define i_select(m, a, b) _mm256_blendv_epi8(b, a, _mm256_castpd_si256(m))
+#endif
+
+#define v_set1(x) FG_MM(set1)(x)
+#define v_load(p) FG_MM(loadu)(p)
+#define v_store(p, a) FG_MM(storeu)(p, a)
+
+#define v_add(a, b) FG_MM(add)(a, b)
+#define v_sub(a, b) FG_MM(sub)(a, b)
+#define v_mul(a, b) FG_MM(mul)(a, b)
+#define v_div(a, b) FG_MM(div)(a, b)
+#define v_sqrt(a) FG_MM(sqrt)(a)
+#define v_fma(a, b, c) FG_MM(fmadd)(a, b, c)
+#define v_fnma(a, b, c) FG_MM(fnmadd)(a, b, c)
+#define v_max(a, b) FG_MM(max)(a, b)
+#define v_min(a, b) FG_MM(min)(a, b)
+
+#define v_lt(a, b) FG_MM(cmp)(a, b, _CMP_LT_OQ)
+#define v_le(a, b) FG_MM(cmp)(a, b, _CMP_LE_OQ)
+#define v_eq(a, b) FG_MM(cmp)(a, b, _CMP_EQ_OQ)
+#define v_select(m, a, b) FG_MM(blendv)(b, a, m)
+
+#define m_and(m, n) FG_MM(and)(m, n)
+#define m_or(m, n) FG_MM(or)(m, n)
+#define m_andnot(m, n) FG_MM(andnot)(m, n)
+#define m_bits(m) ((unsigned)FG_MM(movemask)(m))
+
+#define i_load(p) _mm256_loadu_si256((const __m256i *)(p))
+#define i_store(p, a) _mm256_storeu_si256((__m256i *)(p), a)

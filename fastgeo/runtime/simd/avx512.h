@@ -1,0 +1,68 @@
+/* AVX-512 (F, BW, DQ, VL): 16 floats or 8 doubles, masks in their own registers. */
+#include <immintrin.h>
+
+#define FG_TARGETED
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
+#endif
+
+#define FG_ISA avx512
+#include "runtime/simd/common.h"
+
+#define vint __m512i
+
+#if FG_REAL_BITS == 32
+#define LANES 16
+#define vreal __m512
+#define vmask __mmask16
+#define FG_MM(op) _mm512_##op##_ps
+#define FG_MMI(op) _mm512_##op##_epi32
+#define v_lt(a, b) _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ)
+#define v_le(a, b) _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ)
+#define v_eq(a, b) _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ)
+#define v_trunc(a) _mm512_cvttps_epi32(a)
+#else
+#define LANES 8
+#define vreal __m512d
+#define vmask __mmask8
+#define FG_MM(op) _mm512_##op##_pd
+#define FG_MMI(op) _mm512_##op##_epi64
+#define v_load_float(p) _mm512_cvtps_pd(_mm256_loadu_ps(p))
+#define v_lt(a, b) _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ)
+#define v_le(a, b) _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ)
+#define v_eq(a, b) _mm512_cmp_pd_mask(a, b, _CMP_EQ_OQ)
+#define v_trunc(a) _mm512_cvttpd_epi64(a)
+#endif
+
+#define v_set1(x) FG_MM(set1)(x)
+#define v_load(p) FG_MM(loadu)(p)
+#define v_load_part(p, n) FG_MM(maskz_loadu)((vmask)((1u << (n)) - 1u), p)
+#define v_store(p, a) FG_MM(storeu)(p, a)
+#define v_store_part(p, a, n) FG_MM(mask_storeu)(p, (vmask)((1u << (n)) - 1u), a)
+
+#define v_add(a, b) FG_MM(add)(a, b)
+#define v_sub(a, b) FG_MM(sub)(a, b)
+#define v_mul(a, b) FG_MM(mul)(a, b)
+#define v_div(a, b) FG_MM(div)(a, b)
+#define v_sqrt(a) FG_MM(sqrt)(a)
+#define v_fma(a, b, c) FG_MM(fmadd)(a, b, c)
+#define v_fnma(a, b, c) FG_MM(fnmadd)(a, b, c)
+#define v_abs(a) FG_MM(abs)(a)
+#define v_max(a, b) FG_MM(max)(a, b)
+#define v_min(a, b) FG_MM(min)(a, b)
+
+#define v_select(m, a, b) FG_MM(mask_blend)(m, b, a)
+
+#define m_and(m, n) ((vmask)((m) & (n)))
+#define m_or(m, n) ((vmask)((m) | (n)))
+#define m_andnot(m, n) ((vmask)(~(m) & (n)))
+#define m_bits(m) ((unsigned)(m))
+
+#define i_set1(x) FG_MMI(set1)(x)
+#define i_load(p) _mm512_loadu_si512(p)
+#define i_store(p, a) _mm512_storeu_si512(p, a)
+#define i_add(a, b) FG_MMI(add)(a, b)
+#define i_select(m, a, b) FG_MMI(mask_blend)(m, b, a)

@@ -1,0 +1,103 @@
+/* NEON on aarch64: 4 floats or 2 doubles. Always present there, so no target region is needed.
+
+   vmaxq and vminq order ±0 and NaN their own way, so max and min are compare-and-select. */
+#include <arm_neon.h>
+
+#define FG_ISA neon
+#include "runtime/simd/common.h"
+
+#ifndef FG_NEON_HELPERS
+#define FG_NEON_HELPERS
+static inline float32x4_t fg_neon_load_part_f32(const float *p, int64_t n)
+{
+    float lanes[4] = {0};
+    memcpy(lanes, p, (size_t)n * sizeof(float));
+    return vld1q_f32(lanes);
+}
+static inline float64x2_t fg_neon_load_part_f64(const double *p, int64_t n)
+{
+    double lanes[2] = {0};
+    memcpy(lanes, p, (size_t)n * sizeof(double));
+    return vld1q_f64(lanes);
+}
+static inline void fg_neon_store_part_f32(float *p, float32x4_t a, int64_t n)
+{
+    float lanes[4];
+    vst1q_f32(lanes, a);
+    memcpy(p, lanes, (size_t)n * sizeof(float));
+}
+static inline void fg_neon_store_part_f64(double *p, float64x2_t a, int64_t n)
+{
+    double lanes[2];
+    vst1q_f64(lanes, a);
+    memcpy(p, lanes, (size_t)n * sizeof(double));
+}
+static inline unsigned fg_neon_bits_f32(uint32x4_t m)
+{
+    static const uint32_t weights[4] = {1, 2, 4, 8};
+    return vaddvq_u32(vandq_u32(m, vld1q_u32(weights)));
+}
+static inline unsigned fg_neon_bits_f64(uint64x2_t m)
+{
+    return (unsigned)((vgetq_lane_u64(m, 0) & 1) | (vgetq_lane_u64(m, 1) & 2));
+}
+#endif
+
+#if FG_REAL_BITS == 32
+#define LANES 4
+#define vreal float32x4_t
+#define vint int32x4_t
+#define vmask uint32x4_t
+#define FG_MM(op) v##op##q_f32
+#define FG_MMI(op) v##op##q_s32
+#define v_set1(x) vdupq_n_f32(x)
+#define v_load_part(p, n) fg_neon_load_part_f32(p, n)
+#define v_store_part(p, a, n) fg_neon_store_part_f32(p, a, n)
+#define v_trunc(a) vcvtq_s32_f32(a)
+#define m_and(m, n) vandq_u32(m, n)
+#define m_or(m, n) vorrq_u32(m, n)
+#define m_andnot(m, n) vbicq_u32(n, m)
+#define m_bits(m) fg_neon_bits_f32(m)
+#define i_set1(x) vdupq_n_s32((int32_t)(x))
+#else
+#define LANES 2
+#define vreal float64x2_t
+#define vint int64x2_t
+#define vmask uint64x2_t
+#define FG_MM(op) v##op##q_f64
+#define FG_MMI(op) v##op##q_s64
+#define v_set1(x) vdupq_n_f64(x)
+#define v_load_part(p, n) fg_neon_load_part_f64(p, n)
+#define v_load_float(p) vcvt_f64_f32(vld1_f32(p))
+#define v_store_part(p, a, n) fg_neon_store_part_f64(p, a, n)
+#define v_trunc(a) vcvtq_s64_f64(a)
+#define m_and(m, n) vandq_u64(m, n)
+#define m_or(m, n) vorrq_u64(m, n)
+#define m_andnot(m, n) vbicq_u64(n, m)
+#define m_bits(m) fg_neon_bits_f64(m)
+#define i_set1(x) vdupq_n_s64(x)
+#endif
+
+#define v_load(p) FG_MM(ld1)(p)
+#define v_store(p, a) FG_MM(st1)(p, a)
+
+#define v_add(a, b) FG_MM(add)(a, b)
+#define v_sub(a, b) FG_MM(sub)(a, b)
+#define v_mul(a, b) FG_MM(mul)(a, b)
+#define v_div(a, b) FG_MM(div)(a, b)
+#define v_sqrt(a) FG_MM(sqrt)(a)
+#define v_fma(a, b, c) FG_MM(fma)(c, a, b)
+#define v_fnma(a, b, c) FG_MM(fms)(c, a, b)
+#define v_abs(a) FG_MM(abs)(a)
+#define v_max(a, b) FG_MM(bsl)(FG_MM(cgt)(a, b), a, b)
+#define v_min(a, b) FG_MM(bsl)(FG_MM(clt)(a, b), a, b)
+
+#define v_lt(a, b) FG_MM(clt)(a, b)
+#define v_le(a, b) FG_MM(cle)(a, b)
+#define v_eq(a, b) FG_MM(ceq)(a, b)
+#define v_select(m, a, b) FG_MM(bsl)(m, a, b)
+
+#define i_load(p) FG_MMI(ld1)(p)
+#define i_store(p, a) FG_MMI(st1)(p, a)
+#define i_add(a, b) FG_MMI(add)(a, b)
+#define i_select(m, a, b) FG_MMI(bsl)(m, a, b)

@@ -1,0 +1,43 @@
+/* One lane, any CPU. Fused multiply-add comes from libm: a double product rounded twice would differ. */
+#define FG_ISA scalar
+#include "runtime/simd/common.h"
+
+#define LANES 1
+#define vreal real
+#define vint real_int
+#define vmask int
+
+#define v_set1(x) ((real)(x))
+#define v_load(p) (*(p))
+#define v_load_part(p, n) ((void)(p), (void)(n), (real)0)
+#define v_load_float(p) ((real)*(p))
+#define v_store(p, a) ((void)(*(p) = (a)))
+#define v_store_part(p, a, n) ((void)(p), (void)(a), (void)(n))
+
+#define v_add(a, b) ((a) + (b))
+#define v_sub(a, b) ((a) - (b))
+#define v_mul(a, b) ((a) * (b))
+#define v_div(a, b) ((a) / (b))
+#define v_sqrt(a) REAL_SQRT(a)
+#define v_fma(a, b, c) REAL_FMA(a, b, c)
+#define v_fnma(a, b, c) REAL_FMA(-(a), b, c)
+#define v_abs(a) REAL_ABS(a)
+#define v_max(a, b) ((a) > (b) ? (a) : (b))
+#define v_min(a, b) ((a) < (b) ? (a) : (b))
+
+#define v_lt(a, b) ((a) < (b))
+#define v_le(a, b) ((a) <= (b))
+#define v_eq(a, b) ((a) == (b))
+#define v_select(m, a, b) ((m) ? (a) : (b))
+#define v_trunc(a) ((real_int)(a))
+
+#define m_and(m, n) ((m) & (n))
+#define m_or(m, n) ((m) | (n))
+#define m_andnot(m, n) (!(m) & (n))
+#define m_bits(m) ((unsigned)(m))
+
+#define i_set1(x) ((real_int)(x))
+#define i_load(p) (*(p))
+#define i_store(p, a) ((void)(*(p) = (a)))
+#define i_add(a, b) ((a) + (b))
+#define i_select(m, a, b) ((m) ? (a) : (b))

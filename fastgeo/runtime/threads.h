@@ -1,0 +1,73 @@
+/* The few operations of POSIX and Windows threads that the pool needs, under one set of names. */
+#ifndef FG_THREADS_H
+#define FG_THREADS_H
+
+#ifdef _WIN32
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
+
+typedef SRWLOCK fg_mutex;
+typedef CONDITION_VARIABLE fg_cond;
+#define FG_MUTEX_INIT SRWLOCK_INIT
+#define FG_COND_INIT CONDITION_VARIABLE_INIT
+#define FG_THREAD_LOCAL __declspec(thread)
+static inline void fg_lock(fg_mutex *m) { AcquireSRWLockExclusive(m); }
+static inline void fg_unlock(fg_mutex *m) { ReleaseSRWLockExclusive(m); }
+static inline void fg_wait(fg_cond *c, fg_mutex *m) { SleepConditionVariableSRW(c, m, INFINITE, 0); }
+static inline void fg_wake_one(fg_cond *c) { WakeConditionVariable(c); }
+static inline void fg_wake_all(fg_cond *c) { WakeAllConditionVariable(c); }
+
+static DWORD WINAPI fg_thread_entry(LPVOID main)
+{
+    ((void (*)(void))main)();
+    return 0;
+}
+/* Starts a detached thread; returns 0 if the system has none left. */
+static inline int fg_start_thread(void (*main)(void))
+{
+    HANDLE thread = CreateThread(NULL, 0, fg_thread_entry, (LPVOID)main, 0, NULL);
+    if (thread)
+        CloseHandle(thread);
+    return thread != NULL;
+}
+static inline void fg_at_fork(void (*child)(void)) { (void)child; }
+
+#else
+#include <pthread.h>
+#include <signal.h>
+
+typedef pthread_mutex_t fg_mutex;
+typedef pthread_cond_t fg_cond;
+#define FG_MUTEX_INIT PTHREAD_MUTEX_INITIALIZER
+#define FG_COND_INIT PTHREAD_COND_INITIALIZER
+#define FG_THREAD_LOCAL __thread
+static inline void fg_lock(fg_mutex *m) { pthread_mutex_lock(m); }
+static inline void fg_unlock(fg_mutex *m) { pthread_mutex_unlock(m); }
+static inline void fg_wait(fg_cond *c, fg_mutex *m) { pthread_cond_wait(c, m); }
+static inline void fg_wake_one(fg_cond *c) { pthread_cond_signal(c); }
+static inline void fg_wake_all(fg_cond *c) { pthread_cond_broadcast(c); }
+
+static inline void *fg_thread_entry(void *main)
+{
+    void (*function)(void);
+    *(void **)&function = main;
+    function();
+    return 0;
+}
+/* Starts a detached thread that takes no signals; returns 0 if the system has none left. */
+static inline int fg_start_thread(void (*main)(void))
+{
+    pthread_t thread;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&thread, 0, fg_thread_entry, *(void **)&main);
+    pthread_sigmask(SIG_SETMASK, &before, 0);
+    if (!failed)
+        pthread_detach(thread);
+    return !failed;
+}
+static inline void fg_at_fork(void (*child)(void)) { pthread_atfork(0, 0, child); }
+#endif
+
+#endif

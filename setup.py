@@ -1,0 +1,51 @@
+"""The extensions and how they are compiled; everything else stands in pyproject.toml."""
+
+import os
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+PACKAGE = Path("fastgeo")
+ON_WINDOWS = os.name == "nt"
+
+if ON_WINDOWS:
+    COMPILE_ARGS = ["/O2", "/clang:-ffp-contract=off", "/clang:-fno-math-errno"]
+    LINK_ARGS = []
+else:
+    # No contraction: every operation is rounded as written. No -m flags: wide instructions stay in target regions.
+    COMPILE_ARGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden", "-g0"]
+    COMPILE_ARGS += ["-Wall", "-Wextra", "-pthread"]
+    LINK_ARGS = ["-pthread"]
+
+
+def extension(pyx):
+    """One extension per Cython file, with all the C files of its room."""
+    room = pyx.parent
+    headers = [path for directory in (room, PACKAGE / "runtime") for path in directory.rglob("*.h")]
+    return Extension(
+        ".".join(pyx.with_suffix("").parts),
+        sources=[str(pyx), *sorted(str(c) for c in room.glob("*.c") if c != pyx.with_suffix(".c"))],
+        include_dirs=[str(PACKAGE), numpy.get_include()],
+        depends=sorted(str(header) for header in headers),
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
+        extra_compile_args=COMPILE_ARGS,
+        extra_link_args=LINK_ARGS,
+    )
+
+
+setup(
+    ext_modules=cythonize(
+        [extension(pyx) for pyx in sorted(PACKAGE.glob("*/*.pyx"))],
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": False,
+            "wraparound": False,
+            "initializedcheck": False,
+            "cdivision": True,
+            "embedsignature": False,
+            "freethreading_compatible": True,
+        },
+    )
+)
