@@ -189,4 +189,5 @@ def hull_area(a: Corners, b: Corners, offset: int) -> Array:
 
 def ratio(a: Array, b: Array) -> Array:
     """a / b, and 0 where b is not positive."""
-    return np.divide(a, b, out=np.zeros_like(b), where=b > 0)
+    quotient: Array = np.divide(a, b, out=np.zeros_like(b), where=b > 0)
+    return quotient

@@ -21,7 +21,7 @@ except ModuleNotFoundError as error:
         raise
     raise ImportError(
         "fastgeo's compiled modules are missing: this is a source tree, not an installed package. "
-        "Run `pip install .` (or `pip install -e .` to develop) in it, or leave the checkout to use an installed fastgeo."
+        "Run `pip install .` (or `pip install -e .` to develop) in it, or leave the checkout to use the installed one."
     ) from error
 
 __all__ = [

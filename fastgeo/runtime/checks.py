@@ -56,7 +56,9 @@ def shaped(name: str, array: Array, shape: Sequence[int | str]) -> Array:
     """Check the shape. An empty list is taken as an empty array of the right shape."""
     if array.shape == (0,) and isinstance(shape[0], str):
         array = array.reshape([0 if isinstance(n, str) else n for n in shape])
-    if len(array.shape) != len(shape) or any(isinstance(n, int) and n != got for n, got in zip(shape, array.shape)):
+    if len(array.shape) != len(shape) or any(
+        isinstance(n, int) and n != got for n, got in zip(shape, array.shape, strict=True)
+    ):
         wanted = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
         raise ValueError(f"{name}: expected shape ({wanted}), got {array.shape}")
     return array

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-# Prepares one contestant on the row's arrays and returns the call to time; raises ImportError where it is not installed.
+# Prepares one contestant on the row's arrays and returns the call to time; raises ImportError where it is absent.
 Prepare = Callable[..., Callable[[], Any]]
 
 
