@@ -12,8 +12,14 @@ typedef int fg_poll(void);
 /* Once, at import. */
 void fg_pool_setup(fg_poll *poll);
 
-void fg_set_default_threads(int n);
-int fg_default_threads(void);
+/* These two are exported: threadpoolctl finds the library by them. */
+#ifdef _WIN32
+#define FG_EXPORT __declspec(dllexport)
+#else
+#define FG_EXPORT __attribute__((visibility("default")))
+#endif
+FG_EXPORT void fg_set_default_threads(int n);
+FG_EXPORT int fg_default_threads(void);
 
 /* For the calling thread only; 0 takes it back. Returns the value before. */
 int fg_set_thread_limit(int n);

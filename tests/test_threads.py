@@ -1,0 +1,218 @@
+"""The thread pool: same bits for any count, shared safely by Python threads, harmless to fork, silent when idle."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from cases import random_boxes
+
+import fastgeo
+from fastgeo.runtime.cpu_count import usable_cpus
+
+POSIX_ONLY = pytest.mark.skipif(os.name != "posix", reason="needs fork and signals")
+
+BOXES = random_boxes(1200, seed=3)  # 1.44 million pairs: enough for the pool to be used
+
+
+def in_fresh_process(code, timeout=60):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=timeout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_same_bits_for_any_count(kernels):
+    one = kernels.box_iou(BOXES, BOXES, n_threads=1)
+    for n_threads in (2, 3, 8, 300):
+        assert kernels.box_iou(BOXES, BOXES, n_threads=n_threads).tobytes() == one.tobytes()
+
+
+def test_python_threads_share_the_pool():
+    expected = fastgeo.box_iou(BOXES, BOXES, n_threads=1).tobytes()
+    with ThreadPoolExecutor(8) as executor:
+        answers = executor.map(lambda _: fastgeo.box_iou(BOXES, BOXES, n_threads=4).tobytes(), range(40))
+        assert all(answer == expected for answer in answers)
+
+
+def test_pool_resized_in_flight():
+    expected = fastgeo.box_iou(BOXES, BOXES, n_threads=1).tobytes()
+    before = fastgeo.get_num_threads()
+    try:
+        with ThreadPoolExecutor(3) as executor:
+            answers = [executor.submit(lambda: fastgeo.box_iou(BOXES, BOXES).tobytes()) for _ in range(60)]
+            for n_threads in [1, 5, 2, 9] * 10:
+                fastgeo.set_num_threads(n_threads)
+            assert all(answer.result() == expected for answer in answers)
+    finally:
+        fastgeo.set_num_threads(before)
+
+
+def test_limit_of_one_python_thread():
+    outside = fastgeo.get_num_threads()
+    seen = []
+    with fastgeo.threads(7):
+        with fastgeo.threads(3):
+            assert fastgeo.get_num_threads() == 3
+        assert fastgeo.get_num_threads() == 7
+        other = threading.Thread(target=lambda: seen.append(fastgeo.get_num_threads()))
+        other.start()
+        other.join()
+    assert seen == [outside]
+    assert fastgeo.get_num_threads() == outside
+
+
+@pytest.mark.parametrize("bad", [0, -1, 257])
+def test_count_out_of_range(bad):
+    with pytest.raises(ValueError, match=f"from 1 to 256, got {bad}"):
+        fastgeo.set_num_threads(bad)
+    with pytest.raises(ValueError, match="from 1 to 256"):
+        fastgeo.threads(bad)
+
+
+@pytest.mark.parametrize("bad", [2.0, "2", True, None])
+def test_count_of_wrong_type(bad):
+    with pytest.raises(TypeError, match="expected an integer"):
+        fastgeo.set_num_threads(bad)
+
+
+def test_more_threads_do_run():
+    """With 3 threads asked for, the process has two threads more."""
+    if not os.path.isdir("/proc/self/task"):
+        pytest.skip("counts threads through Linux's /proc")
+    code = """
+import os, numpy as np, fastgeo
+boxes = np.zeros((3000, 4), np.float32)
+fastgeo.box_iou(boxes, boxes, n_threads=1)
+before = len(os.listdir("/proc/self/task"))
+fastgeo.box_iou(boxes, boxes, n_threads=3)
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+    assert in_fresh_process(code).strip() == "2"
+
+
+def test_idle_pool_takes_no_cpu():
+    fastgeo.box_iou(BOXES, BOXES, n_threads=4)
+    begin = time.process_time()
+    time.sleep(0.5)
+    assert time.process_time() - begin < 0.1
+
+
+@POSIX_ONLY
+def test_fork_after_use():
+    in_fresh_process("""
+import os, numpy as np, fastgeo
+boxes = np.random.default_rng(0).uniform(0, 9, (1200, 4)).astype(np.float32)
+expected = fastgeo.box_iou(boxes, boxes, n_threads=4).tobytes()
+for _ in range(5):
+    child = os.fork()
+    if child == 0:
+        os._exit(fastgeo.box_iou(boxes, boxes, n_threads=4).tobytes() != expected)
+    assert os.waitpid(child, 0)[1] == 0
+assert fastgeo.box_iou(boxes, boxes, n_threads=4).tobytes() == expected
+""")
+
+
+@POSIX_ONLY
+def test_fork_while_another_thread_computes():
+    in_fresh_process("""
+import os, threading, warnings, numpy as np, fastgeo
+warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of fork in a process with threads
+boxes = np.random.default_rng(0).uniform(0, 9, (1200, 4)).astype(np.float32)
+expected = fastgeo.box_iou(boxes, boxes, n_threads=1).tobytes()
+running = True
+def compute():
+    while running:
+        assert fastgeo.box_iou(boxes, boxes, n_threads=3).tobytes() == expected
+threads = [threading.Thread(target=compute) for _ in range(2)]
+for thread in threads: thread.start()
+for _ in range(30):
+    child = os.fork()
+    if child == 0:
+        os._exit(fastgeo.box_iou(boxes, boxes, n_threads=3).tobytes() != expected)
+    assert os.waitpid(child, 0)[1] == 0
+running = False
+for thread in threads: thread.join()
+""")
+
+
+@POSIX_ONLY
+def test_fork_inside_a_running_call():
+    """A signal handler that forks in mid-call: the parent's answer is right, the child hears that its call is lost."""
+    lost = in_fresh_process("""
+import os, signal, numpy as np, fastgeo
+parent, lost = os.getpid(), 0
+boxes = np.random.default_rng(0).uniform(0, 9, (9000, 4))
+out = np.empty((9000, 9000))
+expected = fastgeo.box_iou(boxes[:50], boxes)
+signal.signal(signal.SIGALRM, lambda *_: os.fork())
+for _ in range(20):
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+    try:
+        fastgeo.box_iou(boxes, boxes, out=out, n_threads=2)
+    except RuntimeError as error:
+        assert "forked" in str(error) and os.getpid() != parent
+        os._exit(5 if (fastgeo.box_iou(boxes[:50], boxes, n_threads=2) == expected).all() else 1)
+    assert (out[:50] == expected).all()
+    if os.getpid() != parent:  # the handler ran after the call, not inside it
+        os._exit(0)
+    status = os.waitstatus_to_exitcode(os.wait()[1])
+    assert status in (0, 5), status
+    lost += status == 5
+print(lost)
+""")
+    assert int(lost) > 0
+
+
+@POSIX_ONLY
+def test_exit_while_a_call_runs():
+    in_fresh_process("""
+import threading, time, numpy as np, fastgeo
+boxes = np.zeros((4000, 4))
+def forever():
+    while True: fastgeo.box_iou(boxes, boxes, n_threads=2)
+threading.Thread(target=forever, daemon=True).start()
+time.sleep(0.2)
+""")
+
+
+def test_threadpoolctl_limits_the_pool():
+    threadpoolctl = pytest.importorskip("threadpoolctl", reason="the controller is for users of threadpoolctl")
+    from fastgeo.runtime import threadpool_controller
+
+    before = fastgeo.get_num_threads()
+    with threadpoolctl.threadpool_limits(3, user_api="fastgeo"):
+        assert fastgeo.get_num_threads() == 3
+        (library,) = [lib for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "fastgeo"]
+        assert (library["num_threads"], library["version"]) == (3, fastgeo.__version__)
+        assert threadpool_controller.FastgeoController.user_api == "fastgeo"
+    assert fastgeo.get_num_threads() == before
+
+
+def test_cpu_count_respects_quotas(tmp_path):
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    membership = tmp_path / "membership"
+    root = tmp_path / "cgroup"
+    group = root / "user" / "job"
+    group.mkdir(parents=True)
+
+    membership.write_text("0::/user/job\n")
+    assert usable_cpus(root, membership) == affinity  # no files: no quota
+    (group / "cpu.max").write_text("max 100000\n")
+    assert usable_cpus(root, membership) == affinity
+    (group / "cpu.max").write_text("50000 100000\n")  # half a CPU is one thread
+    assert usable_cpus(root, membership) == 1
+    (group / "cpu.max").write_text("max 100000\n")
+    (root / "user" / "cpu.max").write_text("100000 100000\n")  # a parent's quota binds too
+    assert usable_cpus(root, membership) == 1
+
+    membership.write_text("4:cpu,cpuacct:/old\n")
+    old = root / "cpu" / "old"
+    old.mkdir(parents=True)
+    (old / "cpu.cfs_quota_us").write_text("-1\n")
+    (old / "cpu.cfs_period_us").write_text("100000\n")
+    assert usable_cpus(root, membership) == affinity
+    (old / "cpu.cfs_quota_us").write_text("100000\n")
+    assert usable_cpus(root, membership) == 1
