@@ -15,7 +15,7 @@ if ON_WINDOWS:
     LINK_ARGS = []
 else:
     # No contraction: every operation is rounded as written. No -m flags: wide instructions stay in target regions.
-    COMPILE_ARGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden", "-g0"]
+    COMPILE_ARGS = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden", "-g0"]
     COMPILE_ARGS += ["-Wall", "-Wextra", "-pthread"]
     LINK_ARGS = ["-pthread"]
 

@@ -25,7 +25,7 @@ static atomic_flag busy = ATOMIC_FLAG_INIT;
 static _Atomic int64_t next_chunk;
 static atomic_int forks; /* how many forks lie between the first process and this one */
 static atomic_int default_threads = 1;
-static FG_THREAD_LOCAL int thread_limit;
+static _Thread_local int thread_limit;
 static fg_poll *poll_callback;
 
 static void run_chunks(int slot)

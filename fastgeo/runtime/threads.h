@@ -10,7 +10,6 @@ typedef SRWLOCK fg_mutex;
 typedef CONDITION_VARIABLE fg_cond;
 #define FG_MUTEX_INIT SRWLOCK_INIT
 #define FG_COND_INIT CONDITION_VARIABLE_INIT
-#define FG_THREAD_LOCAL __declspec(thread)
 static inline void fg_lock(fg_mutex *m) { AcquireSRWLockExclusive(m); }
 static inline void fg_unlock(fg_mutex *m) { ReleaseSRWLockExclusive(m); }
 static inline void fg_wait(fg_cond *c, fg_mutex *m) { SleepConditionVariableSRW(c, m, INFINITE, 0); }
@@ -40,7 +39,6 @@ typedef pthread_mutex_t fg_mutex;
 typedef pthread_cond_t fg_cond;
 #define FG_MUTEX_INIT PTHREAD_MUTEX_INITIALIZER
 #define FG_COND_INIT PTHREAD_COND_INITIALIZER
-#define FG_THREAD_LOCAL __thread
 static inline void fg_lock(fg_mutex *m) { pthread_mutex_lock(m); }
 static inline void fg_unlock(fg_mutex *m) { pthread_mutex_unlock(m); }
 static inline void fg_wait(fg_cond *c, fg_mutex *m) { pthread_cond_wait(c, m); }
