@@ -1,17 +1,11 @@
-"""The boxes room in NumPy: the specification of every kernel in it.
-
-Minimum, maximum and clamping are written as a comparison and a selection, in the operand order that the kernels use,
-so that signed zeros agree as well.
-"""
+"""The boxes room in NumPy: the specification of every kernel in it."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgeo.runtime import checks
+from fastgeo.runtime.box_math import corners, hull_extents, intersection_area, ratio
 from fastgeo.runtime.checks import Array
 
 __all__ = ["box_iou", "generalized_box_iou"]
@@ -132,62 +126,7 @@ def generalized_box_iou(
     out = checks.output_array(out, (len(boxes1), len(boxes2)), boxes1.dtype, boxes1, boxes2)
     intersection = intersection_area(a, b, offset)
     union = a.area + b.area - intersection
-    hull = hull_area(a, b, offset)
+    width, height = hull_extents(a, b, offset)
+    hull = width * height
     out[...] = ratio(intersection, union) - ratio(hull - union, hull)
     return out
-
-
-class Corners(NamedTuple):
-    x1: Array
-    y1: Array
-    x2: Array
-    y2: Array
-    area: Array
-
-
-def corners(boxes: Array, fmt: str, offset: int) -> Corners:
-    """Corners and areas of boxes in any format; one array for each, of the shape of `boxes` without its last axis."""
-    checks.choice("fmt", fmt, checks.FORMATS)
-    a, b, c, d = np.moveaxis(boxes, -1, 0)
-    zero = np.zeros_like(a)
-    if fmt == "xyxy":
-        return Corners(a, b, c, d, extent(a, c, offset) * extent(b, d, offset))
-    area = extent(zero, c, offset) * extent(zero, d, offset)
-    if fmt == "xywh":
-        return Corners(a, b, a + c, b + d, area)
-    return Corners(a - c / 2, b - d / 2, a + c / 2, b + d / 2, area)
-
-
-def extent(low: Array, high: Array, offset: int) -> Array:
-    """Length of an interval; 0 where its ends are crossed."""
-    length = high - low + high.dtype.type(offset)
-    return np.where(length > 0, length, high.dtype.type(0))
-
-
-def maximum(a: Array, b: Array) -> Array:
-    return np.where(a > b, a, b)
-
-
-def minimum(a: Array, b: Array) -> Array:
-    return np.where(a < b, a, b)
-
-
-def intersection_area(a: Corners, b: Corners, offset: int) -> Array:
-    width = extent(maximum(a.x1, b.x1), minimum(a.x2, b.x2), offset)
-    height = extent(maximum(a.y1, b.y1), minimum(a.y2, b.y2), offset)
-    area: Array = width * height
-    return area
-
-
-def hull_area(a: Corners, b: Corners, offset: int) -> Array:
-    """Area of the smallest box around both."""
-    width = extent(minimum(a.x1, b.x1), maximum(a.x2, b.x2), offset)
-    height = extent(minimum(a.y1, b.y1), maximum(a.y2, b.y2), offset)
-    area: Array = width * height
-    return area
-
-
-def ratio(a: Array, b: Array) -> Array:
-    """a / b, and 0 where b is not positive."""
-    quotient: Array = np.divide(a, b, out=np.zeros_like(b), where=b > 0)
-    return quotient
