@@ -35,8 +35,9 @@ static void run_chunks(int slot)
         pool.run(pool.job, chunk, slot);
 }
 
-static void worker_main(void)
+static FG_THREAD_MAIN(worker_main)
 {
+    (void)unused;
     fg_fenv_enter();
     fg_lock(&pool.lock);
     for (;;) {

@@ -16,15 +16,12 @@ static inline void fg_wait(fg_cond *c, fg_mutex *m) { SleepConditionVariableSRW(
 static inline void fg_wake_one(fg_cond *c) { WakeConditionVariable(c); }
 static inline void fg_wake_all(fg_cond *c) { WakeAllConditionVariable(c); }
 
-static DWORD WINAPI fg_thread_entry(LPVOID main)
-{
-    ((void (*)(void))main)();
-    return 0;
-}
+#define FG_THREAD_MAIN(name) DWORD WINAPI name(LPVOID unused)
+
 /* Starts a detached thread; returns 0 if the system has none left. */
-static inline int fg_start_thread(void (*main)(void))
+static inline int fg_start_thread(LPTHREAD_START_ROUTINE main)
 {
-    HANDLE thread = CreateThread(NULL, 0, fg_thread_entry, (LPVOID)main, 0, NULL);
+    HANDLE thread = CreateThread(NULL, 0, main, NULL, 0, NULL);
     if (thread)
         CloseHandle(thread);
     return thread != NULL;
@@ -45,21 +42,16 @@ static inline void fg_wait(fg_cond *c, fg_mutex *m) { pthread_cond_wait(c, m); }
 static inline void fg_wake_one(fg_cond *c) { pthread_cond_signal(c); }
 static inline void fg_wake_all(fg_cond *c) { pthread_cond_broadcast(c); }
 
-static inline void *fg_thread_entry(void *main)
-{
-    void (*function)(void);
-    *(void **)&function = main;
-    function();
-    return 0;
-}
+#define FG_THREAD_MAIN(name) void *name(void *unused)
+
 /* Starts a detached thread that takes no signals; returns 0 if the system has none left. */
-static inline int fg_start_thread(void (*main)(void))
+static inline int fg_start_thread(void *(*main)(void *))
 {
     pthread_t thread;
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&thread, 0, fg_thread_entry, *(void **)&main);
+    int failed = pthread_create(&thread, 0, main, 0);
     pthread_sigmask(SIG_SETMASK, &before, 0);
     if (!failed)
         pthread_detach(thread);
