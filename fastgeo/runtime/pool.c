@@ -35,9 +35,8 @@ static void run_chunks(int slot)
         pool.run(pool.job, chunk, slot);
 }
 
-static FG_THREAD_MAIN(worker_main)
+static void serve_jobs(void)
 {
-    (void)unused;
     fg_fenv_enter();
     fg_lock(&pool.lock);
     for (;;) {
@@ -52,6 +51,13 @@ static FG_THREAD_MAIN(worker_main)
         if (--pool.running == 0)
             fg_wake_all(&pool.done);
     }
+}
+
+static FG_THREAD_MAIN(worker_main)
+{
+    (void)unused;
+    serve_jobs();
+    return 0;
 }
 
 /* The child has none of the workers. A mutex held by one of them at the fork would stay locked: start afresh. */
