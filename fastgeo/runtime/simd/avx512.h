@@ -24,6 +24,7 @@
 #define v_le(a, b) _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ)
 #define v_eq(a, b) _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ)
 #define v_trunc(a) _mm512_cvttps_epi32(a)
+#define v_store_int32(p, a) _mm512_storeu_si512(p, v_trunc(a))
 #else
 #define LANES 8
 #define vreal __m512d
@@ -35,6 +36,7 @@
 #define v_le(a, b) _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ)
 #define v_eq(a, b) _mm512_cmp_pd_mask(a, b, _CMP_EQ_OQ)
 #define v_trunc(a) _mm512_cvttpd_epi64(a)
+#define v_store_int32(p, a) _mm256_storeu_si256((__m256i *)(p), _mm512_cvttpd_epi32(a))
 #endif
 
 #define v_set1(x) FG_MM(set1)(x)

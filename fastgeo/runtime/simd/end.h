@@ -36,6 +36,7 @@
 #undef v_eq
 #undef v_select
 #undef v_trunc
+#undef v_store_int32
 #undef m_and
 #undef m_or
 #undef m_andnot

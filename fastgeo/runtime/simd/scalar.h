@@ -30,6 +30,7 @@
 #define v_eq(a, b) ((a) == (b))
 #define v_select(m, a, b) ((m) ? (a) : (b))
 #define v_trunc(a) ((real_int)(a))
+#define v_store_int32(p, a) ((void)(*(p) = (int32_t)(a)))
 
 #define m_and(m, n) ((m) & (n))
 #define m_or(m, n) ((m) | (n))

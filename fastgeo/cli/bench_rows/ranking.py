@@ -1,0 +1,101 @@
+"""The ranking room against joint bincounts, NumPy's sums and sorts, and scikit-learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from fastgeo.cli.bench_rows import Prepare, Row
+
+Arrays = tuple[Any, ...]
+
+
+def samples(n: int, scores: type = np.float64, labels: type = np.bool_) -> Callable[[], Arrays]:
+    """Labels and scores in [0, 1), the positives scored higher."""
+
+    def arrays() -> Arrays:
+        rng = np.random.default_rng(0)
+        truth = rng.random(n) < 0.3
+        return truth.astype(labels), ((rng.random(n) + 0.3 * truth) / 1.3).astype(scores)
+
+    return arrays
+
+
+def ours(name: str, **keywords: Any) -> Prepare:
+    def prepare(*arrays: Any) -> Callable[[], Any]:
+        import fastgeo
+
+        return partial(getattr(fastgeo, name), *arrays, **keywords)
+
+    return prepare
+
+
+def specified(name: str) -> Prepare:
+    def prepare(*arrays: Any) -> Callable[[], Any]:
+        from fastgeo import reference
+
+        return partial(getattr(reference, name), *arrays)
+
+    return prepare
+
+
+def sklearn(name: str) -> Prepare:
+    def prepare(*arrays: Any) -> Callable[[], Any]:
+        metrics: Any = import_module("sklearn.metrics")
+        return partial(getattr(metrics, name), *arrays)
+
+    return prepare
+
+
+def joint_bincount(labels: Any, scores: Any) -> Callable[[], Any]:
+    return lambda: np.bincount((scores * 100).astype(np.int64) * 2 + labels, minlength=200)
+
+
+def just_reading(labels: Any, scores: Any) -> Callable[[], Any]:
+    return lambda: (scores.sum(), labels.sum())
+
+
+def argsort(labels: Any, scores: Any) -> Callable[[], Any]:
+    return lambda: np.argsort(scores)
+
+
+def histogram_rows() -> list[Row]:
+    rows = []
+    for exponent in (3, 5, 6, 7):
+        for labels in (np.bool_, np.int64):
+            contestants: dict[str, Prepare] = {
+                "fastgeo": ours("histogram_auc", n_threads=1),
+                "joint np.bincount": joint_bincount,
+                "scores.sum(), labels.sum()": just_reading,
+            }
+            if exponent == 7:
+                contestants["fastgeo, two threads"] = ours("histogram_auc", n_threads=2)
+            else:
+                contestants["reference"] = specified("histogram_auc")
+            work = f"10^{exponent} float64, {np.dtype(labels)} labels"
+            rows.append(
+                Row("histogram_auc", work, samples(10**exponent, labels=labels), contestants, short=exponent < 6)
+            )
+    return rows
+
+
+def auc_rows() -> list[Row]:
+    rows = []
+    for exponent in (3, 4, 5, 6):
+        for scores in (np.float32, np.float64):
+            contestants: dict[str, Prepare] = {
+                "fastgeo": ours("roc_auc", n_threads=1),
+                "reference": specified("roc_auc"),
+                "scikit-learn": sklearn("roc_auc_score"),
+                "np.argsort": argsort,
+            }
+            work = f"10^{exponent} {np.dtype(scores)}"
+            rows.append(Row("roc_auc", work, samples(10**exponent, scores), contestants, short=exponent < 5))
+    return rows
+
+
+ROWS: list[Row] = [*histogram_rows(), *auc_rows()]

@@ -1,0 +1,21 @@
+/* Exact AUC by sorting. */
+#ifndef FG_AUC_H
+#define FG_AUC_H
+
+#include "ranking/labels.h"
+#include "runtime/runtime.h"
+
+enum { FG_SCORE_F32, FG_SCORE_F64, FG_SCORE_I64, FG_SCORE_U64 };
+
+typedef struct {
+    const void *labels, *scores; /* (n,) */
+    int64_t n;
+    int label_kind, score_kind;
+    int64_t positives; /* out */
+    double auc;        /* out: -1 where a class is absent */
+} fg_auc_call;
+
+/* FG_OK, FG_NO_MEMORY, FG_BAD_VALUE (a label or score breaks the contract), FG_INTERRUPTED or FG_FORKED. */
+int fg_auc(const fg_runtime *runtime, fg_auc_call *call);
+
+#endif
