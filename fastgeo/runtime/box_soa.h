@@ -44,8 +44,45 @@ static inline __attribute__((always_inline)) int FG_NAME(load_format)(const real
     return good ? FG_OK : FG_BAD_VALUE;
 }
 
+/* One box into soa[0], soa[stride], … soa[4 * stride]; the limit is not checked. */
+static inline void FG_NAME(load_box)(const real *box, int fmt, real offset, real *soa, int64_t stride)
+{
+    const real a = box[0], b = box[1], c = box[2], d = box[3];
+    real x1 = a, y1 = b, x2 = c, y2 = d, width, height;
+    if (fmt == FG_XYXY) {
+        width = FG_NAME(extent)(a, c, offset);
+        height = FG_NAME(extent)(b, d, offset);
+    } else {
+        width = FG_NAME(extent)(0, c, offset);
+        height = FG_NAME(extent)(0, d, offset);
+        x1 = fmt == FG_XYWH ? a : a - c / 2;
+        y1 = fmt == FG_XYWH ? b : b - d / 2;
+        x2 = fmt == FG_XYWH ? a + c : a + c / 2;
+        y2 = fmt == FG_XYWH ? b + d : b + d / 2;
+    }
+    soa[0] = x1;
+    soa[stride] = y1;
+    soa[2 * stride] = x2;
+    soa[3 * stride] = y2;
+    soa[4 * stride] = width * height;
+}
+
+/* FG_BAD_VALUE where one of the 4n values is NaN or beyond the limit. */
+static inline int FG_NAME(boxes_in_range)(const real *boxes, int64_t n)
+{
+    const vreal limit = v_set1(BOX_LIMIT);
+    int64_t i = 0;
+    for (; i + LANES <= 4 * n; i += LANES)
+        if (m_bits(v_le(v_abs(v_load(boxes + i)), limit)) != (1u << LANES) - 1u)
+            return FG_BAD_VALUE;
+    for (; i < 4 * n; i++)
+        if (!(REAL_ABS(boxes[i]) <= BOX_LIMIT))
+            return FG_BAD_VALUE;
+    return FG_OK;
+}
+
 /* Fills soa[5 * soa_stride(n)]; FG_BAD_VALUE where a value is NaN or beyond the limit. */
-static int FG_NAME(load_boxes)(const real *boxes, int64_t n, int fmt, real offset, real *soa)
+static inline int FG_NAME(load_boxes)(const real *boxes, int64_t n, int fmt, real offset, real *soa)
 {
     switch (fmt) {
     case FG_XYXY:

@@ -2,4 +2,6 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from fastgeo.suppression.greedy import batched_nms, nms, nms_groups
+
+__all__ = ["batched_nms", "nms", "nms_groups"]

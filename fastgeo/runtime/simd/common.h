@@ -1,4 +1,5 @@
 /* What every vocabulary shares: the float type, its integer twin, and names that carry target and type. */
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -14,6 +15,9 @@
 #define REAL_FMA fmaf
 #define REAL_SQRT sqrtf
 #define REAL_ABS fabsf
+#define REAL_NEXT nextafterf
+#define REAL_EPSILON FLT_EPSILON
+#define REAL_MIN FLT_MIN
 #else
 #define real double
 #define real_int int64_t
@@ -21,4 +25,7 @@
 #define REAL_FMA fma
 #define REAL_SQRT sqrt
 #define REAL_ABS fabs
+#define REAL_NEXT nextafter
+#define REAL_EPSILON DBL_EPSILON
+#define REAL_MIN DBL_MIN
 #endif

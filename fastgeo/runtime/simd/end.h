@@ -11,6 +11,9 @@
 #undef REAL_FMA
 #undef REAL_SQRT
 #undef REAL_ABS
+#undef REAL_NEXT
+#undef REAL_EPSILON
+#undef REAL_MIN
 #undef LANES
 #undef vreal
 #undef vint

@@ -1,0 +1,34 @@
+/* Greedy non-maximum suppression, of all boxes together or group by group. */
+#ifndef FG_NMS_H
+#define FG_NMS_H
+
+#include "runtime/box_format.h"
+#include "runtime/runtime.h"
+
+/* In the order of KINDS in reference.py. */
+enum { FG_NMS_IOU, FG_NMS_DIOU, FG_NMS_IOA };
+
+/* Which search to use; the answer is the same. FG_NMS_AUTO starts plainly and changes over when that gets slow. */
+enum { FG_NMS_AUTO, FG_NMS_PLAIN, FG_NMS_GRID };
+
+typedef struct {
+    const void *boxes;     /* (n, 4) */
+    const void *scores;    /* (n,) */
+    const int64_t *groups; /* (n,): boxes suppress only inside one group; NULL: all are one group */
+    int64_t n;
+    int boxes_f64, scores_f64;
+    double iou_threshold;
+    int has_score_threshold;
+    double score_threshold; /* a box takes part if its score is above */
+    int64_t max_output;     /* -1: no limit */
+    int kind, fmt, offset, method;
+    int n_threads;
+    int64_t *keep;   /* (n,): receives the kept boxes by descending score */
+    int64_t *owner;  /* (n,) or NULL: receives the box that kept or suppressed each box, or -1 */
+    int64_t n_keep;  /* receives how many */
+} fg_nms_call;
+
+/* FG_OK, FG_NO_MEMORY, FG_BAD_VALUE (a box or score breaks the contract), FG_INTERRUPTED or FG_FORKED. */
+int fg_nms(const fg_runtime *runtime, fg_nms_call *call);
+
+#endif

@@ -1,0 +1,345 @@
+"""nms, batched_nms and nms_groups: literals worked by hand, kernels against the reference, properties, bad input."""
+
+import numpy as np
+import pytest
+from cases import awkward_boxes, layouts, random_boxes
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastgeo import reference
+from fastgeo.suppression.kernels import nms_by_method
+from fastgeo.testing import assert_same_answer
+
+FLOATS = [np.float32, np.float64]
+PLAIN, GRID = 1, 2
+
+
+def scattered(n, seed=0, dtype=np.float32, cluster=5, spread=1.0):
+    """Boxes in clusters of about `cluster`, their scores (with ties) and their group ids."""
+    rng = np.random.default_rng(seed)
+    n_clusters = max(1, n // cluster)
+    centre = rng.uniform(-1, 1, (n_clusters, 2)) * 60 * np.sqrt(n_clusters)
+    size = rng.uniform(10, 80, (n_clusters, 2)) * np.exp(rng.normal(0, spread, (n_clusters, 1)))
+    which = rng.integers(0, n_clusters, n)
+    size = size[which] * np.exp(rng.normal(0, 0.15, (n, 2)))
+    centre = centre[which] + rng.normal(0, 0.15, (n, 2)) * size
+    boxes = np.concatenate([centre - size / 2, centre + size / 2], axis=1)
+    scores = np.round(rng.random(n), 2)
+    ids = rng.choice([-(10**9), -1, 0, 3, 10**9, 2**62], n)
+    return boxes.astype(dtype), scores.astype(dtype), ids
+
+
+@st.composite
+def box_sets(draw):
+    """Small integers make ties, touching edges, containment and exact thresholds likely."""
+    n = draw(st.integers(0, 40))
+    values = draw(st.lists(st.integers(-3, 6), min_size=4 * n, max_size=4 * n))
+    boxes = np.array(values, draw(st.sampled_from(FLOATS))).reshape(n, 4)
+    if draw(st.booleans()):
+        boxes[:, 2:] += boxes[:, :2]
+    scores = np.array(draw(st.lists(st.integers(0, 5), min_size=n, max_size=n)), draw(st.sampled_from(FLOATS)))
+    return boxes, scores
+
+
+class TestLiterals:
+    @pytest.mark.parametrize("dtype", FLOATS)
+    def test_suppression(self, impl, dtype):
+        # IoU of the first two: 81 / (100 + 100 - 81) = 0.68; the third is alone
+        boxes = np.array([[0, 0, 10, 10], [1, 1, 11, 11], [20, 20, 30, 30]], dtype)
+        assert impl.nms(boxes, np.array([0.8, 0.9, 0.7], dtype), 0.5).tolist() == [1, 2]
+        assert impl.nms(boxes, np.array([0.8, 0.9, 0.7], dtype), 0.7).tolist() == [1, 0, 2]
+
+    @pytest.mark.parametrize("dtype", FLOATS)
+    def test_iou_at_the_threshold_is_kept(self, impl, dtype):
+        # [0,0,2,1] in [0,0,4,1]: IoU is 2/4, exact in both types
+        boxes = np.array([[0, 0, 4, 1], [0, 0, 2, 1]], dtype)
+        scores = np.array([2, 1], dtype)
+        assert impl.nms(boxes, scores, 0.5).tolist() == [0, 1]
+        assert impl.nms(boxes, scores, np.nextafter(0.5, 0)).tolist() == [0]
+
+    def test_iou_is_rounded_before_it_is_compared(self, impl):
+        # IoU 3/10: as float32 0.300000012 > 0.3, as float64 the nearest value to 0.3 itself
+        boxes = np.array([[0, 0, 10, 1], [0, 0, 3, 1]])
+        assert impl.nms(boxes.astype(np.float32), [2, 1], 0.3).tolist() == [0]
+        assert impl.nms(boxes.astype(np.float64), [2, 1], 0.3).tolist() == [0, 1]
+
+    @pytest.mark.parametrize("n", [3, 60, 300])
+    def test_ties_go_to_the_lowest_index(self, impl, n):
+        boxes = np.tile([0.0, 0, 1, 1], (n, 1))
+        assert impl.nms(boxes, np.ones(n), 0.5).tolist() == [0]
+        apart = boxes + np.arange(n)[:, None] * 2
+        assert impl.nms(apart, np.zeros(n), 0.5).tolist() == list(range(n))
+        signed = np.where(np.arange(n) % 2, 0.0, -0.0)
+        assert impl.nms(apart, signed, 0.5).tolist() == list(range(n))
+
+    def test_touching_boxes_do_not_overlap(self, impl):
+        boxes = [[0.0, 0, 2, 2], [2, 0, 4, 2], [0, 2, 2, 4], [2, 2, 4, 4]]
+        assert impl.nms(boxes, [4, 3, 2, 1], 0).tolist() == [0, 1, 2, 3]
+        # inclusive pixels share a column: 3 of 9 + 9 - 3
+        assert impl.nms(boxes, [4, 3, 2, 1], 0.19, offset=1).tolist() == [0, 3]
+        assert impl.nms(boxes, [4, 3, 2, 1], 0.2, offset=1).tolist() == [0, 1, 2, 3]
+
+    def test_containment(self, impl):
+        # the inner box covers 1/4 of the outer: IoU 1/4 either way; IoA of the lower-scoring box is 1 or 1/4
+        boxes = [[0.0, 0, 4, 4], [1, 1, 3, 3]]
+        assert impl.nms(boxes, [2, 1], 0.25).tolist() == [0, 1]
+        assert impl.nms(boxes, [2, 1], 0.24).tolist() == [0]
+        assert impl.nms(boxes, [2, 1], 0.9, kind="ioa").tolist() == [0]
+        assert impl.nms(boxes, [1, 2], 0.9, kind="ioa").tolist() == [1, 0]
+
+    def test_diou(self, impl):
+        # IoU 1/3; centres 1 apart, diagonal² = 3² + 2² = 13: DIoU = 1/3 - 1/13 = 0.2564
+        boxes = [[0.0, 0, 2, 2], [1, 0, 3, 2]]
+        assert impl.nms(boxes, [2, 1], 0.3).tolist() == [0]
+        assert impl.nms(boxes, [2, 1], 0.3, kind="diou").tolist() == [0, 1]
+        assert impl.nms(boxes, [2, 1], 0.25, kind="diou").tolist() == [0]
+
+    def test_empty_boxes_are_kept(self, impl):
+        boxes = [[0.0, 0, 2, 2], [1, 1, 1, 1], [2, 2, 0, 0], [1, 1, 1, 1]]
+        assert impl.nms(boxes, [4, 3, 2, 1], 0).tolist() == [0, 1, 2, 3]
+
+    def test_thresholds_and_limits(self, impl):
+        boxes = [[0.0, 0, 1, 1], [0, 0, 1, 1], [5, 5, 6, 6], [8, 8, 9, 9]]
+        scores = [0.9, 0.8, 0.5, 0.4]
+        assert impl.nms(boxes, scores, 0.5, score_threshold=0.4).tolist() == [0, 2]
+        assert impl.nms(boxes, scores, 0.5, max_output=2).tolist() == [0, 2]
+        assert impl.nms(boxes, scores, 0.5, max_output=0).tolist() == []
+        keep, owner = impl.nms_groups(boxes, scores, 0.5, max_output=2)
+        assert owner.tolist() == [0, 0, 2, -1]
+        keep, owner = impl.nms_groups(boxes, scores, 0.5, score_threshold=0.45)
+        assert (keep.tolist(), owner.tolist()) == ([0, 2], [0, 0, 2, -1])
+
+    def test_infinite_scores(self, impl):
+        boxes = [[0.0, 0, 1, 1], [5, 5, 6, 6], [0, 0, 1, 1]]
+        assert impl.nms(boxes, [-np.inf, np.inf, 0], 0.5).tolist() == [1, 2]
+        assert impl.nms(boxes, [-np.inf, np.inf, 0], 0.5, score_threshold=-np.inf).tolist() == [1, 2]
+
+    def test_formats(self, impl):
+        for fmt in ("xywh", "cxcywh"):
+            boxes = reference.nms([[0, 0, 10, 10], [1, 1, 10, 10], [20, 20, 10, 10]], [0.8, 0.9, 0.7], 0.5, fmt=fmt)
+            assert boxes.tolist() == [1, 2]
+
+    def test_groups(self, impl):
+        boxes = [[0.0, 0, 1, 1]] * 4
+        ids = [10**9, -(10**9), 10**9, 0]
+        assert impl.batched_nms(boxes, [1, 2, 3, 4], ids, 0.5).tolist() == [3, 2, 1]
+        assert impl.batched_nms(boxes, [1, 2, 3, 4], ids, 0.5, max_output=2).tolist() == [3, 2]
+        keep, owner = impl.nms_groups(boxes, [1, 2, 3, 4], 0.5, idxs=ids)
+        assert (keep.tolist(), owner.tolist()) == ([3, 2, 1], [2, 1, 2, 3])
+        keep, owner = impl.nms_groups(boxes, [1, 2, 3, 4], 0.5, idxs=ids, max_output=1)
+        assert (keep.tolist(), owner.tolist()) == ([3], [-1, -1, -1, 3])
+
+    def test_nothing(self, impl):
+        for empty in ([], np.zeros((0, 4), np.float32)):
+            assert_same_answer(impl.nms(empty, [], 0.5), np.zeros(0, np.int64))
+            assert_same_answer(impl.batched_nms(empty, [], [], 0.5), np.zeros(0, np.int64))
+            assert_same_answer(impl.nms_groups(empty, [], 0.5), (np.zeros(0, np.int64), np.zeros(0, np.int64)))
+
+
+class TestKernelIsReference:
+    @given(box_sets(), st.sampled_from([0, 0.25, 1 / 3, 0.5, 1]), st.data())
+    def test_small(self, kernels, case, threshold, data):
+        boxes, scores = case
+        options = {
+            "kind": data.draw(st.sampled_from(["iou", "diou", "ioa"])),
+            "fmt": data.draw(st.sampled_from(["xyxy", "xywh", "cxcywh"])),
+            "offset": data.draw(st.integers(0, 1)),
+            "score_threshold": data.draw(st.sampled_from([None, 1, 2.5])),
+            "max_output": data.draw(st.sampled_from([None, 0, 1, 5, 100])),
+        }
+        ids = np.array(data.draw(st.lists(st.integers(-2, 2), min_size=len(boxes), max_size=len(boxes))), np.int64)
+        assert_same_answer(
+            kernels.nms(boxes, scores, threshold, **options), reference.nms(boxes, scores, threshold, **options)
+        )
+        for idxs in (None, ids):
+            expected = reference.nms_groups(boxes, scores, threshold, idxs=idxs, **options)
+            assert_same_answer(kernels.nms_groups(boxes, scores, threshold, idxs=idxs, **options), expected)
+            for method in (PLAIN, GRID):
+                assert_same_answer(nms_by_method(boxes, scores, threshold, method, idxs=idxs, **options), expected)
+        actual = kernels.batched_nms(boxes, scores, ids, threshold, **options)
+        assert_same_answer(actual, reference.batched_nms(boxes, scores, ids, threshold, **options))
+
+    @pytest.mark.parametrize("dtype", FLOATS)
+    @pytest.mark.parametrize("n", [1, 15, 16, 17, 41, 130, 700])
+    def test_clusters(self, kernels, dtype, n):
+        boxes, scores, ids = scattered(n, dtype=dtype)
+        for kind in ("iou", "diou", "ioa"):
+            for threshold in (0.0, 0.3, 0.5, 0.8):
+                expected = reference.nms_groups(boxes, scores, threshold, kind=kind)
+                assert_same_answer(kernels.nms(boxes, scores, threshold, kind=kind), expected[0])
+                for method in (PLAIN, GRID):
+                    assert_same_answer(nms_by_method(boxes, scores, threshold, method, kind=kind), expected)
+        expected = reference.batched_nms(boxes, scores, ids, 0.5)
+        assert_same_answer(kernels.batched_nms(boxes, scores, ids, 0.5), expected)
+
+    @pytest.mark.parametrize("dtype", FLOATS)
+    def test_awkward_boxes(self, kernels, dtype):
+        boxes = np.tile(awkward_boxes(dtype), (3, 1))
+        scores = (np.arange(len(boxes)) * 7 % 11).astype(dtype)
+        for fmt in ("xyxy", "xywh", "cxcywh"):
+            for kind in ("iou", "diou", "ioa"):
+                for threshold in (0.0, 0.1, 0.5, 1.0):
+                    options = {"fmt": fmt, "kind": kind, "offset": 0}
+                    expected = reference.nms_groups(boxes, scores, threshold, **options)
+                    for method in (PLAIN, GRID):
+                        assert_same_answer(nms_by_method(boxes, scores, threshold, method, **options), expected)
+
+    def test_threads(self, kernels, n_threads):
+        boxes, scores, _ = scattered(12_000)
+        ids = np.arange(12_000) * 7919 % 80
+        expected = np.concatenate(
+            [np.flatnonzero(ids == c)[kernels.nms(boxes[ids == c], scores[ids == c], 0.5)] for c in range(80)]
+        )
+        expected = expected[np.lexsort([expected, -scores[expected]])]
+        assert_same_answer(kernels.batched_nms(boxes, scores, ids, 0.5, n_threads=n_threads), expected)
+
+    def test_mixed_types_and_layouts(self, kernels):
+        boxes, scores, ids = scattered(60)
+        expected = reference.batched_nms(boxes, scores, ids, 0.5)
+        for label, other in layouts(boxes):
+            if label != "list":  # a list becomes float64
+                assert_same_answer(kernels.batched_nms(other, scores.astype(np.float64), ids, 0.5), expected)
+        for _, other in layouts(scores):
+            assert_same_answer(kernels.batched_nms(boxes, other, ids, 0.5), expected)
+        for _, other in layouts(ids):
+            assert_same_answer(kernels.batched_nms(boxes, scores, other, 0.5), expected)
+        for dtype in (np.float16, np.int32, np.uint8):
+            few = np.abs(np.round(boxes[:20] / 8)).astype(dtype)
+            assert_same_answer(kernels.nms(few, scores[:20], 0.5), reference.nms(few, scores[:20], 0.5))
+
+
+class TestGrid:
+    """The grid gives the plain method's answer whatever the sizes and places of the boxes."""
+
+    @pytest.mark.parametrize("dtype", FLOATS)
+    @pytest.mark.parametrize("threshold", [0.0, 0.01, 0.3, 0.5, 0.7, 0.95, 1.0])
+    @pytest.mark.parametrize("spread", [0.0, 1.0, 4.0])
+    def test_clusters(self, kernels, dtype, threshold, spread):
+        boxes, scores, _ = scattered(3000, dtype=dtype, cluster=8, spread=spread)
+        for kind in ("iou", "diou", "ioa"):
+            for offset in (0, 1):
+                options = {"kind": kind, "offset": offset}
+                plain = nms_by_method(boxes, scores, threshold, PLAIN, **options)
+                assert_same_answer(nms_by_method(boxes, scores, threshold, GRID, **options), plain)
+
+    @pytest.mark.parametrize("dtype", FLOATS)
+    @pytest.mark.parametrize("fmt", ["xyxy", "xywh", "cxcywh"])
+    @pytest.mark.parametrize("shift", [0, 1e6, -3e7, 2.0**55])
+    @pytest.mark.parametrize("size", [1e-30, 1e-3, 1, 1e12])
+    def test_far_out_huge_and_tiny(self, kernels, dtype, fmt, shift, size):
+        rng = np.random.default_rng(1)
+        boxes = rng.uniform(0, 8, (1500, 4)) * size
+        if fmt == "xyxy":
+            boxes[:, 2:] = boxes[:, :2] + boxes[:, 2:] / 4
+        boxes[:, :2] += shift
+        if fmt == "xyxy":
+            boxes[:, 2:] += shift
+        boxes = boxes.astype(dtype)
+        scores = rng.random(1500).astype(dtype)
+        for threshold in (0.0, 0.4, 0.6):
+            plain = nms_by_method(boxes, scores, threshold, PLAIN, fmt=fmt)
+            assert_same_answer(nms_by_method(boxes, scores, threshold, GRID, fmt=fmt), plain)
+
+    def test_identical_and_outliers(self, kernels):
+        boxes = np.tile(np.array([[3, 3, 5, 5]], np.float32), (2000, 1))
+        boxes[7] = [-1e18, -1e18, 1e18, 1e18]
+        boxes[9] = [1e18, 1e18, 1.1e18, 1.1e18]
+        boxes[11] = [4, 4, 4, 4]
+        scores = np.random.default_rng(0).random(2000)
+        for threshold in (0.0, 0.5):
+            plain = nms_by_method(boxes, scores, threshold, PLAIN)
+            assert_same_answer(nms_by_method(boxes, scores, threshold, GRID), plain)
+
+
+class TestProperties:
+    @given(box_sets(), st.sampled_from([0.0, 0.25, 0.5, 1.0]))
+    def test_nms(self, kernels, case, threshold):
+        boxes, scores = case
+        keep, owner = kernels.nms_groups(boxes, scores, threshold)
+        ious = kernels.box_iou(boxes, boxes).astype(np.float64)
+        np.testing.assert_array_equal(keep, keep[np.lexsort([keep, -scores[keep]])])
+        among_kept = ious[np.ix_(keep, keep)]
+        assert (among_kept[~np.eye(len(keep), dtype=bool)] <= threshold).all()
+        for i in range(len(boxes)):
+            if i in keep:
+                assert owner[i] == i
+                continue
+            assert ious[i, owner[i]] > threshold
+            assert (-scores[owner[i]], owner[i]) < (-scores[i], i)
+            earlier = [k for k in keep if ious[i, k] > threshold and (-scores[k], k) < (-scores[i], i)]
+            assert owner[i] == earlier[0]
+
+
+BAD = [
+    (([[0, 0, 1]], [1], 0.5), {}),
+    (([0, 0, 1, 1], [1], 0.5), {}),
+    (([[0, 0, 1, 1]], [[1]], 0.5), {}),
+    (([[0, 0, 1, 1]], [1, 2], 0.5), {}),
+    (([[0, 0, 1, "a"]], [1], 0.5), {}),
+    (([[0, 0, 1, 1j]], [1], 0.5), {}),
+    ((None, [1], 0.5), {}),
+    ((np.float64([[0, 0, 1, 1], [0, np.nan, 1, 1]]), np.ones(2), 0.5), {}),
+    ((np.float32([[0, 0, 1, 1], [0, 0, 1, np.inf]]), np.ones(2), 0.5), {}),
+    ((np.float32([[0, 0, 1, 2.0**61]]), np.ones(1), 0.5), {}),
+    ((np.float64([[0, 0, 1, 1]]), np.array([np.nan]), 0.5), {}),
+    ((np.float64([[0, 0, 1, 1]] * 40), np.array([1.0] * 39 + [np.nan]), 0.5), {"score_threshold": 0}),
+    (([[0, 0, 1, 1]], [1], -0.1), {}),
+    (([[0, 0, 1, 1]], [1], 1.1), {}),
+    (([[0, 0, 1, 1]], [1], np.nan), {}),
+    (([[0, 0, 1, 1]], [1], "0.5"), {}),
+    (([[0, 0, 1, 1]], [1], None), {}),
+    (([[0, 0, 1, 1]], [1], 0.5), {"score_threshold": np.nan}),
+    (([[0, 0, 1, 1]], [1], 0.5), {"score_threshold": "x"}),
+    (([[0, 0, 1, 1]], [1], 0.5), {"max_output": -1}),
+    (([[0, 0, 1, 1]], [1], 0.5), {"max_output": 1.5}),
+    (([[0, 0, 1, 1]], [1], 0.5), {"kind": "giou"}),
+    (([[0, 0, 1, 1]], [1], 0.5), {"fmt": "yxyx"}),
+    (([[0, 0, 1, 1]], [1], 0.5), {"offset": 2}),
+    (([[0, 0, 1, 1]], [1], 0.5), {"idxs": [0.5]}),
+    (([[0, 0, 1, 1]], [1], 0.5), {"idxs": [1, 2]}),
+    (([[0, 0, 1, 1]], [1], 0.5), {"idxs": [[1]]}),
+]
+
+
+@pytest.mark.parametrize("case", range(len(BAD)))
+def test_bad_input(kernels, case):
+    args, options = BAD[case]
+    names = ["nms_groups"] if "idxs" in options else ["nms", "nms_groups"]
+    for name in names:
+        with pytest.raises((TypeError, ValueError)) as expected:
+            getattr(reference, name)(*args, **options)
+        with pytest.raises(type(expected.value)) as actual:
+            getattr(kernels, name)(*args, **options)
+        assert str(actual.value) == str(expected.value)
+
+
+def test_bad_input_of_batched_nms(kernels):
+    for idxs, options in [(None, {}), ([0.5], {}), ([0], {"n_threads": 0}), ([0], {"n_threads": 1.5})]:
+        with pytest.raises((TypeError, ValueError)) as expected:
+            reference.batched_nms([[0, 0, 1, 1]], [1], idxs, 0.5, **options)
+        with pytest.raises(type(expected.value)) as actual:
+            kernels.batched_nms([[0, 0, 1, 1]], [1], idxs, 0.5, **options)
+        assert str(actual.value) == str(expected.value)
+
+
+class TestTorchvision:
+    def test_same_boxes_kept(self, kernels):
+        torch = pytest.importorskip("torch", reason="torch is not installed")
+        ops = pytest.importorskip("torchvision", reason="torchvision is not installed").ops
+        for dtype in FLOATS:
+            for seed in range(20):
+                boxes = random_boxes(400, dtype, seed)
+                scores = np.random.default_rng(seed).permutation(400).astype(dtype)
+                ids = np.random.default_rng(seed).integers(-3, 3, 400) * 10**8
+                for threshold in (0.0, 0.1, 0.3, 0.5, 0.75):
+                    tensors = torch.from_numpy(boxes), torch.from_numpy(scores)
+                    expected = ops.nms(*tensors, threshold).numpy()
+                    np.testing.assert_array_equal(kernels.nms(boxes, scores, threshold), expected)
+                    by_id = []
+                    for c in np.unique(ids):
+                        members = np.flatnonzero(ids == c)
+                        found = ops.nms(tensors[0][members], tensors[1][members], threshold).numpy()
+                        by_id.append(members[found])
+                    by_id = np.concatenate(by_id)
+                    by_id = by_id[np.argsort(-scores[by_id])]
+                    np.testing.assert_array_equal(kernels.batched_nms(boxes, scores, ids, threshold), by_id)
