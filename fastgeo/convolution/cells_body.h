@@ -1,0 +1,195 @@
+/* Where each output pixel of a block reads and writes. Part of conv_body.h.
+
+   Padding costs no copy of the image: a cell outside it is a pointer to zeros or to the cell that stands in for it.
+   Only where a whole kernel row is read in one run are rows that cross the border copied. Images with the channels
+   first pass through two strips, cells in and pixels out. */
+
+typedef struct {
+    int64_t image, y, x; /* first output pixel */
+    conv_extent size;
+    int64_t pixels;
+    const real **cells; /* tile by tile: [tap][pixel of the tile] */
+    real **outs;
+    real *patches, *strip, *tile;
+    const real *source; /* cell (y, x) of image i: source[i * image_pitch + y * row_pitch + x * channels - origin] */
+    int64_t image_pitch, row_pitch, origin;
+} FG_NAME(block);
+
+#define BLOCK FG_NAME(block)
+
+/* The rows or columns that a block reads: smallest and largest index after padding. */
+static void FG_NAME(span)(int64_t first, int64_t outputs, int64_t stride, int64_t size, int64_t dilation, int64_t pad,
+                          int64_t n, int padding_mode, int64_t *low, int64_t *high)
+{
+    *low = n;
+    *high = -1;
+    for (int64_t o = first; o < first + outputs; o++)
+        for (int64_t k = 0; k < size; k++) {
+            const int64_t i = fg_padded_index(o * stride - pad + k * dilation, n, padding_mode);
+            if (i >= 0 && i < *low)
+                *low = i;
+            if (i > *high)
+                *high = i;
+        }
+}
+
+/* Copies the cells that a block reads into its strip, channels last. */
+static void FG_NAME(load_strip)(const conv_job *job, BLOCK *block)
+{
+    const fg_conv_call *call = job->call;
+    int64_t top, bottom, left, right;
+    FG_NAME(span)(block->y, block->size.rows, call->stride_y, call->kernel_height, call->dilation_y, call->pad_top,
+                  call->height, call->padding_mode, &top, &bottom);
+    FG_NAME(span)(block->x, block->size.columns, call->stride_x, call->kernel_width, call->dilation_x, call->pad_left,
+                  call->width, call->padding_mode, &left, &right);
+    const int64_t columns = right < left ? 0 : right - left + 1, rows = bottom < top ? 0 : bottom - top + 1;
+    const int64_t channels = call->channels, plane = call->height * call->width;
+    block->source = block->strip;
+    block->row_pitch = columns * channels;
+    block->image_pitch = rows * block->row_pitch;
+    block->origin = block->image * block->image_pitch + top * block->row_pitch + left * channels;
+    for (int64_t image = 0; image < block->size.images; image++)
+        for (int64_t y = 0; y < rows; y++) {
+            const real *from = (const real *)call->input + (block->image + image) * channels * plane +
+                               (top + y) * call->width + left;
+            real *to = block->strip + image * block->image_pitch + y * block->row_pitch;
+            for (int64_t x0 = 0; x0 < columns; x0 += 16) {
+                const int64_t x1 = x0 + 16 < columns ? x0 + 16 : columns;
+                for (int64_t c = 0; c < channels; c++)
+                    for (int64_t x = x0; x < x1; x++)
+                        to[x * channels + c] = from[c * plane + x];
+            }
+        }
+}
+
+/* Copies the finished pixels of a block to their planes. */
+static void FG_NAME(store_planes)(const conv_job *job, const BLOCK *block, int64_t out_begin, int64_t out_end)
+{
+    const fg_conv_call *call = job->call;
+    const int64_t plane = call->out_height * call->out_width, n = out_end - out_begin;
+    const real *from = block->tile;
+    for (int64_t image = block->image; image < block->image + block->size.images; image++)
+        for (int64_t y = block->y; y < block->y + block->size.rows; y++) {
+            real *to = (real *)call->output + (image * call->out_channels + out_begin) * plane +
+                       y * call->out_width + block->x;
+            for (int64_t x0 = 0; x0 < block->size.columns; x0 += 16) {
+                const int64_t x1 = x0 + 16 < block->size.columns ? x0 + 16 : block->size.columns;
+                for (int64_t o = 0; o < n; o++)
+                    for (int64_t x = x0; x < x1; x++)
+                        to[o * plane + x] = from[x * n + o];
+            }
+            from += block->size.columns * n;
+        }
+}
+
+/* One kernel row of one pixel, gathered cell by cell across the image's border. */
+static const real *FG_NAME(gather_row)(const conv_job *job, BLOCK *block, const real *row, int64_t left)
+{
+    const fg_conv_call *call = job->call;
+    const int64_t channels = call->channels;
+    real *patch = block->patches;
+    for (int64_t k = 0; k < call->kernel_width; k++) {
+        const int64_t x = fg_padded_index(left + k, call->width, call->padding_mode);
+        const real *from = x < 0 ? job->zeros : row + x * channels;
+        for (int64_t c = 0; c < channels; c++)
+            patch[k * channels + c] = from[c];
+    }
+    block->patches += job->run;
+    return patch;
+}
+
+/* The cells of one pixel; cells[tap * step]. */
+static void FG_NAME(border_cells)(const conv_job *job, BLOCK *block, int64_t image, int64_t top, int64_t left,
+                                  const real **cells, int64_t step)
+{
+    const fg_conv_call *call = job->call;
+    const int inside_x = left >= 0 && left + call->kernel_width <= call->width; /* matters where merged */
+    for (int64_t row = 0; row < call->kernel_height; row++) {
+        const int64_t y = fg_padded_index(top + row * call->dilation_y, call->height, call->padding_mode);
+        const int64_t row_start = image * block->image_pitch + y * block->row_pitch - block->origin;
+        if (job->merged) {
+            cells[row * step] = y < 0      ? job->zeros
+                                : inside_x ? block->source + (row_start + left * call->channels)
+                                           : FG_NAME(gather_row)(job, block, block->source + row_start, left);
+            continue;
+        }
+        for (int64_t column = 0; column < call->kernel_width; column++) {
+            const int64_t x = fg_padded_index(left + column * call->dilation_x, call->width, call->padding_mode);
+            cells[(row * call->kernel_width + column) * step] =
+                y < 0 || x < 0 ? job->zeros : block->source + (row_start + x * call->channels);
+        }
+    }
+}
+
+static void FG_NAME(find_cells)(const conv_job *job, BLOCK *block)
+{
+    const fg_conv_call *call = job->call;
+    const int64_t tiles = (block->pixels + TILE - 1) / TILE, taps = job->taps;
+    const int64_t last_top = call->height - 1 - (call->kernel_height - 1) * call->dilation_y;
+    const int64_t last_left = call->width - 1 - (call->kernel_width - 1) * call->dilation_x;
+    int64_t image = block->image, y = block->y, x = block->x;
+    for (int64_t tile = 0; tile < tiles; tile++) {
+        const int64_t begin = tile * block->pixels / tiles, step = (tile + 1) * block->pixels / tiles - begin;
+        for (int64_t p = 0; p < step; p++) {
+            const real **cells = block->cells + begin * taps + p;
+            const int64_t top = y * call->stride_y - call->pad_top, left = x * call->stride_x - call->pad_left;
+            if (!call->planar && top >= 0 && left >= 0 && top <= last_top && left <= last_left) {
+                const real *cell = block->source + image * block->image_pitch + top * block->row_pitch +
+                                   left * call->channels;
+                for (int64_t tap = 0; tap < taps; tap++)
+                    cells[tap * step] = cell + job->tap_offsets[tap];
+            } else {
+                FG_NAME(border_cells)(job, block, image, top, left, cells, step);
+            }
+            if (++x == block->x + block->size.columns) {
+                x = block->x;
+                if (++y == block->y + block->size.rows) {
+                    y = block->y;
+                    image++;
+                }
+            }
+        }
+    }
+}
+
+static void FG_NAME(find_outs)(const conv_job *job, BLOCK *block, int64_t out_channels)
+{
+    const fg_conv_call *call = job->call;
+    real **outs = block->outs, *tile = block->tile;
+    for (int64_t image = block->image; image < block->image + block->size.images; image++)
+        for (int64_t y = block->y; y < block->y + block->size.rows; y++) {
+            real *row = (real *)call->output + ((image * call->out_height + y) * call->out_width + block->x) *
+                                                   call->out_channels;
+            for (int64_t x = 0; x < block->size.columns; x++, tile += out_channels)
+                *outs++ = call->planar ? tile : row + x * call->out_channels;
+        }
+}
+
+static int64_t FG_NAME(shorter)(int64_t size, int64_t left) { return size < left ? size : left; }
+
+static BLOCK FG_NAME(open_block)(const conv_job *job, int64_t index, int slot, int64_t out_channels)
+{
+    const fg_conv_call *call = job->call;
+    BLOCK block = {0};
+    block.x = index % job->blocks.columns * job->block.columns;
+    block.y = index / job->blocks.columns % job->blocks.rows * job->block.rows;
+    block.image = index / job->blocks.columns / job->blocks.rows * job->block.images;
+    block.size.columns = FG_NAME(shorter)(job->block.columns, call->out_width - block.x);
+    block.size.rows = FG_NAME(shorter)(job->block.rows, call->out_height - block.y);
+    block.size.images = FG_NAME(shorter)(job->block.images, call->batch - block.image);
+    block.pixels = block.size.images * block.size.rows * block.size.columns;
+    char *scratch = job->slots + (size_t)slot * job->slot_size;
+    block.cells = (const real **)(void *)scratch;
+    block.outs = (real **)(void *)(block.cells + block.pixels * job->taps);
+    block.patches = (real *)(void *)(scratch + job->cells_size);
+    block.strip = (real *)(void *)(scratch + job->cells_size + job->patches_size);
+    block.tile = (real *)(void *)(scratch + job->cells_size + job->patches_size + job->strip_size);
+    block.source = call->input;
+    block.row_pitch = call->width * call->channels;
+    block.image_pitch = call->height * block.row_pitch;
+    if (call->planar)
+        FG_NAME(load_strip)(job, &block);
+    FG_NAME(find_cells)(job, &block);
+    FG_NAME(find_outs)(job, &block, out_channels);
+    return block;
+}

@@ -1,0 +1,217 @@
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "convolution/conv_job.h"
+#include "runtime/fenv.h"
+
+/* Fused multiply-adds of a chunk: some 100 µs. The scalar code calls libm for each. */
+enum { CHUNK_WORK = 1 << 23, SCALAR_CHUNK_WORK = 1 << 18 };
+
+/* Below this many, waking a helper costs more than it brings. */
+enum { MIN_WORK_FOR_THREADS = 1 << 20 };
+
+/* Channels below this are read in one run with their neighbours. */
+enum { FEW_CHANNELS = 16 };
+
+/* Scratch memory of a thread; a single pixel may need more. */
+enum { SCRATCH_LIMIT = 768 << 10 };
+
+#define FG_BODY "convolution/conv_body.h"
+#include "runtime/for_each_target.h"
+
+FG_TABLE(const conv_shape, conv_shape);
+FG_TABLE(fg_chunk, pack_panel);
+FG_TABLE(fg_chunk, conv_chunk);
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t clip(int64_t a, int64_t low, int64_t high) { return a < low ? low : least(a, high); }
+static int64_t pieces(int64_t n, int64_t size) { return (n + size - 1) / size; }
+static size_t aligned(size_t size) { return (size + 63) & ~(size_t)63; }
+
+static size_t value_size(const fg_conv_call *call) { return call->is_f64 ? sizeof(double) : sizeof(float); }
+
+/* What follows from the kernel alone. */
+static conv_job kernel_job(int isa, const fg_conv_call *call)
+{
+    conv_job job = {.call = call, .shape = conv_shape_table[isa][call->is_f64]};
+    job.depthwise = call->groups > 1 && call->groups == call->channels && call->out_channels == call->channels;
+    job.groups = job.depthwise ? 1 : call->groups;
+    job.group_outputs = call->out_channels / job.groups;
+    job.panels_per_group = pieces(job.group_outputs, 2 * job.shape->lanes);
+    job.n_panels = job.groups * job.panels_per_group;
+    job.depth = call->kernel_height * call->kernel_width * (call->channels / call->groups);
+    return job;
+}
+
+fg_packed *fg_conv_pack(const fg_runtime *runtime, const fg_conv_call *call)
+{
+    conv_job job = kernel_job(runtime->isa, call);
+    const size_t panel = (size_t)job.shape->lanes * 2 * value_size(call);
+    const size_t rows = (size_t)job.n_panels;
+    if ((size_t)job.depth > (SIZE_MAX / 2 - 64) / panel / rows)
+        return NULL;
+    fg_packed *packed = calloc(1, sizeof *packed);
+    if (!packed)
+        return NULL;
+    packed->isa = runtime->isa;
+    packed->is_f64 = call->is_f64;
+    packed->memory = malloc(panel * rows * (size_t)job.depth + 64);
+    if (!packed->memory) {
+        free(packed);
+        return NULL;
+    }
+    packed->weights = (char *)packed->memory + (64 - (uintptr_t)packed->memory % 64);
+    job.weights = packed->weights;
+    const int n_threads = job.depth * call->out_channels < MIN_WORK_FOR_THREADS ? 1 : call->n_threads;
+    if (runtime->parallel(job.n_panels, n_threads, pack_panel_table[runtime->isa][call->is_f64], &job) != FG_OK) {
+        fg_packed_free(packed);
+        return NULL;
+    }
+    return packed;
+}
+
+void fg_packed_free(fg_packed *packed)
+{
+    if (packed) {
+        free(packed->memory);
+        free(packed->scratch);
+        free(packed);
+    }
+}
+
+/* Input cells that `outputs` windows in a row reach. */
+static int64_t reach(int64_t outputs, int64_t stride, int64_t size, int64_t dilation, int64_t length)
+{
+    return least((outputs - 1) * stride + (size - 1) * dilation + 1, length);
+}
+
+/* Sizes of a thread's scratch memory for the chosen block. */
+static void size_slot(conv_job *job)
+{
+    const fg_conv_call *call = job->call;
+    const conv_extent *block = &job->block;
+    const size_t value = value_size(call), pixels = (size_t)(block->images * block->rows * block->columns);
+    const int64_t work = (int64_t)pixels * job->depth * 2 * job->shape->lanes;
+    const int64_t chunk_work = job->shape->lanes == 1 ? SCALAR_CHUNK_WORK : CHUNK_WORK;
+    job->panels_per_chunk = clip(chunk_work / work, 1, job->n_panels);
+    job->cells_size = aligned(pixels * (size_t)(job->taps + 1) * sizeof(void *));
+    job->patches_size = job->merged ? aligned(pixels * (size_t)job->depth * value) : 0;
+    job->strip_size = job->tile_size = 0;
+    if (call->planar) {
+        const int64_t rows = reach(block->rows, call->stride_y, call->kernel_height, call->dilation_y, call->height);
+        const int64_t columns =
+            reach(block->columns, call->stride_x, call->kernel_width, call->dilation_x, call->width);
+        job->strip_size = aligned((size_t)(block->images * rows * columns * call->channels) * value);
+        job->tile_size = aligned(pixels * (size_t)(job->panels_per_chunk * 2 * job->shape->lanes) * value);
+    }
+    job->slot_size = job->cells_size + job->patches_size + job->strip_size + job->tile_size;
+}
+
+static int64_t balanced(int64_t n, int64_t size) { return pieces(n, pieces(n, size)); }
+
+/* A block is a rectangle of output pixels, of several images where these are small. */
+static void choose_block(conv_job *job)
+{
+    const fg_conv_call *call = job->call;
+    const int64_t tile = job->shape->pixels, lanes = job->shape->lanes;
+    const int64_t chunk_work = lanes == 1 ? SCALAR_CHUNK_WORK : CHUNK_WORK;
+    const int64_t at_least = clip(8 * chunk_work / (job->depth * 2 * lanes), tile, 16 * tile);
+    int64_t pixels = clip(chunk_work / (job->depth * call->out_channels), at_least, 1024);
+    for (;; pixels = pieces(pixels, 2)) {
+        conv_extent *block = &job->block;
+        block->columns = balanced(call->out_width, least(pixels, call->out_width));
+        block->rows = balanced(call->out_height, clip(pixels / call->out_width, 1, call->out_height));
+        block->images = clip(pixels / (call->out_width * call->out_height), 1, call->batch);
+        size_slot(job);
+        if (job->slot_size <= SCRATCH_LIMIT || pixels == 1)
+            break;
+    }
+    job->blocks.images = pieces(call->batch, job->block.images);
+    job->blocks.rows = pieces(call->out_height, job->block.rows);
+    job->blocks.columns = pieces(call->out_width, job->block.columns);
+    job->panel_chunks = pieces(job->n_panels, job->panels_per_chunk);
+}
+
+/* Scratch memory of a call: that of the packed kernel if nobody uses it, or new. */
+static void *take_scratch(fg_packed *packed, size_t size)
+{
+    if (packed && !atomic_flag_test_and_set(&packed->scratch_taken)) {
+        if (packed->scratch_size < size) {
+            free(packed->scratch);
+            packed->scratch = malloc(size);
+            packed->scratch_size = packed->scratch ? size : 0;
+        }
+        if (packed->scratch)
+            return packed->scratch;
+        atomic_flag_clear(&packed->scratch_taken);
+        return NULL;
+    }
+    return malloc(size);
+}
+
+static void give_scratch(fg_packed *packed, void *scratch)
+{
+    if (packed && packed->scratch == scratch)
+        atomic_flag_clear(&packed->scratch_taken);
+    else
+        free(scratch);
+}
+
+static void lay_out_scratch(conv_job *job, char *scratch, size_t zeros_size, size_t offsets_size)
+{
+    scratch += 64 - (uintptr_t)scratch % 64;
+    memset(scratch, 0, zeros_size);
+    job->zeros = scratch;
+    job->tap_offsets = (int64_t *)(void *)(scratch + zeros_size);
+    job->slots = scratch + zeros_size + offsets_size;
+}
+
+static int run_job(const fg_runtime *runtime, conv_job *job, fg_packed *packed)
+{
+    const fg_conv_call *call = job->call;
+    const int64_t chunks = job->blocks.images * job->blocks.rows * job->blocks.columns * job->panel_chunks;
+    const double work = (double)call->batch * (double)(call->out_height * call->out_width) *
+                        (double)call->out_channels * (double)job->depth;
+    const int n_threads = work < MIN_WORK_FOR_THREADS ? 1 : call->n_threads;
+    const size_t slots = (size_t)least(runtime->slots(n_threads), chunks);
+    const size_t zeros_size = aligned((size_t)(job->run > call->channels ? job->run : call->channels) *
+                                      value_size(call));
+    const size_t offsets_size = aligned((size_t)job->taps * sizeof(int64_t));
+    char *scratch = take_scratch(packed, zeros_size + offsets_size + slots * job->slot_size + 64);
+    if (!scratch)
+        return FG_NO_MEMORY;
+    lay_out_scratch(job, scratch, zeros_size, offsets_size);
+    for (int64_t tap = 0; tap < job->taps; tap++) {
+        const int64_t row = job->merged ? tap : tap / call->kernel_width;
+        const int64_t column = job->merged ? 0 : tap % call->kernel_width;
+        job->tap_offsets[tap] =
+            (row * call->dilation_y * call->width + column * call->dilation_x) * call->channels;
+    }
+    int status = runtime->parallel(chunks, n_threads, conv_chunk_table[runtime->isa][call->is_f64], job);
+    give_scratch(packed, scratch);
+    return status;
+}
+
+int fg_conv2d(const fg_runtime *runtime, const fg_conv_call *call, fg_packed *packed)
+{
+    if (call->batch == 0)
+        return FG_OK;
+    fg_packed *own = NULL;
+    if (!packed || packed->isa != runtime->isa || packed->is_f64 != call->is_f64) {
+        packed = own = fg_conv_pack(runtime, call);
+        if (!own)
+            return FG_NO_MEMORY;
+    }
+    conv_job job = kernel_job(runtime->isa, call);
+    job.weights = packed->weights;
+    job.merged = call->groups == 1 && call->dilation_x == 1 && call->kernel_width > 1 &&
+                 call->channels < FEW_CHANNELS && !call->planar;
+    job.taps = job.merged ? call->kernel_height : call->kernel_height * call->kernel_width;
+    job.run = job.depth / job.taps;
+    choose_block(&job);
+    fg_fenv saved = fg_fenv_enter();
+    int status = run_job(runtime, &job, packed);
+    fg_fenv_leave(saved);
+    fg_packed_free(own);
+    return status;
+}

@@ -1,0 +1,223 @@
+/* Convolution: a tile of P output pixels by V vectors of output channels stays in registers while the whole chain of
+   (kernel row, kernel column, channel) runs through it. Every input value is broadcast against V vectors of weights. */
+#include "convolution/conv_job.h"
+
+#if LANES * FG_REAL_BITS == 512
+#define TILE 14 /* 28 sums, 2 vectors of weights, 1 input: 31 of 32 registers */
+#elif LANES * FG_REAL_BITS == 256
+#define TILE 6 /* 15 of 16 */
+#elif LANES * FG_REAL_BITS == 128
+#define TILE 12 /* 27 of 32 */
+#else
+#define TILE 4
+#endif
+
+#ifndef FG_UNROLL
+#ifdef __clang__
+#define FG_UNROLL _Pragma("unroll")
+#else
+#define FG_UNROLL _Pragma("GCC unroll 16")
+#endif
+#define FG_INLINE static inline __attribute__((always_inline))
+/* How input values meet weights: one value against a vector of output channels; or channel by channel, in whole
+   vectors or with a last one in part. */
+enum { BROADCAST, DEPTHWISE, DEPTHWISE_PART };
+#endif
+
+static const conv_shape FG_NAME(conv_shape)[1] = {{LANES, TILE}};
+
+static void FG_NAME(pack_panel)(void *job_, int64_t panel, int slot)
+{
+    const conv_job *job = job_;
+    const fg_conv_call *call = job->call;
+    const int64_t taps = call->kernel_height * call->kernel_width, channels = job->depth / taps;
+    const int64_t first = panel % job->panels_per_group * 2 * LANES, left = job->group_outputs - first;
+    const int64_t n = left < 2 * LANES ? left : 2 * LANES;
+    const int64_t output = panel / job->panels_per_group * job->group_outputs + first;
+    real *to = (real *)(void *)job->weights + panel * job->depth * 2 * LANES;
+    (void)slot;
+    if (n < 2 * LANES)
+        memset(to, 0, (size_t)job->depth * 2 * LANES * sizeof(real));
+    if (!call->planar) {
+        const real *from = (const real *)call->kernel + output;
+        for (int64_t k = 0; k < job->depth; k++)
+            memcpy(to + k * 2 * LANES, from + k * call->out_channels, (size_t)n * sizeof(real));
+        return;
+    }
+    for (int64_t o = 0; o < n; o++) {
+        const real *from = (const real *)call->kernel + (output + o) * job->depth;
+        for (int64_t channel = 0; channel < channels; channel++)
+            for (int64_t tap = 0; tap < taps; tap++)
+                to[(tap * channels + channel) * 2 * LANES + o] = from[channel * taps + tap];
+    }
+}
+
+/* What a tile needs besides its pixels. */
+typedef struct {
+    const real *weights, *bias; /* of this panel */
+    int64_t taps, run;
+    int64_t offset;             /* of the panel's first input channel in a cell */
+    int64_t out_offset, n;      /* of its first output channel in an output pixel; how many there are */
+    int relu;
+} FG_NAME(panel);
+
+#define PANEL FG_NAME(panel)
+
+FG_INLINE void FG_NAME(store)(const PANEL *panel, real *out, int v, vreal value)
+{
+    if (panel->relu)
+        value = v_max(v_set1(0), value); /* 0 > x ? 0 : x keeps NaN */
+    const int64_t left = panel->n - v * LANES;
+    if (left >= LANES)
+        v_store(out + panel->out_offset + v * LANES, value);
+    else
+        v_store_part(out + panel->out_offset + v * LANES, value, left);
+}
+
+FG_INLINE vreal FG_NAME(start)(const PANEL *panel, int v)
+{
+    const int64_t left = panel->n - v * LANES;
+    if (!panel->bias)
+        return v_set1(0);
+    return left >= LANES ? v_load(panel->bias + v * LANES) : v_load_part(panel->bias + v * LANES, left);
+}
+
+/* cells[tap * P + p] is where pixel p reads at that tap. */
+FG_INLINE void FG_NAME(tile)(const PANEL *panel, const real *const *cells, real *const *outs, const int P, const int V,
+                             const int kind)
+{
+    vreal sum[TILE][2];
+    for (int v = 0; v < V; v++) {
+        const vreal bias = FG_NAME(start)(panel, v);
+        FG_UNROLL for (int p = 0; p < P; p++) sum[p][v] = bias;
+    }
+    const real *weights = panel->weights;
+    const int64_t run = panel->run;
+    for (int64_t tap = 0; tap < panel->taps; tap++, cells += P) {
+        const real *cell[TILE];
+        FG_UNROLL for (int p = 0; p < P; p++) cell[p] = cells[p] + panel->offset;
+        for (int64_t c = 0; c < run; c++, weights += 2 * LANES) {
+            const vreal w0 = v_load(weights), w1 = V > 1 ? v_load(weights + LANES) : w0;
+            FG_UNROLL for (int p = 0; p < P; p++)
+            {
+                vreal x0, x1;
+                if (kind == BROADCAST) {
+                    x0 = x1 = v_set1(cell[p][c]);
+                } else {
+                    const int64_t part = panel->n - (V - 1) * LANES;
+                    x0 = V == 1 && kind == DEPTHWISE_PART ? v_load_part(cell[p], part) : v_load(cell[p]);
+                    x1 = V == 1 ? x0
+                         : kind == DEPTHWISE_PART ? v_load_part(cell[p] + LANES, part)
+                                                  : v_load(cell[p] + LANES);
+                }
+                sum[p][0] = v_fma(x0, w0, sum[p][0]);
+                if (V > 1)
+                    sum[p][1] = v_fma(x1, w1, sum[p][1]);
+            }
+        }
+    }
+    FG_UNROLL for (int p = 0; p < P; p++)
+    {
+        FG_NAME(store)(panel, outs[p], 0, sum[p][0]);
+        if (V > 1)
+            FG_NAME(store)(panel, outs[p], 1, sum[p][1]);
+    }
+}
+
+#define TILE_CASE(P) \
+    case P: \
+        FG_NAME(tile)(panel, cells, outs, P, V, kind); \
+        break;
+
+FG_INLINE void FG_NAME(tile_of)(const PANEL *panel, const real *const *cells, real *const *outs, int64_t pixels,
+                                const int V, const int kind)
+{
+    switch (pixels) {
+        TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4)
+#if TILE > 4
+        TILE_CASE(5) TILE_CASE(6)
+#endif
+#if TILE > 6
+        TILE_CASE(7) TILE_CASE(8) TILE_CASE(9) TILE_CASE(10) TILE_CASE(11) TILE_CASE(12)
+#endif
+#if TILE > 12
+        TILE_CASE(13) TILE_CASE(14)
+#endif
+    }
+}
+
+#define TILE_FUNCTION(name, V, kind) \
+    static void FG_NAME(name)(const PANEL *panel, const real *const *cells, real *const *outs, int64_t pixels) \
+    { \
+        FG_NAME(tile_of)(panel, cells, outs, pixels, V, kind); \
+    }
+
+TILE_FUNCTION(broadcast_1, 1, BROADCAST)
+TILE_FUNCTION(broadcast_2, 2, BROADCAST)
+TILE_FUNCTION(depthwise_1, 1, DEPTHWISE)
+TILE_FUNCTION(depthwise_2, 2, DEPTHWISE)
+TILE_FUNCTION(depthwise_part_1, 1, DEPTHWISE_PART)
+TILE_FUNCTION(depthwise_part_2, 2, DEPTHWISE_PART)
+
+static void FG_NAME(run_tile)(const conv_job *job, const PANEL *panel, const real *const *cells, real *const *outs,
+                              int64_t pixels)
+{
+    const int two = panel->n > LANES;
+    if (!job->depthwise)
+        (two ? FG_NAME(broadcast_2) : FG_NAME(broadcast_1))(panel, cells, outs, pixels);
+    else if (panel->n % LANES == 0)
+        (two ? FG_NAME(depthwise_2) : FG_NAME(depthwise_1))(panel, cells, outs, pixels);
+    else
+        (two ? FG_NAME(depthwise_part_2) : FG_NAME(depthwise_part_1))(panel, cells, outs, pixels);
+}
+
+#include "convolution/cells_body.h"
+
+/* First output channel of a panel. */
+static int64_t FG_NAME(panel_begin)(const conv_job *job, int64_t panel)
+{
+    if (panel == job->n_panels)
+        return job->call->out_channels;
+    return panel / job->panels_per_group * job->group_outputs + panel % job->panels_per_group * 2 * LANES;
+}
+
+static PANEL FG_NAME(panel_of)(const conv_job *job, int64_t panel, int64_t out_origin)
+{
+    const fg_conv_call *call = job->call;
+    const int64_t begin = FG_NAME(panel_begin)(job, panel), group = panel / job->panels_per_group;
+    PANEL found = {.taps = job->taps, .run = job->run, .relu = call->relu};
+    found.weights = (const real *)(const void *)job->weights + panel * job->depth * 2 * LANES;
+    found.bias = call->bias ? (const real *)call->bias + begin : NULL;
+    found.offset = job->depthwise ? begin : group * (call->channels / job->groups);
+    found.out_offset = begin - out_origin;
+    const int64_t left = (group + 1) * job->group_outputs - begin;
+    found.n = left < 2 * LANES ? left : 2 * LANES;
+    return found;
+}
+
+/* Weights stay in the cache while all tiles of the block pass; depthwise, the cells do. */
+static void FG_NAME(conv_chunk)(void *job_, int64_t chunk, int slot)
+{
+    const conv_job *job = job_;
+    const int64_t n_blocks = job->blocks.images * job->blocks.rows * job->blocks.columns;
+    const int64_t first = chunk / n_blocks * job->panels_per_chunk;
+    const int64_t last = first + job->panels_per_chunk < job->n_panels ? first + job->panels_per_chunk : job->n_panels;
+    const int64_t out_begin = FG_NAME(panel_begin)(job, first), out_end = FG_NAME(panel_begin)(job, last);
+    BLOCK block = FG_NAME(open_block)(job, chunk % n_blocks, slot, out_end - out_begin);
+    const int64_t tiles = (block.pixels + TILE - 1) / TILE;
+    for (int64_t i = 0; i < (last - first) * tiles; i++) {
+        const int64_t panel_index = first + (job->depthwise ? i % (last - first) : i / tiles);
+        const int64_t tile = job->depthwise ? i / (last - first) : i % tiles;
+        const int64_t begin = tile * block.pixels / tiles, end = (tile + 1) * block.pixels / tiles;
+        const PANEL panel = FG_NAME(panel_of)(job, panel_index, job->call->planar ? out_begin : 0);
+        FG_NAME(run_tile)(job, &panel, block.cells + begin * job->taps, block.outs + begin, end - begin);
+    }
+    if (job->call->planar)
+        FG_NAME(store_planes)(job, &block, out_begin, out_end);
+}
+
+#undef TILE
+#undef PANEL
+#undef BLOCK
+#undef TILE_CASE
+#undef TILE_FUNCTION

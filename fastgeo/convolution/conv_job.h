@@ -1,0 +1,59 @@
+/* How a convolution is cut into work; shared by conv.c and the bodies it compiles. */
+
+#ifndef FG_CONV_JOB_H
+#define FG_CONV_JOB_H
+
+#include <stdatomic.h>
+
+#include "convolution/conv.h"
+
+/* The register tile of one instruction set: `pixels` output pixels by two vectors of `lanes` output channels. */
+typedef struct {
+    int64_t lanes, pixels;
+} conv_shape;
+
+/* Weights lie in panels of two vectors of output channels: panel, kernel row, kernel column, channel, output channel.
+   Missing output channels are zeros. A depthwise kernel is packed as if its channels were outputs of one channel. */
+struct fg_packed {
+    int isa, is_f64;
+    void *memory; /* as malloc gave it */
+    char *weights;
+    atomic_flag scratch_taken;
+    void *scratch;
+    size_t scratch_size;
+};
+
+typedef struct {
+    int64_t images, rows, columns;
+} conv_extent;
+
+typedef struct {
+    const fg_conv_call *call;
+    const conv_shape *shape;
+    char *weights;
+    int depthwise;
+    int merged;                                /* the cells of a kernel row lie side by side and are read in one run */
+    int64_t taps, run;                         /* pointers a pixel; values behind each */
+    int64_t groups, group_outputs;             /* as packed */
+    int64_t panels_per_group, n_panels, depth; /* depth: rows of a panel, taps * run */
+    conv_extent block, blocks;                 /* output pixels of a chunk; how many such blocks */
+    int64_t panels_per_chunk, panel_chunks;
+    const void *zeros;
+    int64_t *tap_offsets;
+    char *slots; /* scratch memory of each thread */
+    size_t slot_size, cells_size, patches_size, strip_size, tile_size;
+} conv_job;
+
+/* Where padding leads: an index inside the image, or -1 for a zero. */
+static inline int64_t fg_padded_index(int64_t i, int64_t n, int padding_mode)
+{
+    if (i >= 0 && i < n)
+        return i;
+    if (padding_mode == FG_PAD_ZEROS)
+        return -1;
+    if (padding_mode == FG_PAD_REPLICATE)
+        return i < 0 ? 0 : n - 1;
+    return i < 0 ? -i : 2 * (n - 1) - i;
+}
+
+#endif
