@@ -171,6 +171,10 @@ class Conv2d:
     most 1 MB a thread; a second call at the same time takes its own), so that beyond the result nothing is allocated.
     Inputs of a wider float type than the kernel are convolved in that type, without the prepared weights.
 
+    References
+    ----------
+    .. [1] E. Georganas et al., "Anatomy of high-performance deep learning convolutions on SIMD architectures", SC 2018.
+
     Examples
     --------
     >>> import fastgeo

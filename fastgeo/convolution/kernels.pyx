@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t
 from fastgeo.runtime.arrays cimport is_f64, is_plain, is_plain_float, new_array
 from fastgeo.runtime.core cimport fg_runtime, raise_status, runtime
 
-from fastgeo.convolution import geometry
+from fastgeo.convolution import geometry, reference
 from fastgeo.convolution.reference import __all__
 from fastgeo.runtime import checks
 
@@ -134,6 +134,8 @@ cdef class PackedKernel:
 
 
 class Conv2d:
+    __doc__ = reference.Conv2d.__doc__
+
     def __init__(self, kernel, bias=None, stride=1, padding=0, *, dilation=1, groups=1, padding_mode="zeros",
                  layout="NHWC", activation=None):
         self._layer = geometry.layer(kernel, bias, stride, padding, dilation, groups, padding_mode, layout, activation)
