@@ -1,2 +1,243 @@
 """The clustering room in C: the names, signatures and answers of reference.py."""
+cimport numpy as cnp
+from libc.stdint cimport int32_t, int64_t
+
+from fastgeo.runtime.arrays cimport is_f64, is_plain_float, new_array
+from fastgeo.runtime.core cimport fg_runtime, raise_status, runtime
+
+import numpy as np
+
+from fastgeo.clustering import lloyd, reference
 from fastgeo.clustering.reference import __all__
+from fastgeo.clustering.streaming import StreamingBase
+from fastgeo.runtime import checks
+
+cnp.import_array()
+
+cdef extern from "clustering/points.h" nogil:
+    enum:
+        FG_OK
+        FG_BAD_VALUE
+        FG_EUCLIDEAN
+        FG_COSINE
+        FG_BOX_IOU
+    ctypedef struct fg_points:
+        const void *x
+        int64_t n
+        int64_t d
+        int is_f64
+        int metric
+        const double *scale
+        const double *weights
+        int n_threads
+    int fg_check_points(const fg_runtime *runtime, const fg_points *points)
+    int fg_row_scales(const fg_runtime *runtime, const fg_points *points, double *scale)
+
+cdef extern from "clustering/nearest.h" nogil:
+    enum:
+        FG_KIND_EUCLIDEAN
+        FG_KIND_SQEUCLIDEAN
+        FG_KIND_COSINE
+    ctypedef struct fg_nearest_call:
+        const fg_points *points
+        const void *centroids
+        int64_t k
+        int32_t *labels
+        void *distances
+        int64_t n_changed
+    int fg_nearest(const fg_runtime *runtime, fg_nearest_call *call)
+    int fg_pairwise_distance(const fg_runtime *runtime, const fg_points *rows, const fg_points *columns, int kind,
+                             void *out)
+
+cdef extern from "clustering/exact.h" nogil:
+    int fg_cluster_sums(const fg_runtime *runtime, const fg_points *points, const int32_t *labels, int64_t k,
+                        int64_t blocks, double *sums, double *counts)
+    int fg_own_distances(const fg_runtime *runtime, const fg_points *points, const void *centroids,
+                         const int32_t *labels, double *distances)
+    double fg_ordered_sum(const fg_points *points, const double *distances)
+    int fg_plusplus(const fg_runtime *runtime, const fg_points *points, int64_t k, int64_t trials, const double *draws,
+                    int64_t *indices)
+
+
+def kmeans(X, k, *, init="k-means++", n_init=1, max_iter=300, tol=0.0, metric="euclidean", sample_weight=None,
+           seed=None, n_threads=None, progress=None):
+    return lloyd.kmeans(KernelSteps, assign, X, k, init, n_init, max_iter, tol, metric, sample_weight, seed, n_threads,
+                        progress)
+
+
+def assign(X, centroids, *, metric="euclidean", n_threads=None):
+    if not (metric is "euclidean" and is_plain_float(X, 2) and is_plain_float(centroids, 2)
+            and is_f64(X) == is_f64(centroids) and cnp.PyArray_DIM(X, 1) == cnp.PyArray_DIM(centroids, 1)
+            and cnp.PyArray_SIZE(centroids) > 0):
+        X, centroids = reference.check_both(X, centroids, metric)
+    cdef int threads = 0 if n_threads is None else checks.thread_count(n_threads)
+    cdef cnp.npy_intp n = cnp.PyArray_DIM(X, 0)
+    cdef fg_points points, rows
+    cdef fg_nearest_call call
+    scale = bind(&points, X, "X", metric, None, threads)
+    bind(&rows, centroids, "centroids", "iou" if metric == "iou" else "euclidean", None, threads)
+    if metric == "cosine":
+        centroids = lloyd.unit_rows(centroids)
+    labels = cnp.PyArray_ZEROS(1, &n, cnp.NPY_INT32, 0)
+    distances = new_array(1, &n, cnp.PyArray_TYPE(X))
+    call.points = &points
+    call.centroids = cnp.PyArray_DATA(centroids)
+    call.k = cnp.PyArray_DIM(centroids, 0)
+    call.labels = <int32_t *>cnp.PyArray_DATA(labels)
+    call.distances = cnp.PyArray_DATA(distances)
+    cdef int status
+    with nogil:
+        status = fg_nearest(runtime(), &call)
+    raise_status(status)
+    return labels, distances
+
+
+def kmeans_plusplus(X, k, *, seed=None, sample_weight=None, n_threads=None):
+    X = checks.points_array("X", X)
+    k = checks.integer("k", k, 1, len(X))
+    weights = checks.weights_array("sample_weight", sample_weight, "X", X)
+    rng = checks.generator("seed", seed)
+    steps = KernelSteps(X, "euclidean", weights, checks.thread_count(n_threads))
+    indices = steps.plusplus(k, lloyd.plusplus_draws(rng, k))
+    return X[indices], indices
+
+
+def pairwise_distance(X, Y, *, kind="euclidean", out=None, n_threads=None):
+    if kind is not "euclidean":
+        checks.choice("kind", kind, reference.KINDS)
+    if not (is_plain_float(X, 2) and is_plain_float(Y, 2) and is_f64(X) == is_f64(Y)
+            and cnp.PyArray_DIM(X, 1) == cnp.PyArray_DIM(Y, 1) and cnp.PyArray_DIM(X, 1) > 0):
+        X, Y = reference.check_pair("X", X, "Y", Y)
+    cdef int threads = 0 if n_threads is None else checks.thread_count(n_threads)
+    cdef cnp.npy_intp shape[2]
+    cdef fg_points rows, columns
+    shape[0], shape[1] = cnp.PyArray_DIM(X, 0), cnp.PyArray_DIM(Y, 0)
+    if out is None:
+        out = new_array(2, shape, cnp.PyArray_TYPE(X))
+    else:
+        checks.output_array(out, (shape[0], shape[1]), X.dtype, X, Y)
+    metric = "cosine" if kind == "cosine" else "euclidean"
+    scale1 = bind(&rows, X, "X", metric, None, threads)
+    scale2 = bind(&columns, Y, "Y", metric, None, threads)
+    cdef int c_kind = reference.KINDS.index(kind), status
+    cdef void *target = cnp.PyArray_DATA(out)
+    with nogil:
+        status = fg_pairwise_distance(runtime(), &rows, &columns, c_kind, target)
+    raise_status(status)
+    return out
+
+
+cdef object bind(fg_points *points, array, str name, metric, weights, int n_threads):
+    """Fill the struct and check the values. Returns the row scales, which have to outlive it."""
+    cdef int status = FG_OK
+    cdef cnp.npy_intp n = cnp.PyArray_DIM(array, 0)
+    points.x = cnp.PyArray_DATA(array)
+    points.n = n
+    points.d = cnp.PyArray_DIM(array, 1)
+    points.is_f64 = is_f64(array)
+    points.metric = FG_EUCLIDEAN if metric == "euclidean" else FG_COSINE if metric == "cosine" else FG_BOX_IOU
+    points.scale = NULL
+    points.weights = NULL
+    if weights is not None:
+        points.weights = <const double *>cnp.PyArray_DATA(weights)
+    points.n_threads = n_threads
+    with nogil:
+        status = fg_check_points(runtime(), points)
+    if status == FG_BAD_VALUE:
+        checks.point_values(name, array, sizes=metric == "iou")
+    raise_status(status)
+    if points.metric != FG_COSINE:
+        return None
+    scale = new_array(1, &n, cnp.NPY_DOUBLE)
+    cdef double *data = <double *>cnp.PyArray_DATA(scale)
+    with nogil:
+        status = fg_row_scales(runtime(), points, data)
+    raise_status(status)
+    points.scale = data
+    return scale
+
+
+cdef class KernelSteps:
+    """The arithmetic of k-means, in C; see `fastgeo.clustering.lloyd.Steps`."""
+    cdef fg_points c_points
+    cdef object points, weights, scale, metric
+    cdef readonly object labels
+
+    def __init__(self, points, metric, weights, n_threads):
+        cdef cnp.npy_intp n = cnp.PyArray_DIM(points, 0)
+        self.points, self.weights, self.metric = points, weights, metric
+        self.scale = bind(&self.c_points, points, "X", metric, weights, n_threads)
+        self.labels = np.full(n, -1, np.int32)
+
+    def assign(self, centroids):
+        cdef fg_nearest_call call
+        cdef int status
+        if self.metric == "cosine":
+            centroids = lloyd.unit_rows(centroids)
+        call.points = &self.c_points
+        call.centroids = cnp.PyArray_DATA(centroids)
+        call.k = cnp.PyArray_DIM(centroids, 0)
+        call.labels = <int32_t *>cnp.PyArray_DATA(self.labels)
+        call.distances = NULL
+        with nogil:
+            status = fg_nearest(runtime(), &call)
+        raise_status(status)
+        return call.n_changed
+
+    def relabelled(self):
+        pass
+
+    def sums(self, k):
+        cdef cnp.npy_intp shape[2]
+        cdef int status
+        shape[0], shape[1] = k, self.c_points.d
+        sums = new_array(2, shape, cnp.NPY_DOUBLE)
+        counts = new_array(1, shape, cnp.NPY_DOUBLE)
+        cdef int64_t clusters = k, blocks = lloyd.sum_blocks(self.c_points.n, k)
+        cdef const int32_t *labels = <const int32_t *>cnp.PyArray_DATA(self.labels)
+        cdef double *c_sums = <double *>cnp.PyArray_DATA(sums)
+        cdef double *c_counts = <double *>cnp.PyArray_DATA(counts)
+        with nogil:
+            status = fg_cluster_sums(runtime(), &self.c_points, labels, clusters, blocks, c_sums, c_counts)
+        raise_status(status)
+        return sums, counts
+
+    def own_distances(self, centroids):
+        cdef cnp.npy_intp n = self.c_points.n
+        cdef int status
+        if self.metric == "cosine":
+            centroids = lloyd.unit_rows(centroids)
+        distances = new_array(1, &n, cnp.NPY_DOUBLE)
+        cdef const int32_t *labels = <const int32_t *>cnp.PyArray_DATA(self.labels)
+        cdef const void *c_centroids = cnp.PyArray_DATA(centroids)
+        cdef double *c_distances = <double *>cnp.PyArray_DATA(distances)
+        with nogil:
+            status = fg_own_distances(runtime(), &self.c_points, c_centroids, labels, c_distances)
+        raise_status(status)
+        return distances
+
+    def ordered_sum(self, distances):
+        cdef const double *data = <const double *>cnp.PyArray_DATA(distances)
+        cdef double total
+        with nogil:
+            total = fg_ordered_sum(&self.c_points, data)
+        return total
+
+    def plusplus(self, k, draws):
+        cdef cnp.npy_intp clusters = k
+        cdef int64_t trials = draws.shape[1]
+        cdef int status
+        indices = new_array(1, &clusters, cnp.NPY_INT64)
+        cdef const double *c_draws = <const double *>cnp.PyArray_DATA(draws)
+        cdef int64_t *c_indices = <int64_t *>cnp.PyArray_DATA(indices)
+        with nogil:
+            status = fg_plusplus(runtime(), &self.c_points, clusters, trials, c_draws, c_indices)
+        raise_status(status)
+        return indices
+
+
+class StreamingKMeans(StreamingBase):
+    __doc__ = reference.StreamingKMeans.__doc__
+    _kmeans = staticmethod(kmeans)
+    _assign = staticmethod(assign)
+    _steps = KernelSteps

@@ -167,3 +167,43 @@ def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
 def thread_count(n_threads: Any) -> int:
     """`n_threads` of a call; 0 stands for the default."""
     return 0 if n_threads is None else integer("n_threads", n_threads, 1)
+
+
+# Beyond these magnitudes a weighted sum of squared distances could overflow.
+POINT_LIMIT_EXPONENT = {np.dtype(np.float32): 50, np.dtype(np.float64): 240}
+
+
+def points_array(name: str, value: Any, d: int | str = "d") -> Array:
+    """Coerce to a plain (n, d) float array; its values are checked by `point_values`."""
+    points = float_array(name, value, ("n", d))
+    if points.shape[1] == 0 and len(points) > 0:
+        raise ValueError(f"{name}: expected at least one column, got shape {points.shape}")
+    return points
+
+
+def point_values(name: str, points: Array, *, sizes: bool = False) -> None:
+    """Reject what is not finite or too large; of sizes, what is negative."""
+    exponent = POINT_LIMIT_EXPONENT[points.dtype]
+    bad = ~(np.abs(points) <= 2.0**exponent)
+    if sizes:
+        reject(name, points, bad | (points < 0), f"a size from 0 to 2**{exponent}")
+    reject(name, points, bad, f"a finite number of magnitude at most 2**{exponent}")
+
+
+def weights_array(name: str, value: Any, like_name: str, like: Array) -> Array | None:
+    """One float64 weight per row of `like`, or None."""
+    if value is None:
+        return None
+    weights = plain(float_array(name, value, ("n",)), np.float64)
+    same_length(like_name, like, name, weights)
+    reject(name, weights, ~((weights >= 0) & (weights <= 2.0**240)), "a weight from 0 to 2**240")
+    if not weights.any():
+        raise ValueError(f"{name}: expected a positive sum, got {len(weights)} zeros")
+    return weights
+
+
+def generator(name: str, seed: Any) -> np.random.Generator:
+    """The random numbers of a call: from a Generator, an integer, or (None) fresh entropy."""
+    if seed is None or isinstance(seed, np.random.Generator):
+        return np.random.default_rng(seed)
+    return np.random.default_rng(integer(name, seed, 0))

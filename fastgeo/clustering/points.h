@@ -1,0 +1,38 @@
+/* The points of a clustering call and what every part of the room does with them. */
+#ifndef FG_POINTS_H
+#define FG_POINTS_H
+
+#include "runtime/runtime.h"
+
+/* FG_COSINE: every row is multiplied by its scale, 1 / its length. FG_BOX_IOU: rows are (width, height). */
+enum { FG_EUCLIDEAN, FG_COSINE, FG_BOX_IOU };
+
+typedef struct {
+    const void *x; /* (n, d), rows */
+    int64_t n, d;
+    int is_f64;
+    int metric;
+    const double *scale;   /* (n,), only with FG_COSINE */
+    const double *weights; /* (n,), or NULL: all are 1 */
+    int n_threads;
+} fg_points;
+
+/* Rows per chunk so that a chunk of `work` operations a row lasts from 20 µs to a few ms. */
+int64_t fg_chunk_rows(int64_t n, int64_t work);
+
+static inline int64_t fg_chunk_count(int64_t n, int64_t rows) { return (n + rows - 1) / rows; }
+
+/* Below this many operations, waking a helper costs more than it brings. */
+enum { FG_MIN_WORK_FOR_THREADS = 1 << 20 };
+static inline int fg_threads_for(const fg_points *points, double work)
+{
+    return work < FG_MIN_WORK_FOR_THREADS ? 1 : points->n_threads;
+}
+
+/* FG_BAD_VALUE if a value is not finite, beyond 2⁵⁰ (float32) or 2²⁴⁰ (float64), or a size is negative. */
+int fg_check_points(const fg_runtime *runtime, const fg_points *points);
+
+/* scale[i] = 1 / length of row i, 0 for a row of zeros. */
+int fg_row_scales(const fg_runtime *runtime, const fg_points *points, double *scale);
+
+#endif

@@ -1,0 +1,515 @@
+"""The clustering room: literals worked by hand, kernels against the reference, properties, bad input."""
+
+import pickle
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from cases import layouts
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fastgeo
+from fastgeo import reference
+from fastgeo.testing import assert_same_answer
+
+FLOATS = [np.float32, np.float64]
+METRICS = ["euclidean", "cosine", "iou"]
+KINDS = ["euclidean", "sqeuclidean", "cosine"]
+
+
+def cloud(n, d, dtype=np.float64, seed=0, offset=0.0, metric="euclidean"):
+    """Points without structure; sizes for "iou"."""
+    X = np.random.default_rng(seed).standard_normal((n, d)) + offset
+    return (np.abs(X) if metric == "iou" else X).astype(dtype)
+
+
+def blobs(n, d, k, dtype=np.float64, seed=0, offset=0.0):
+    """k groups so far apart that no point is near a border; returns points and their groups."""
+    rng = np.random.default_rng(seed)
+    groups = rng.integers(k, size=n)
+    groups[:k] = np.arange(k)
+    centres = 100 * np.stack(np.unravel_index(np.arange(k), [4] * d), axis=1)
+    return (centres[groups] + rng.uniform(-1, 1, (n, d)) + offset).astype(dtype), groups
+
+
+def clearly_labelled(X, centroids, metric, bound):
+    """Points whose nearest centroid is nearer than all others by more than the relative bound."""
+    if metric == "cosine":
+        X, centroids = (a / np.linalg.norm(a.astype(np.float64), axis=1, keepdims=True) for a in (X, centroids))
+    D = ((X[:, None].astype(np.float64) - centroids[None].astype(np.float64)) ** 2).sum(axis=-1)
+    D.sort(axis=1)
+    return D[:, 0] * (1 + bound) + bound * (metric == "cosine") < D[:, 1] if D.shape[1] > 1 else np.ones(len(X), bool)
+
+
+# Literals
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_kmeans_literal(impl, dtype):
+    # From 0 and 1 on a line: labels 0 | 1 1 1, means 0 and (1 + 9 + 10)/3 = 20/3; then 0 1 | 9 10, means 0.5 and 9.5;
+    # then nothing changes. Inertia 4 · 0.5². The third assignment finds the labels settled.
+    X = np.array([[0], [1], [9], [10]], dtype)
+    result = impl.kmeans(X, 2, init=[[0], [1]])
+    assert_same_answer(result.centroids, np.array([[0.5], [9.5]], dtype))
+    assert_same_answer(result.labels, np.array([0, 0, 1, 1], np.int32))
+    assert (result.inertia, result.n_iter, result.converged) == (1.0, 3, True)
+    assert_same_answer(result.predict(np.array([[-5], [7]], dtype)), np.array([0, 1], np.int32))
+
+
+def test_one_iteration_labels_belong_to_the_centroids(impl):
+    # One iteration moves the centroids to 0 and 20/3; of those, 1 is nearer to 0.
+    result = impl.kmeans([[0.0], [1], [9], [10]], 2, init=[[0], [1]], max_iter=1)
+    np.testing.assert_array_equal(result.labels, [0, 0, 1, 1])
+    assert result.n_iter == 1 and not result.converged
+
+
+def test_tolerance_literal(impl):
+    # The first shift is 0² + (20/3 - 1)² = 289/9 = 32.1.
+    X, start = [[0.0], [1], [9], [10]], [[0], [1]]
+    assert impl.kmeans(X, 2, init=start, tol=32.2).n_iter == 1
+    assert impl.kmeans(X, 2, init=start, tol=32.2).converged
+    assert impl.kmeans(X, 2, init=start, tol=32.0).n_iter > 1
+
+
+def test_sample_weight_literal(impl):
+    # 0 with weight 3 and 1 with weight 1: mean 1/4, inertia 3/16 + 9/16.
+    result = impl.kmeans([[0.0], [1]], 1, sample_weight=[3, 1], seed=0)
+    assert result.centroids[0, 0] == 0.25 and result.inertia == 0.75
+
+
+def test_empty_cluster_literal(impl):
+    # All points are nearest to 0; the empty cluster takes 10, the farthest. Means 11/4 and 10; 6 is nearer to 11/4.
+    X = np.array([[0.0], [1], [4], [6], [10]])
+    result = impl.kmeans(X, 2, init=[[0.0], [1000.0]])
+    np.testing.assert_array_equal(result.labels, [0, 0, 0, 0, 1])
+    np.testing.assert_array_equal(result.centroids, [[2.75], [10]])
+
+
+def test_empty_clusters_take_distinct_points(impl):
+    X = np.array([[0.0], [0.0], [5.0], [7.0]])
+    result = impl.kmeans(X, 3, init=[[0.0], [100.0], [200.0]], max_iter=1)
+    # 7 is farthest and fills cluster 1, then 5 fills cluster 2.
+    np.testing.assert_array_equal(result.centroids, [[0], [7], [5]])
+
+
+def test_cosine_literal(impl):
+    # Directions 0°, 90° whatever the length; (1, 1) is as near to both: the lower index.
+    labels, distances = impl.assign([[5.0, 0], [0, 0.1], [1, 1], [0, 0]], [[2.0, 0], [0, 3]], metric="cosine")
+    np.testing.assert_array_equal(labels, [0, 1, 0, 0])
+    np.testing.assert_allclose(distances, [0, 0, 1 - np.sqrt(0.5), 1], atol=1e-15)
+    result = impl.kmeans([[1.0, 0], [10, 0], [0, 1], [0, 7]], 2, metric="cosine", init=[[1.0, 0], [0, 1]])
+    np.testing.assert_array_equal(result.centroids, [[1, 0], [0, 1]])
+    assert result.inertia == 0
+
+
+def test_iou_literal(impl):
+    # 10×10 against 10×20: common 100, union 200; against 20×10 the same. 20×20 against 10×20: 200 / 400.
+    labels, distances = impl.assign([[10.0, 10], [20, 20], [10, 20]], [[10.0, 20], [20, 10]], metric="iou")
+    np.testing.assert_array_equal(labels, [0, 0, 0])
+    np.testing.assert_array_equal(distances, [0.5, 0.5, 0])
+    result = impl.kmeans([[10.0, 10], [12, 10], [50, 50]], 2, metric="iou", init=[[10.0, 10], [50, 50]])
+    # Means 11×10 and 50×50; IoU 100/110, 110/120 and 1.
+    np.testing.assert_array_equal(result.centroids, [[11, 10], [50, 50]])
+    assert result.inertia == pytest.approx(3 - (100 / 110 + 110 / 120 + 1), abs=1e-15)
+
+
+def test_plusplus_literals(impl):
+    # Two places, two centres: the second draw can only take the place not chosen yet.
+    centroids, indices = impl.kmeans_plusplus([[0.0], [0.0], [5.0]], 2, seed=4)
+    assert sorted(centroids.ravel()) == [0, 5] and indices.dtype == np.int64
+    # All points coincide: after the first, the lowest unused rows.
+    _, indices = impl.kmeans_plusplus(np.ones((4, 2)), 4, seed=0)
+    assert sorted(indices) == [0, 1, 2, 3]
+    # Weight 0 is never drawn.
+    _, indices = impl.kmeans_plusplus([[0.0], [1], [2]], 2, seed=1, sample_weight=[1, 0, 1])
+    assert sorted(indices) == [0, 2]
+
+
+def test_pairwise_literal(impl):
+    X, Y = np.array([[0.0, 0], [1, 1]]), np.array([[3.0, 4], [0, 0], [1, 0]])
+    np.testing.assert_array_equal(impl.pairwise_distance(X, Y, kind="sqeuclidean"), [[25, 0, 1], [13, 2, 1]])
+    np.testing.assert_array_equal(impl.pairwise_distance(X, Y)[0], [5, 0, 1])
+    cosine = impl.pairwise_distance(X, Y, kind="cosine")
+    np.testing.assert_array_equal(cosine[0], [1, 1, 1])
+    np.testing.assert_allclose(cosine[1], [1 - 7 / np.sqrt(50), 1, 1 - np.sqrt(0.5)], atol=1e-15)
+
+
+def test_streaming_literal(impl):
+    model = impl.StreamingKMeans(2, seed=0)
+    model.partial_fit([[0.0]])
+    with pytest.raises(ValueError, match="centroids: expected at least 2 points before, got 1"):
+        model.predict([[0.0]])
+    model.partial_fit([[10.0]]).partial_fit([[1.0], [1.0], [14.0]])
+    # Sums 0 + 1 + 1 over 3 and 10 + 14 over 2.
+    order = np.argsort(model.centroids.ravel())
+    np.testing.assert_array_equal(model.centroids.ravel()[order], [2 / 3, 12])
+    np.testing.assert_array_equal(model.weights[order], [3, 2])
+    np.testing.assert_array_equal(model.predict([[0.0], [11.0]]), order)
+
+
+def test_streaming_decay_literal(impl):
+    # Half of the old weight is left: (0.5 · 0 + 3) / (0.5 + 1) = 2.
+    model = impl.StreamingKMeans(1, decay=0.5, seed=0).partial_fit([[0.0]]).partial_fit([[3.0]])
+    assert model.centroids[0, 0] == 2 and model.weights[0] == 1.5
+
+
+def test_streaming_merge_literal(impl):
+    one = impl.StreamingKMeans(2, seed=0).partial_fit([[0.0], [10.0], [0.0]])
+    two = impl.StreamingKMeans(2, seed=1).partial_fit([[3.0], [12.0], [12.0], [12.0]])
+    one.merge(two)
+    # Groups {0 ×2, 3} and {10, 12 ×3}: means 3/3 and 46/4.
+    order = np.argsort(one.centroids.ravel())
+    np.testing.assert_array_equal(one.centroids.ravel()[order], [1, 11.5])
+    np.testing.assert_array_equal(one.weights[order], [3, 4])
+    waiting = impl.StreamingKMeans(2, seed=0).merge(impl.StreamingKMeans(2).partial_fit([[1.0]]))
+    assert waiting.partial_fit([[2.0]]).centroids.shape == (2, 1)
+    taken = impl.StreamingKMeans(2, seed=0).partial_fit([[1.0]]).merge(one)
+    assert taken.weights.sum() == 8
+
+
+# Kernels against the reference
+
+SHAPES = [(1, 1, 1), (2, 1, 2), (7, 2, 3), (33, 3, 7), (65, 5, 12), (130, 17, 13), (300, 64, 20), (50, 130, 50)]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(("n", "d", "k"), SHAPES)
+def test_assign_is_reference(kernels, n_threads, dtype, metric, n, d, k):
+    d = 2 if metric == "iou" else d
+    X, centroids = cloud(n, d, dtype, metric=metric), cloud(k, d, dtype, seed=1, metric=metric)
+    labels, distances = kernels.assign(X, centroids, metric=metric, n_threads=n_threads)
+    expected_labels, expected = reference.assign(X, centroids, metric=metric)
+    if metric == "iou":
+        assert_same_answer((labels, distances), (expected_labels, expected))
+        return
+    bound = (d + 8) * np.finfo(dtype).eps
+    clear = clearly_labelled(X, centroids, metric, 4 * bound)
+    assert labels.dtype == np.int32 and distances.dtype == dtype
+    np.testing.assert_array_equal(labels[clear], expected_labels[clear])
+    np.testing.assert_allclose(distances, expected, rtol=bound, atol=bound if metric == "cosine" else 0)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(("n", "d", "k"), [(40, 3, 4), (500, 2, 6), (700, 9, 14), (5000, 4, 5)])
+def test_sums_and_inertia_are_the_references_bits(kernels, n_threads, dtype, metric, n, d, k):
+    d = 2 if metric == "iou" else d
+    X = cloud(n, d, dtype, metric=metric)
+    weights = np.random.default_rng(2).uniform(0, 2, n)
+    for sample_weight in (None, weights):
+        # One iteration: the same labels give the same means, and those the same inertia.
+        actual, expected = (
+            module.kmeans(X, k, init=X[:k], max_iter=1, metric=metric, sample_weight=sample_weight, n_threads=threads)
+            for module, threads in ((kernels, n_threads), (reference, None))
+        )
+        assert_same_answer(actual.centroids, expected.centroids)
+        if (actual.labels == expected.labels).all():
+            assert_same_answer(actual.inertia, expected.inertia)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize(("n", "d", "k"), [(60, 2, 3), (400, 3, 12), (9000, 4, 20)])
+def test_whole_runs_on_separated_data(kernels, n_threads, dtype, n, d, k):
+    X, groups = blobs(n, d, k, dtype)
+    actual = kernels.kmeans(X, k, seed=5, n_threads=n_threads)
+    expected = reference.kmeans(X, k, seed=5)
+    assert_same_answer(tuple(actual), tuple(expected))
+    pairs = set(zip(groups.tolist(), actual.labels.tolist(), strict=True))
+    assert len(pairs) == k
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize(("n", "d", "k"), [(3000, 2, 9), (20000, 7, 30), (1500, 40, 33)])
+def test_same_bits_on_every_isa_and_thread_count(metric, dtype, n, d, k):
+    d = 2 if metric == "iou" else d
+    X = cloud(n, d, dtype, metric=metric)
+    answers = []
+    before = fastgeo.runtime.active_isa()
+    try:
+        for isa in fastgeo.runtime.supported_isas():
+            fastgeo.runtime.set_isa(isa)
+            for n_threads in (1, 2, 3, 8) if isa != "scalar" else (2,):
+                answers.append(fastgeo.kmeans(X, k, seed=3, max_iter=6, metric=metric, n_threads=n_threads))
+    finally:
+        fastgeo.runtime.set_isa(before)
+    for answer in answers[1:]:
+        assert_same_answer(answer, answers[0])
+
+
+@given(
+    n=st.integers(1, 60), d=st.integers(1, 6), k=st.integers(1, 12), seed=st.integers(0, 2**32 - 1), grid=st.booleans()
+)
+def test_plusplus_chooses_the_references_points(kernels, n, d, k, seed, grid):
+    rng = np.random.default_rng(seed)
+    X = rng.integers(0, 3, (n, d)).astype(np.float32) if grid else rng.standard_normal((n, d))
+    k = min(k, n)
+    weights = [None, rng.integers(0, 3, n) + (np.arange(n) == 0)][seed % 2]
+    assert_same_answer(
+        kernels.kmeans_plusplus(X, k, seed=seed, sample_weight=weights),
+        reference.kmeans_plusplus(X, k, seed=seed, sample_weight=weights),
+    )
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_plusplus_over_many_chunks(kernels, n_threads, dtype):
+    X = cloud(13000, 3, dtype)
+    weights = np.random.default_rng(0).uniform(0, 1, len(X))
+    for sample_weight in (None, weights):
+        actual = kernels.kmeans_plusplus(X, 12, seed=9, sample_weight=sample_weight, n_threads=n_threads)
+        assert_same_answer(actual, reference.kmeans_plusplus(X, 12, seed=9, sample_weight=sample_weight))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize(("n", "m", "d"), [(0, 3, 2), (3, 0, 2), (1, 1, 1), (7, 33, 3), (64, 65, 5), (13, 1100, 20)])
+def test_pairwise_is_reference(kernels, n_threads, kind, dtype, n, m, d):
+    X, Y = cloud(n, d, dtype), cloud(m, d, dtype, seed=1)
+    out = np.empty((n, m), dtype)
+    assert kernels.pairwise_distance(X, Y, kind=kind, out=out, n_threads=n_threads) is out
+    bound = (d + 8) * np.finfo(dtype).eps
+    atol = bound if kind == "cosine" else 0
+    np.testing.assert_allclose(out, reference.pairwise_distance(X, Y, kind=kind), rtol=bound, atol=atol)
+
+
+@given(data=st.data())
+def test_streaming_is_reference(kernels, data):
+    seed = data.draw(st.integers(0, 1000))
+    X, _ = blobs(200, 2, 5, np.float32, seed=seed)
+    models = [module.StreamingKMeans(5, seed=seed, decay=0.9) for module in (kernels, reference)]
+    for end in data.draw(st.lists(st.integers(1, 60), min_size=1, max_size=5)):
+        batch, X = X[:end], X[end:]
+        for model in models:
+            model.partial_fit(batch)
+    if models[1]._centroids is not None:
+        assert_same_answer(models[0].centroids, models[1].centroids)
+        assert_same_answer(models[0].predict(batch), models[1].predict(batch))
+
+
+# Properties
+
+
+@pytest.mark.parametrize(("dtype", "offset"), [(np.float32, 1e6), (np.float64, 1e12)])
+@pytest.mark.parametrize("d", [2, 3, 24])
+def test_far_from_the_origin(impl, dtype, offset, d):
+    X, centroids = cloud(500, d, dtype, offset=offset), cloud(9, d, dtype, seed=1, offset=offset)
+    exact = ((X[:, None].astype(np.longdouble) - centroids[None]) ** 2).sum(axis=-1)
+    labels, distances = impl.assign(X, centroids)
+    clear = clearly_labelled(X - X[0], centroids - X[0], "euclidean", (d + 8) * np.finfo(dtype).eps * 4)
+    assert clear.mean() > 0.9
+    np.testing.assert_array_equal(labels[clear], exact.argmin(axis=1)[clear])
+    np.testing.assert_allclose(distances, np.sqrt(exact.min(axis=1)).astype(dtype), rtol=(d + 8) * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_labels_belong_to_the_centroids(impl, metric):
+    X = cloud(400, 2, np.float32, metric=metric)
+    for max_iter in (1, 2, 5, 300):
+        result = impl.kmeans(X, 8, seed=1, max_iter=max_iter, metric=metric)
+        np.testing.assert_array_equal(result.labels, impl.assign(X, result.centroids, metric=metric)[0])
+        np.testing.assert_array_equal(result.labels, result.predict(X))
+
+
+def test_inertia_never_rises(impl):
+    seen = []
+    result = impl.kmeans(
+        cloud(600, 3), 12, seed=2, progress=lambda iteration, inertia, shift: seen.append((iteration, inertia, shift))
+    )
+    assert [iteration for iteration, _, _ in seen] == list(range(1, len(seen) + 1))
+    inertias = [inertia for _, inertia, _ in seen] + [result.inertia]
+    assert all(a >= b for a, b in pairwise(inertias))
+    assert all(shift > 0 for _, _, shift in seen[:-1])
+
+
+def test_weight_two_is_the_point_twice(impl):
+    X = cloud(120, 3)
+    weights = 1 + np.arange(120) % 2
+    weighted = impl.kmeans(X, 6, init=X[:6], sample_weight=weights)
+    repeated = impl.kmeans(np.repeat(X, weights, axis=0), 6, init=X[:6])
+    np.testing.assert_array_equal(np.repeat(weighted.labels, weights), repeated.labels)
+    np.testing.assert_allclose(weighted.centroids, repeated.centroids, rtol=1e-12, atol=1e-12)
+    assert weighted.inertia == pytest.approx(repeated.inertia, rel=1e-12)
+
+
+def test_best_of_several_starts(impl):
+    X = cloud(200, 2)
+    several = impl.kmeans(X, 10, n_init=5, init="random", seed=0)
+    rng = np.random.default_rng(0)
+    each = [impl.kmeans(X, 10, init="random", seed=rng).inertia for _ in range(5)]
+    assert several.inertia == min(each) < max(each)
+
+
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_duplicates(impl, k):
+    result = impl.kmeans(np.full((5, 2), 3.0), k, seed=0)
+    assert result.inertia == 0 and result.converged
+    np.testing.assert_array_equal(result.centroids, np.full((k, 2), 3.0))
+
+
+def test_as_many_clusters_as_points(impl):
+    X = cloud(9, 2)
+    result = impl.kmeans(X, 9, seed=0)
+    assert result.inertia == 0 and sorted(result.labels) == list(range(9))
+
+
+def test_zero_weights_leave_no_nan(impl):
+    result = impl.kmeans(cloud(6, 2), 4, seed=0, sample_weight=[1, 0, 0, 0, 0, 0])
+    assert np.isfinite(result.centroids).all()
+
+
+def test_near_zero_distances_are_accurate(impl):
+    X = np.array([[1.0, 1.0], [1e8, -1e8]])
+    Y = np.nextafter(X, np.inf)
+    actual = impl.pairwise_distance(X, Y)
+    np.testing.assert_array_equal(np.diag(actual), np.sqrt(np.square(Y - X).sum(axis=1)))
+
+
+def test_result_can_be_pickled(impl):
+    result = impl.kmeans(cloud(50, 2, metric="iou"), 3, seed=0, metric="iou")
+    back = pickle.loads(pickle.dumps(result))
+    np.testing.assert_array_equal(
+        back.predict(cloud(20, 2, seed=2, metric="iou")), result.predict(cloud(20, 2, seed=2, metric="iou"))
+    )
+
+
+def test_memory_layouts(impl):
+    X, centroids = cloud(20, 3), cloud(4, 3, seed=1)
+    expected = impl.assign(X, centroids)
+    for label, other in layouts(X):
+        assert_same_answer(impl.assign(other, centroids), expected), label
+        assert_same_answer(impl.pairwise_distance(other, centroids), impl.pairwise_distance(X, centroids))
+        assert_same_answer(impl.kmeans_plusplus(other, 3, seed=0), impl.kmeans_plusplus(X, 3, seed=0))
+        assert_same_answer(tuple(impl.kmeans(other, 3, seed=0)), tuple(impl.kmeans(X, 3, seed=0)))
+    for label, other in layouts(centroids):
+        assert_same_answer(impl.assign(X, other), expected), label
+
+
+def test_types(impl):
+    for given_type, result_type in [(np.float16, np.float32), (np.int32, np.float64), (bool, np.float64)]:
+        X = np.array([[0, 0], [1, 1], [0, 1]], given_type)
+        assert impl.kmeans(X, 2, seed=0).centroids.dtype == result_type
+        assert impl.assign(X, X)[1].dtype == result_type
+        assert impl.pairwise_distance(X, X).dtype == result_type
+    mixed = impl.assign(np.zeros((2, 1), np.float32), np.zeros((1, 1)))
+    assert mixed[1].dtype == np.float64
+
+
+# Bad input: the same exception from reference and kernel
+
+
+def test_empty_input(impl):
+    labels, distances = impl.assign([], [[1.0, 2.0]])
+    assert_same_answer(labels, np.zeros(0, np.int32))
+    assert distances.shape == (0,)
+    assert impl.pairwise_distance(np.zeros((0, 2)), np.zeros((3, 2))).shape == (0, 3)
+    assert impl.pairwise_distance([], [[1.0, 2.0]]).shape == (0, 1)
+
+
+NAN = np.array([[0.0, 0], [1, 1], [2, np.nan]])
+GOOD = np.arange(8.0).reshape(4, 2)
+BAD_CALLS = [
+    (
+        lambda f: f.kmeans(NAN, 2),
+        ValueError,
+        r"X\[2, 1\]: expected a finite number of magnitude at most 2\*\*240, got nan",
+    ),
+    (lambda f: f.kmeans(np.float32([[np.inf]]), 1), ValueError, r"X\[0, 0\]: expected a finite .* 2\*\*50, got inf"),
+    (lambda f: f.kmeans([[1e80]], 1), ValueError, r"X\[0, 0\]: expected a finite number"),
+    (lambda f: f.assign(NAN, GOOD), ValueError, r"X\[2, 1\]"),
+    (lambda f: f.assign(GOOD, NAN), ValueError, r"centroids\[2, 1\]"),
+    (lambda f: f.kmeans_plusplus(NAN, 2), ValueError, r"X\[2, 1\]"),
+    (lambda f: f.pairwise_distance(GOOD, NAN), ValueError, r"Y\[2, 1\]"),
+    (lambda f: f.StreamingKMeans(2).partial_fit(NAN), ValueError, r"X\[2, 1\]"),
+    (
+        lambda f: f.kmeans([[1.0, -1.0]], 1, metric="iou"),
+        ValueError,
+        r"X\[0, 1\]: expected a size from 0 to 2\*\*240, got -1.0",
+    ),
+    (lambda f: f.assign(GOOD, [[-1.0, 1]], metric="iou"), ValueError, r"centroids\[0, 0\]: expected a size"),
+    (lambda f: f.kmeans(np.ones((3, 3)), 1, metric="iou"), ValueError, r"X: expected shape \(n, 2\), got \(3, 3\)"),
+    (lambda f: f.kmeans(GOOD, 5), ValueError, "k: expected an integer from 1 to 4, got 5"),
+    (lambda f: f.kmeans(GOOD, 0), ValueError, "k: expected an integer from 1 to 4, got 0"),
+    (lambda f: f.kmeans([], 1), ValueError, "k: expected an integer from 1 to 0, got 1"),
+    (lambda f: f.kmeans(GOOD, 1.5), TypeError, "k: expected an integer, got 1.5"),
+    (lambda f: f.kmeans_plusplus(GOOD, 5), ValueError, "k: expected an integer from 1 to 4, got 5"),
+    (lambda f: f.StreamingKMeans(0), ValueError, "k: expected an integer at least 1, got 0"),
+    (lambda f: f.StreamingKMeans(1, decay=2), ValueError, "decay: expected a number from 0 to 1, got 2"),
+    (lambda f: f.StreamingKMeans(1).merge(3), TypeError, "other: expected a StreamingKMeans, got int"),
+    (lambda f: f.StreamingKMeans(1).partial_fit(GOOD).partial_fit([[1.0]]), ValueError, r"X: expected shape \(n, 2\)"),
+    (lambda f: f.kmeans(GOOD, 2, n_init=0), ValueError, "n_init: expected an integer at least 1, got 0"),
+    (lambda f: f.kmeans(GOOD, 2, max_iter=0), ValueError, "max_iter: expected an integer at least 1, got 0"),
+    (lambda f: f.kmeans(GOOD, 2, tol=-1), ValueError, "tol: expected a number from 0 to inf, got -1"),
+    (lambda f: f.kmeans(GOOD, 2, tol=np.nan), ValueError, "tol: expected a number from 0 to inf, got nan"),
+    (
+        lambda f: f.kmeans(GOOD, 2, metric="l1"),
+        ValueError,
+        "metric: expected one of 'euclidean', 'cosine', 'iou', got 'l1'",
+    ),
+    (lambda f: f.assign(GOOD, GOOD, metric="l1"), ValueError, "metric: expected one of"),
+    (lambda f: f.pairwise_distance(GOOD, GOOD, kind="l1"), ValueError, "kind: expected one of"),
+    (lambda f: f.kmeans(GOOD, 2, init="best"), ValueError, "init: expected one of"),
+    (lambda f: f.kmeans(GOOD, 2, init=GOOD), ValueError, r"init: expected shape \(2, 2\), got \(4, 2\)"),
+    (lambda f: f.kmeans(GOOD, 2, init=NAN[1:]), ValueError, r"init\[1, 1\]"),
+    (lambda f: f.kmeans(GOOD, 2, seed=-1), ValueError, "seed: expected an integer at least 0, got -1"),
+    (lambda f: f.kmeans(GOOD, 2, seed="x"), TypeError, "seed: expected an integer, got 'x'"),
+    (lambda f: f.kmeans(GOOD, 2, progress=3), TypeError, "progress: expected a callable, got int"),
+    (lambda f: f.kmeans(GOOD, 2, n_threads=0), ValueError, "n_threads: expected an integer at least 1, got 0"),
+    (lambda f: f.assign(GOOD, GOOD, n_threads=0), ValueError, "n_threads: expected an integer at least 1, got 0"),
+    (lambda f: f.kmeans(GOOD, 2, sample_weight=[1, 2]), ValueError, "sample_weight: expected length 4, as X, got 2"),
+    (lambda f: f.kmeans(GOOD, 2, sample_weight=[1, 2, -1, 0]), ValueError, r"sample_weight\[2\]: expected a weight"),
+    (
+        lambda f: f.kmeans(GOOD, 2, sample_weight=[1, np.nan, 1, 0]),
+        ValueError,
+        r"sample_weight\[1\]: expected a weight",
+    ),
+    (
+        lambda f: f.kmeans_plusplus(GOOD, 2, sample_weight=[0] * 4),
+        ValueError,
+        "sample_weight: expected a positive sum, got 4 zeros",
+    ),
+    (lambda f: f.kmeans(GOOD.ravel(), 2), ValueError, r"X: expected shape \(n, d\), got \(8,\)"),
+    (lambda f: f.kmeans(np.zeros((3, 0)), 2), ValueError, "X: expected at least one column"),
+    (lambda f: f.kmeans(GOOD + 1j, 2), TypeError, "X: expected an array of numbers, got dtype complex128"),
+    (lambda f: f.assign(GOOD, np.ones((2, 3))), ValueError, r"X: expected shape \(n, 3\), got \(4, 2\)"),
+    (lambda f: f.assign(GOOD, np.ones((0, 2))), ValueError, r"centroids: expected at least one row"),
+    (lambda f: f.pairwise_distance(GOOD, np.ones((2, 3))), ValueError, r"X: expected shape \(n, 3\), got \(4, 2\)"),
+    (
+        lambda f: f.pairwise_distance(GOOD, GOOD, out=np.empty((4, 3))),
+        ValueError,
+        r"out: expected shape \(4, 4\), got \(4, 3\)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), BAD_CALLS)
+def test_bad_input(impl, call, error, message):
+    with pytest.raises(error, match="^" + message) as caught:
+        call(impl)
+    with pytest.raises(error) as expected:
+        call(reference)
+    assert str(caught.value) == str(expected.value)
+
+
+# Against scikit-learn
+
+
+def test_same_as_scikit_learn(impl):
+    cluster = pytest.importorskip("sklearn.cluster", reason="scikit-learn is not installed")
+    X = cloud(800, 4)
+    peer = cluster.KMeans(8, init=X[:8], n_init=1, tol=0, max_iter=300).fit(X)
+    result = impl.kmeans(X, 8, init=X[:8])
+    np.testing.assert_array_equal(result.labels, peer.labels_)
+    np.testing.assert_allclose(result.centroids, peer.cluster_centers_, rtol=1e-10, atol=1e-12)
+    assert result.inertia == pytest.approx(peer.inertia_, rel=1e-12)
+    assert result.n_iter == peer.n_iter_
+
+
+def test_pairwise_same_as_scipy(impl):
+    distance = pytest.importorskip("scipy.spatial.distance", reason="scipy is not installed")
+    X, Y = cloud(30, 6), cloud(40, 6, seed=1)
+    for kind in KINDS:
+        np.testing.assert_allclose(
+            impl.pairwise_distance(X, Y, kind=kind), distance.cdist(X, Y, kind), rtol=1e-12, atol=1e-14
+        )
