@@ -13,6 +13,12 @@ enum { MIN_WORK_FOR_THREADS = 1 << 20 };
 /* Channels below this are read in one run with their neighbours. */
 enum { FEW_CHANNELS = 16 };
 
+/* The same for chunks of rows that do little with each value. */
+enum { ROWS_WORK = 1 << 20 };
+
+/* Planes beyond these sizes go through tiles: a row of zeros and the pointers of a kernel stay small. */
+enum { PLANE_WIDTH = 1 << 16, PLANE_DEPTH = 1 << 12 };
+
 /* Scratch memory of a thread; a single pixel may need more. */
 enum { SCRATCH_LIMIT = 768 << 10 };
 
@@ -22,6 +28,8 @@ enum { SCRATCH_LIMIT = 768 << 10 };
 FG_TABLE(const conv_shape, conv_shape);
 FG_TABLE(fg_chunk, pack_panel);
 FG_TABLE(fg_chunk, conv_chunk);
+FG_TABLE(fg_chunk, depthwise_chunk);
+FG_TABLE(fg_chunk, plane_chunk);
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t clip(int64_t a, int64_t low, int64_t high) { return a < low ? low : least(a, high); }
@@ -166,16 +174,16 @@ static void lay_out_scratch(conv_job *job, char *scratch, size_t zeros_size, siz
     job->slots = scratch + zeros_size + offsets_size;
 }
 
-static int run_job(const fg_runtime *runtime, conv_job *job, fg_packed *packed)
+/* Scratch memory for all threads, then the chunks. */
+static int run_job(const fg_runtime *runtime, conv_job *job, int64_t chunks, fg_chunk *run, int64_t zeros,
+                   fg_packed *packed)
 {
     const fg_conv_call *call = job->call;
-    const int64_t chunks = job->blocks.images * job->blocks.rows * job->blocks.columns * job->panel_chunks;
     const double work = (double)call->batch * (double)(call->out_height * call->out_width) *
                         (double)call->out_channels * (double)job->depth;
     const int n_threads = work < MIN_WORK_FOR_THREADS ? 1 : call->n_threads;
     const size_t slots = (size_t)least(runtime->slots(n_threads), chunks);
-    const size_t zeros_size = aligned((size_t)(job->run > call->channels ? job->run : call->channels) *
-                                      value_size(call));
+    const size_t zeros_size = aligned((size_t)zeros * value_size(call));
     const size_t offsets_size = aligned((size_t)job->taps * sizeof(int64_t));
     char *scratch = take_scratch(packed, zeros_size + offsets_size + slots * job->slot_size + 64);
     if (!scratch)
@@ -187,9 +195,67 @@ static int run_job(const fg_runtime *runtime, conv_job *job, fg_packed *packed)
         job->tap_offsets[tap] =
             (row * call->dilation_y * call->width + column * call->dilation_x) * call->channels;
     }
-    int status = runtime->parallel(chunks, n_threads, conv_chunk_table[runtime->isa][call->is_f64], job);
+    int status = runtime->parallel(chunks, n_threads, run, job);
     give_scratch(packed, scratch);
     return status;
+}
+
+/* Register tiles of pixels by output channels: every convolution that the two below leave. */
+static int run_tiles(const fg_runtime *runtime, conv_job *job, fg_packed *packed)
+{
+    const fg_conv_call *call = job->call;
+    job->merged = call->groups == 1 && call->dilation_x == 1 && call->kernel_width > 1 &&
+                  call->channels < FEW_CHANNELS && !call->planar;
+    job->taps = job->merged ? call->kernel_height : call->kernel_height * call->kernel_width;
+    job->run = job->depth / job->taps;
+    choose_block(job);
+    const int64_t chunks = job->blocks.images * job->blocks.rows * job->blocks.columns * job->panel_chunks;
+    const int64_t zeros = job->run > call->channels ? job->run : call->channels;
+    return run_job(runtime, job, chunks, conv_chunk_table[runtime->isa][call->is_f64], zeros, packed);
+}
+
+/* Whole rows of outputs, about ROWS_WORK fused multiply-adds a chunk. */
+static int64_t rows_of_chunk(conv_job *job, int64_t row_work)
+{
+    const int64_t chunk_work = job->shape->lanes == 1 ? SCALAR_CHUNK_WORK : ROWS_WORK;
+    job->block.rows = balanced(job->call->out_height, clip(chunk_work / row_work, 4, job->call->out_height));
+    job->blocks.rows = pieces(job->call->out_height, job->block.rows);
+    return job->blocks.rows;
+}
+
+/* Runs of pixels by one vector of channels; the kernel sizes of depthwise layers only. */
+static int fits_depthwise(const conv_job *job)
+{
+    const fg_conv_call *call = job->call;
+    return job->depthwise && !call->planar && call->dilation_x == 1 && call->stride_x <= 2 &&
+           (call->kernel_width == 3 || call->kernel_width == 5) && call->out_width >= job->shape->run;
+}
+
+static int run_depthwise(const fg_runtime *runtime, conv_job *job, fg_packed *packed)
+{
+    const fg_conv_call *call = job->call;
+    const int64_t cells = ((job->shape->run - 1) * call->stride_x + call->kernel_width) * call->kernel_height;
+    job->slot_size = aligned((size_t)cells * sizeof(void *));
+    const int64_t chunks = call->batch * rows_of_chunk(job, job->depth * call->out_width * call->channels);
+    return run_job(runtime, job, chunks, depthwise_chunk_table[runtime->isa][call->is_f64], call->channels, packed);
+}
+
+/* Planes of one channel: rows wide enough for whole vectors between their borders. */
+static int fits_planes(const conv_job *job)
+{
+    const fg_conv_call *call = job->call;
+    const int64_t inside = call->width - (call->kernel_width - 1) * call->dilation_x;
+    return (job->depthwise ? call->planar : call->channels == 1 && call->out_channels == 1) && call->stride_x == 1 &&
+           least(inside, call->out_width - call->pad_left) >= 2 * job->shape->lanes && job->shape->lanes > 1 &&
+           call->width < PLANE_WIDTH && job->depth < PLANE_DEPTH;
+}
+
+static int run_planes(const fg_runtime *runtime, conv_job *job, fg_packed *packed)
+{
+    const fg_conv_call *call = job->call;
+    job->slot_size = aligned((size_t)(8 * call->kernel_height) * sizeof(void *));
+    const int64_t chunks = call->batch * call->channels * rows_of_chunk(job, job->depth * call->out_width);
+    return run_job(runtime, job, chunks, plane_chunk_table[runtime->isa][call->is_f64], call->width, packed);
 }
 
 int fg_conv2d(const fg_runtime *runtime, const fg_conv_call *call, fg_packed *packed)
@@ -204,13 +270,10 @@ int fg_conv2d(const fg_runtime *runtime, const fg_conv_call *call, fg_packed *pa
     }
     conv_job job = kernel_job(runtime->isa, call);
     job.weights = packed->weights;
-    job.merged = call->groups == 1 && call->dilation_x == 1 && call->kernel_width > 1 &&
-                 call->channels < FEW_CHANNELS && !call->planar;
-    job.taps = job.merged ? call->kernel_height : call->kernel_height * call->kernel_width;
-    job.run = job.depth / job.taps;
-    choose_block(&job);
     fg_fenv saved = fg_fenv_enter();
-    int status = run_job(runtime, &job, packed);
+    int status = fits_depthwise(&job) ? run_depthwise(runtime, &job, packed)
+                 : fits_planes(&job)  ? run_planes(runtime, &job, packed)
+                                      : run_tiles(runtime, &job, packed);
     fg_fenv_leave(saved);
     fg_packed_free(own);
     return status;

@@ -24,8 +24,6 @@
 enum { BROADCAST, DEPTHWISE, DEPTHWISE_PART };
 #endif
 
-static const conv_shape FG_NAME(conv_shape)[1] = {{LANES, TILE}};
-
 static void FG_NAME(pack_panel)(void *job_, int64_t panel, int slot)
 {
     const conv_job *job = job_;
@@ -216,7 +214,13 @@ static void FG_NAME(conv_chunk)(void *job_, int64_t chunk, int slot)
         FG_NAME(store_planes)(job, &block, out_begin, out_end);
 }
 
+#include "convolution/depthwise_body.h"
+#include "convolution/plane_body.h"
+
+static const conv_shape FG_NAME(conv_shape)[1] = {{LANES, TILE, RUN}};
+
 #undef TILE
+#undef RUN
 #undef PANEL
 #undef BLOCK
 #undef TILE_CASE

@@ -10,6 +10,7 @@
 /* The register tile of one instruction set: `pixels` output pixels by two vectors of `lanes` output channels. */
 typedef struct {
     int64_t lanes, pixels;
+    int64_t run; /* output pixels of a depthwise tile */
 } conv_shape;
 
 /* Weights lie in panels of two vectors of output channels: panel, kernel row, kernel column, channel, output channel.
