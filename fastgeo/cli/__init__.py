@@ -1,0 +1,55 @@
+"""The ``fastgeo`` command: one module per subcommand, each with SUMMARY, EXAMPLES, ``add_arguments`` and ``run``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from fastgeo.cli import anchors, auc, bench, demo, info, nms
+from fastgeo.cli.common import CommandError
+from fastgeo.version import __version__
+
+COMMANDS = {"info": info, "demo": demo, "bench": bench, "auc": auc, "nms": nms, "anchors": anchors}
+
+# Exit codes: what the command found; its input or usage; Ctrl-C and a closed pipe as a shell reports them.
+OK, FAILED, USAGE, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 130, 141
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fastgeo",
+        description="IoU, NMS, conv2d, ROC AUC and k-means on the CPU, each a C kernel beside its readable reference.",
+        epilog="`fastgeo COMMAND --help` shows examples.",
+    )
+    parser.add_argument("--version", action="version", version=f"fastgeo {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, module in COMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=module.SUMMARY,
+            description=module.SUMMARY[0].upper() + module.SUMMARY[1:] + ".",
+            epilog=f"examples:\n{module.EXAMPLES}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(command)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code: 0 done, 1 a check failed, 2 bad usage or input."""
+    args = build_parser().parse_args(argv)
+    try:
+        code = COMMANDS[args.command].run(args)
+        sys.stdout.flush()
+        return code
+    except CommandError as error:
+        print(f"fastgeo {args.command}: {error}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone. Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE

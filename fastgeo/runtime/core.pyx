@@ -31,6 +31,11 @@ cdef extern from "runtime/pool.h" nogil:
     int fg_slots(int n_threads)
     int fg_parallel(int64_t n_chunks, int n_threads, fg_chunk *run, void *job)
 
+cdef extern from "runtime/limits.h" nogil:
+    int64_t fg_fma_round(int isa)
+    double fg_spin_fma(int isa, int64_t rounds)
+    double fg_read_floats(int isa, const float *values, int64_t n)
+
 cdef extern from *:
     """
     /* Lets Python's signal handlers run. An exception from one of them stays set and stops the call. */
@@ -99,6 +104,20 @@ def cpu_features():
         features[fg_feature_name(i).decode()] = bool(fg_feature_present(i))
         i += 1
     return features
+
+
+def spin_fma(int64_t rounds):
+    """Run `rounds` of independent float32 FMA chains on this thread; return the floating-point operations done."""
+    with nogil:
+        fg_spin_fma(_runtime.isa, rounds)
+    return rounds * fg_fma_round(_runtime.isa)
+
+
+def read_floats(const float[::1] values):
+    """Read every value once on this thread; return the bytes read."""
+    with nogil:
+        fg_read_floats(_runtime.isa, &values[0], values.shape[0])
+    return 4 * values.shape[0]
 
 
 cdef int _thread_count(n, str source) except -1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 Prepare = Callable[..., Callable[[], Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
     """One line: the same work done by every contestant on the same arrays, in one run."""
 
@@ -19,3 +21,19 @@ class Row:
     arrays: Callable[[], tuple[Any, ...]]
     contestants: dict[str, Prepare]  # "fastgeo" and "reference", then peers by name
     short: bool = False  # belongs to the short form that CI runs
+
+    @property
+    def name(self) -> str:
+        return f"{self.group} {self.work}"
+
+
+def all_rows() -> list[Row]:
+    """The rows of every module beside this one, in the order of the modules' names."""
+    rows: list[Row] = []
+    for module in sorted(module.name for module in pkgutil.iter_modules(__path__)):
+        rows += importlib.import_module(f"{__name__}.{module}").ROWS
+    names = [row.name for row in rows]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise ValueError(f"benchmark rows: expected unique names, got twice: {sorted(twice)}")
+    return rows

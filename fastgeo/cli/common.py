@@ -1,0 +1,97 @@
+"""What the subcommands share: errors for the user, optional packages, files or pipes, tables, progress."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+T = TypeVar("T")
+
+
+class CommandError(Exception):
+    """Something the user can mend; printed as one line, without a traceback, and the exit code is 2."""
+
+
+def optional(module: str, extra: str = "demo") -> Any:
+    """Import a module of an optional package, or tell how to install it."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        package = module.partition(".")[0]
+        if (error.name or "").partition(".")[0] != package:
+            raise
+        raise CommandError(f'{package} is not installed; run: pip install "fastgeo[{extra}]"') from None
+
+
+@contextmanager
+def reading(path: str, mode: str = "r") -> Iterator[IO[Any]]:
+    """Open a file for reading; ``-`` is standard input."""
+    if path == "-":
+        yield sys.stdin.buffer if "b" in mode else sys.stdin
+        return
+    try:
+        stream = open(path, mode, encoding=None if "b" in mode else "utf-8")
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror or error}") from None
+    with stream:
+        yield stream
+
+
+def write_text(path: str, text: str) -> None:
+    """Write a file; ``-`` is standard output."""
+    if path == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror or error}") from None
+
+
+def check_writable(path: str) -> None:
+    """Complain about an output file before the long work, not after it."""
+    folder = Path(path).resolve().parent
+    if not folder.is_dir():
+        raise CommandError(f"{path}: the folder {folder} does not exist")
+
+
+def progress(items: Iterable[T], what: str, total: int | None = None) -> Iterable[T]:
+    """Show a progress bar where standard error is a terminal and tqdm is installed."""
+    if not sys.stderr.isatty():
+        return items
+    try:
+        from tqdm import tqdm
+    except ModuleNotFoundError:
+        return items
+    bar: Iterable[T] = tqdm(items, desc=what, total=total, leave=False)
+    return bar
+
+
+def format_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 2) -> str:
+    """Columns under their headings, the first `left` of them and the last one aligned to the left."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+
+    def line(cells: Sequence[str]) -> str:
+        last = len(cells) - 1
+        aligned = [
+            cell.ljust(width) if i < left or i == last else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        return "  ".join(aligned).rstrip()
+
+    return "\n".join([line(header), line(["-" * width for width in widths]), *map(line, rows)])
+
+
+def format_seconds(seconds: float) -> str:
+    for factor, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")):
+        if seconds * factor >= 0.9995 or unit == "µs":
+            return f"{seconds * factor:.3g} {unit}" if seconds * factor < 999.5 else f"{seconds * factor:.0f} {unit}"
+    raise AssertionError("unreachable")
+
+
+def format_ratio(ratio: float) -> str:
+    return f"{ratio:.0f}×" if ratio >= 99.5 else f"{ratio:.3g}×"
