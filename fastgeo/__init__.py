@@ -1,5 +1,7 @@
 """fastgeo: IoU, NMS, conv2d, ROC AUC and k-means on the CPU, each a C kernel beside its readable reference."""
 
+from typing import TYPE_CHECKING
+
 from fastgeo import boxes, clustering, convolution, ranking, reference, suppression, testing
 from fastgeo.boxes import *
 from fastgeo.clustering import *
@@ -10,12 +12,16 @@ from fastgeo.runtime.info import show_runtime
 from fastgeo.suppression import *
 from fastgeo.version import __version__
 
+if TYPE_CHECKING:
+    # Type checkers lose the star imports above in the cycle of imports; the signatures are the references'.
+    from fastgeo.boxes.reference import *
+    from fastgeo.clustering.reference import *
+    from fastgeo.convolution.reference import *
+    from fastgeo.ranking.reference import *
+    from fastgeo.suppression.reference import *
+
+# In this form type checkers can follow the lists of the rooms.
 __all__ = [
-    *boxes.__all__,
-    *suppression.__all__,
-    *convolution.__all__,
-    *ranking.__all__,
-    *clustering.__all__,
     "__version__",
     "get_num_threads",
     "reference",
@@ -24,3 +30,8 @@ __all__ = [
     "testing",
     "threads",
 ]
+__all__ += boxes.__all__
+__all__ += suppression.__all__
+__all__ += convolution.__all__
+__all__ += ranking.__all__
+__all__ += clustering.__all__

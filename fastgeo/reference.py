@@ -11,10 +11,9 @@ from fastgeo.ranking.reference import *
 from fastgeo.suppression import reference as suppression
 from fastgeo.suppression.reference import *
 
-__all__ = [
-    *boxes.__all__,
-    *suppression.__all__,
-    *convolution.__all__,
-    *ranking.__all__,
-    *clustering.__all__,
-]
+__all__: list[str] = []
+__all__ += boxes.__all__
+__all__ += suppression.__all__
+__all__ += convolution.__all__
+__all__ += ranking.__all__
+__all__ += clustering.__all__
