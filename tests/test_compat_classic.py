@@ -1,11 +1,12 @@
 """fastgeo.compat.classic held to the textbook functions, written here as they are copied from project to project."""
 
+import itertools
+
+import cases
 import numpy as np
 import pytest
 
 from fastgeo.compat import classic
-
-import cases
 
 
 def textbook_iou(box1, box2):
@@ -82,7 +83,7 @@ def textbook_auc_calculate(labels, preds, n_bins=100):
 def test_iou_is_the_textbooks():
     rng = np.random.default_rng(1)
     boxes = np.concatenate([rng.uniform(0, 20, (40, 2)), rng.uniform(1, 9, (40, 2))], axis=1)
-    for box1, box2 in zip(boxes[:-1], boxes[1:], strict=True):
+    for box1, box2 in itertools.pairwise(boxes):
         assert classic.iou(box1, box2) == pytest.approx(textbook_iou(box1, box2), rel=1e-14, abs=0)
 
 
@@ -158,7 +159,7 @@ def test_auc_calculate_is_the_textbooks(n_bins):
 
 def test_auc_calculate_mends_the_textbooks_faults():
     assert classic.auc_calculate([0, 1], [0.2, 1.0]) == 1.0
-    with pytest.raises(ValueError, match="preds|scores"):
+    with pytest.raises(ValueError, match=r"scores\[1\]"):
         classic.auc_calculate([0, 1], [0.2, 1.5])
     with pytest.raises(ValueError, match="labels"):
         classic.auc_calculate([1, 1], [0.2, 0.5])

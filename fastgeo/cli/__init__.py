@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0 done, 1 a check failed, 2 bad usage or input."""
     args = build_parser().parse_args(argv)
     try:
-        code = COMMANDS[args.command].run(args)
+        code: int = COMMANDS[args.command].run(args)
         sys.stdout.flush()
         return code
     except CommandError as error:

@@ -1,4 +1,92 @@
-SUMMARY="x"
-EXAMPLES=""
-def add_arguments(p): ...
-def run(a): return 0
+"""``fastgeo anchors``: anchor boxes for a detector from the sizes of annotated boxes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import fastgeo
+from fastgeo.cli.common import CommandError, read_json, reading
+from fastgeo.runtime.checks import Array
+
+SUMMARY = "anchor boxes for a detector, from annotated boxes by k-means with distance 1 - IoU"
+EXAMPLES = """\
+  fastgeo anchors instances_train.json -k 9          COCO annotations
+  fastgeo anchors labels/ -k 9 --size 640 640        a folder of YOLO labels, scaled to a network's input
+  fastgeo anchors instances_train.json -k 6 --json"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        help="COCO annotations (JSON; - is standard input), a YOLO label file (.txt) or a folder of them",
+    )
+    parser.add_argument("-k", type=int, default=9, help="number of anchors; default: 9")
+    parser.add_argument("--size", nargs=2, type=float, metavar=("W", "H"), help="scale YOLO's relative sizes to pixels")
+    parser.add_argument("--seed", type=int, default=0, help="of the random start; default: 0")
+    parser.add_argument("--json", action="store_true", help="print anchors and their mean best IoU as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    sizes = _sizes(args.file)
+    if args.size:
+        sizes = sizes * np.array(args.size)
+    sizes = sizes[(sizes > 0).all(axis=1)]
+    try:
+        result = fastgeo.kmeans(sizes, args.k, metric="iou", seed=args.seed)
+    except (ValueError, TypeError) as error:
+        raise CommandError(f"{args.file}: {error}") from None
+    anchors = result.centroids[np.argsort(result.centroids.prod(axis=1), kind="stable")]
+    fit = float(_at_origin(sizes, anchors).max(axis=1).mean())
+    if args.json:
+        print(json.dumps({"anchors": anchors.tolist(), "mean_iou": fit, "boxes": len(sizes)}))
+    else:
+        print("\n".join(f"{width:.6g},{height:.6g}" for width, height in anchors))
+        print(f"mean IoU of {len(sizes)} boxes with their best anchor: {fit:.4f}")
+    return 0
+
+
+def _at_origin(sizes: Array, anchors: Array) -> Array:
+    """IoU of boxes that share a corner: of their sizes alone."""
+    boxes, others = (np.concatenate([np.zeros_like(wh), wh], axis=1) for wh in (sizes, anchors))
+    return fastgeo.box_iou(boxes, others)
+
+
+def _sizes(path: str) -> Array:
+    """(n, 2) widths and heights."""
+    if path != "-" and (Path(path).is_dir() or path.endswith(".txt")):
+        files = sorted(Path(path).rglob("*.txt")) if Path(path).is_dir() else [Path(path)]
+        rows = [size for file in files for size in _yolo_sizes(str(file))]
+    else:
+        rows = _coco_sizes(path, read_json(path))
+    if not rows:
+        raise CommandError(f"{path}: expected annotated boxes, found none")
+    return np.array(rows, np.float64)
+
+
+def _coco_sizes(path: str, content: Any) -> list[tuple[float, float]]:
+    try:
+        annotations = content["annotations"] if isinstance(content, dict) else content
+        return [(float(w), float(h)) for _, _, w, h in (annotation["bbox"] for annotation in annotations)]
+    except (KeyError, TypeError, ValueError):
+        raise CommandError(f"{path}: expected COCO annotations with bbox [x, y, w, h]") from None
+
+
+def _yolo_sizes(path: str) -> list[tuple[float, float]]:
+    sizes = []
+    with reading(path) as stream:
+        for number, line in enumerate(stream, 1):
+            fields = line.split()
+            if not fields:
+                continue
+            try:
+                _, _, _, width, height = map(float, fields[:5])
+            except ValueError:
+                raise CommandError(f"{path}, line {number}: expected class, cx, cy, w, h") from None
+            sizes.append((width, height))
+    return sizes

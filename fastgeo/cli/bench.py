@@ -17,7 +17,7 @@ from fastgeo.cli.common import (
     format_seconds,
     format_table,
     progress,
-    reading,
+    read_json,
     write_text,
 )
 from fastgeo.cli.measure import Outcome, contest, limit_environment, machine_limits
@@ -136,11 +136,10 @@ def as_json(outcomes: list[Outcome], limits: dict[str, float], n_threads: int) -
 
 
 def _load(path: str) -> dict[str, dict[str, Any]]:
-    with reading(path) as stream:
-        try:
-            return {f"{row['group']} {row['work']}": row for row in json.load(stream)["rows"]}
-        except (ValueError, KeyError, TypeError):
-            raise CommandError(f"{path}: expected a file that `fastgeo bench --json` wrote") from None
+    try:
+        return {f"{row['group']} {row['work']}": row for row in read_json(path)["rows"]}
+    except (KeyError, TypeError):
+        raise CommandError(f"{path}: expected a file that `fastgeo bench --json` wrote") from None
 
 
 def comparison(outcomes: list[Outcome], old: dict[str, dict[str, Any]]) -> str:

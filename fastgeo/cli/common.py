@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,15 +17,15 @@ class CommandError(Exception):
     """Something the user can mend; printed as one line, without a traceback, and the exit code is 2."""
 
 
-def optional(module: str, extra: str = "demo") -> Any:
-    """Import a module of an optional package, or tell how to install it."""
+def optional(module: str, package: str = '"fastgeo[demo]"') -> Any:
+    """Import a module of an optional package, or tell that ``pip install`` of `package` brings it."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        package = module.partition(".")[0]
-        if (error.name or "").partition(".")[0] != package:
+        name = module.partition(".")[0]
+        if (error.name or "").partition(".")[0] != name:
             raise
-        raise CommandError(f'{package} is not installed; run: pip install "fastgeo[{extra}]"') from None
+        raise CommandError(f"{name} is not installed; run: pip install {package}") from None
 
 
 @contextmanager
@@ -34,7 +35,7 @@ def reading(path: str, mode: str = "r") -> Iterator[IO[Any]]:
         yield sys.stdin.buffer if "b" in mode else sys.stdin
         return
     try:
-        stream = open(path, mode, encoding=None if "b" in mode else "utf-8")
+        stream = open(path, mode, encoding=None if "b" in mode else "utf-8")  # noqa: SIM115 - closed below
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror or error}") from None
     with stream:
@@ -52,6 +53,15 @@ def write_text(path: str, text: str) -> None:
         raise CommandError(f"{path}: {error.strerror or error}") from None
 
 
+def read_json(path: str) -> Any:
+    """The content of a JSON file; ``-`` is standard input."""
+    with reading(path) as stream:
+        try:
+            return json.load(stream)
+        except ValueError as error:
+            raise CommandError(f"{path}: not JSON ({error})") from None
+
+
 def check_writable(path: str) -> None:
     """Complain about an output file before the long work, not after it."""
     folder = Path(path).resolve().parent
@@ -59,15 +69,15 @@ def check_writable(path: str) -> None:
         raise CommandError(f"{path}: the folder {folder} does not exist")
 
 
-def progress(items: Iterable[T], what: str, total: int | None = None) -> Iterable[T]:
+def progress(items: Iterable[T], what: str) -> Iterable[T]:
     """Show a progress bar where standard error is a terminal and tqdm is installed."""
     if not sys.stderr.isatty():
         return items
     try:
-        from tqdm import tqdm
+        tqdm = importlib.import_module("tqdm").tqdm
     except ModuleNotFoundError:
         return items
-    bar: Iterable[T] = tqdm(items, desc=what, total=total, leave=False)
+    bar: Iterable[T] = tqdm(items, desc=what, leave=False)
     return bar
 
 

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
@@ -65,10 +65,8 @@ def limit_peers(n_threads: int) -> ExitStack:
     """Hold every library loaded so far, and fastgeo, to this many threads until the stack is closed."""
     stack = ExitStack()
     stack.enter_context(fastgeo.threads(n_threads))
-    try:
+    with suppress(ModuleNotFoundError):
         stack.enter_context(importlib.import_module("threadpoolctl").threadpool_limits(n_threads))
-    except ModuleNotFoundError:
-        pass
     for module, setter in (("torch", "set_num_threads"), ("cv2", "setNumThreads"), ("faiss", "omp_set_num_threads")):
         if module in sys.modules:
             getattr(sys.modules[module], setter)(n_threads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 
 import fastgeo
 from fastgeo.cli.common import CommandError, check_writable, optional, progress
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
     bar = iter(progress(range(2 * N_STAGES), "stages"))
     runs = [
-        run_pipeline(impl, picture, truth, args.clusters, lambda _: next(bar, None))
+        run_pipeline(impl, picture, truth, args.clusters, lambda _: advance(bar))
         for impl in (fastgeo.reference, fastgeo)
     ]
     for _ in bar:  # lets the progress bar close
@@ -64,6 +65,10 @@ def run(args: argparse.Namespace) -> int:
     if not agree:
         print("fastgeo demo: a kernel and its reference differ; please report it with `fastgeo info`")
     return 0 if agree else 1
+
+
+def advance(bar: Iterator[int]) -> None:
+    next(bar, None)
 
 
 def summary(found: Result, n_segmented: int) -> str:

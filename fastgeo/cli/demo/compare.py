@@ -32,7 +32,7 @@ def _bounded(kernel: Stage, reference: Stage) -> tuple[bool, str]:
     n = len(kernel.answer.labels)
     bound = 2 * (n + 1) * np.finfo(np.float32).eps * 4
     error = float(np.abs(ours - theirs).max())
-    return error <= bound, f"labels equal, centroids within {error:.0e} (bound {bound:.0e})"
+    return bool(error <= bound), f"labels equal, centroids within {error:.0e} (bound {bound:.0e})"
 
 
 def table(reference: Result, kernels: Result) -> tuple[bool, str]:
@@ -40,7 +40,9 @@ def table(reference: Result, kernels: Result) -> tuple[bool, str]:
     rows = list(_rows(reference, kernels))
     total_reference, total_kernel = (sum(stage.seconds for stage in run.stages) for run in (reference, kernels))
     all_agree = all(agree for agree, _ in rows)
-    total = _cells("whole pipeline", "", total_reference, total_kernel, "every stage" if all_agree else "NOT EVERY STAGE")
+    total = _cells(
+        "whole pipeline", "", total_reference, total_kernel, "every stage" if all_agree else "NOT EVERY STAGE"
+    )
     return all_agree, format_table(HEADER, [cells for _, cells in rows] + [total])
 
 
