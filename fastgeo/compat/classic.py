@@ -62,8 +62,8 @@ def conv2d(inputs: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None, stride:
 
     Notes
     -----
-    Differences from the textbook function: float32 stays float32 (most textbook versions fill a float64 array); a
-    kernel that does not fit raises ValueError instead of giving an empty or wrong array; integers are computed as float64.
+    Differences from the textbook function: float32 stays float32 (most textbook versions fill a float64 array);
+    a kernel that does not fit raises ValueError instead of giving an empty or wrong array; integers become float64.
 
     Examples
     --------
