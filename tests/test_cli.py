@@ -1,0 +1,361 @@
+"""The command line: what it prints, its exit codes, and that errors come without a traceback."""
+
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import fastgeo
+from fastgeo import cli
+from fastgeo.cli import bench, common, measure
+from fastgeo.cli.bench_rows import Row, all_rows
+
+
+@pytest.fixture
+def fastgeo_command(capsys, monkeypatch):
+    """Runs `fastgeo ...` in this process; returns exit code, standard output and standard error."""
+
+    def run(*args, stdin=""):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        try:
+            code = cli.main(list(map(str, args)))
+        except SystemExit as stop:  # argparse
+            code = stop.code
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+class TestFrame:
+    def test_module_and_console_script_are_one(self):
+        done = subprocess.run([sys.executable, "-m", "fastgeo", "--version"], capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (0, f"fastgeo {fastgeo.__version__}\n")
+
+    @pytest.mark.parametrize("command", cli.COMMANDS)
+    def test_help_shows_examples(self, fastgeo_command, command):
+        code, out, _ = fastgeo_command(command, "--help")
+        assert code == 0
+        assert f"examples:\n  fastgeo {command}" in out
+
+    @pytest.mark.parametrize("args", [[], ["nonsense"], ["info", "--nonsense"], ["bench", "--threads", "many"]])
+    def test_bad_usage_exits_2(self, fastgeo_command, args):
+        code, out, err = fastgeo_command(*args)
+        assert (code, out) == (2, "")
+        assert "usage: fastgeo" in err
+
+    def test_missing_package_names_the_remedy(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "matplotlib", None)
+        with pytest.raises(
+            common.CommandError, match=r'matplotlib is not installed; run: pip install "fastgeo\[demo\]"'
+        ):
+            common.optional("matplotlib")
+
+    def test_a_package_that_is_broken_inside_is_not_called_missing(self, tmp_path, monkeypatch):
+        (tmp_path / "broken_inside.py").write_text("import surely_not_there\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        with pytest.raises(ModuleNotFoundError, match="surely_not_there"):
+            common.optional("broken_inside")
+
+    def test_closed_pipe_is_quiet(self):
+        script = f"{sys.executable} -m fastgeo info --json | true; echo ${{PIPESTATUS[0]}}"
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+        assert done.stderr == ""
+        assert done.stdout in ("0\n", "141\n")
+
+    def test_progress_only_on_a_terminal(self, capsys):
+        assert list(common.progress([1, 2], "work")) == [1, 2]
+        assert capsys.readouterr().err == ""
+
+
+class TestFormatting:
+    def test_seconds(self):
+        texts = [common.format_seconds(s) for s in (2.5, 0.9999, 0.0123, 0.000999, 1.234e-6, 4e-9)]
+        assert texts == ["2.5 s", "1 s", "12.3 ms", "999 µs", "1.23 µs", "0.004 µs"]
+
+    def test_ratios(self):
+        assert [common.format_ratio(r) for r in (0.0123, 1, 9.876, 99.4, 99.6, 1234.4)] == [
+            "0.0123×", "1×", "9.88×", "99.4×", "100×", "1234×",
+        ]  # fmt: skip
+
+    def test_table(self):
+        table = common.format_table(("a", "bb", "n", "note"), [("x", "y", "10", "z"), ("long", "", "7", "")])
+        assert table.splitlines() == ["a     bb   n  note", "----  --  --  ----", "x     y   10  z", "long       7"]
+
+
+class TestInfo:
+    def test_shows_the_instruction_set_in_use(self, fastgeo_command):
+        code, out, _ = fastgeo_command("info")
+        assert code == 0
+        assert fastgeo.runtime.active_isa() in out
+        assert all(name in out for name in fastgeo.reference.__all__)
+
+    def test_json(self, fastgeo_command):
+        code, out, _ = fastgeo_command("info", "--json")
+        assert code == 0
+        assert json.loads(out)["fastgeo"] == fastgeo.__version__
+
+
+class TestAuc:
+    # One pair of six is ordered the wrong way: 5 / 6.
+    CSV = "name,label,score\na,0,0.1\nb,1,0.35\nc,0,0.4\nd,1,0.8\ne,1,0.9\n"
+
+    def test_columns_by_name(self, fastgeo_command, tmp_path):
+        path = tmp_path / "scores.csv"
+        path.write_text(self.CSV)
+        assert fastgeo_command("auc", path) == (0, "0.8333333333\n", "")
+        assert fastgeo_command("auc", path, "--label", 1, "--score", "2") == (0, "0.8333333333\n", "")
+        assert fastgeo_command("auc", path, "--bins", 100) == (0, "0.8333333333\n", "")
+
+    def test_json_counts(self, fastgeo_command):
+        code, out, _ = fastgeo_command("auc", "-", "--json", stdin=self.CSV)
+        assert code == 0
+        assert json.loads(out) == {"auc": 5 / 6, "positive": 3, "negative": 2}
+
+    def test_pipe_with_tabs_and_no_names(self, fastgeo_command):
+        assert fastgeo_command("auc", "-", "--tab", stdin="0\t0.2\n1\t0.7\n") == (0, "1\n", "")
+
+    def test_npy(self, fastgeo_command, tmp_path):
+        path = tmp_path / "scores.npy"
+        np.save(path, [[0, 0.2], [1, 0.7], [1, 0.1]])
+        assert fastgeo_command("auc", path) == (0, "0.5\n", "")
+
+    @pytest.mark.parametrize(
+        ("content", "args", "message"),
+        [
+            ("", [], "empty file"),
+            ("label,score\n0,0.5,7\n", [], "line 2: expected 2 columns, got 3"),
+            ("label,score\n0,0.5\n0,0.7\n", [], "labels"),
+            ("label,score\n0,0.5\n1,high\n", [], "scores"),
+            ("label,score\n0,0.5\n1,1.5\n", ["--bins", "10"], "scores[1]"),
+            ("label,score\n0,0.5\n1,1\n", ["--label", "y"], "no column 'y'; the columns are label, score"),
+            ("label,score\n0,0.5\n1,1\n", ["--score", "5"], "expected a column from 0 to 1, got 5"),
+        ],
+    )
+    def test_bad_input_exits_2(self, fastgeo_command, content, args, message):
+        code, out, err = fastgeo_command("auc", "-", *args, stdin=content)
+        assert (code, out) == (2, "")
+        assert err.startswith("fastgeo auc: ") and message in err and err.count("\n") == 1
+
+    def test_missing_file(self, fastgeo_command, tmp_path):
+        code, _, err = fastgeo_command("auc", tmp_path / "none.csv")
+        assert code == 2
+        assert "none.csv: No such file or directory" in err
+
+
+class TestNms:
+    @staticmethod
+    def detection(image, category, bbox, score):
+        return {"image_id": image, "category_id": category, "bbox": bbox, "score": score}
+
+    @pytest.fixture
+    def detections(self):
+        make = self.detection
+        return [
+            make(1, 1, [0, 0, 10, 10], 0.5),  # dropped: the next is better and overlaps
+            make(1, 1, [1, 0, 10, 10], 0.9),
+            make(1, 2, [0, 0, 10, 10], 0.8),  # another category
+            make("b", 1, [0, 0, 10, 10], 0.3),  # another image
+        ]
+
+    def test_within_image_and_category(self, fastgeo_command, detections):
+        code, out, err = fastgeo_command("nms", "-", stdin=json.dumps(detections))
+        assert (code, err) == (0, "fastgeo nms: 3 of 4 detections kept\n")
+        assert json.loads(out) == detections[1:]
+
+    def test_class_agnostic_to_a_file(self, fastgeo_command, detections, tmp_path):
+        source, target = tmp_path / "raw.json", tmp_path / "kept.json"
+        source.write_text(json.dumps(detections))
+        code, out, _ = fastgeo_command("nms", source, "-o", target, "--class-agnostic")
+        assert (code, out) == (0, "")
+        assert json.loads(target.read_text()) == [detections[1], detections[3]]
+
+    def test_score_and_max(self, fastgeo_command, detections):
+        _, out, _ = fastgeo_command("nms", "-", "--score", 0.3, stdin=json.dumps(detections))
+        assert json.loads(out) == detections[1:3]
+        _, out, _ = fastgeo_command("nms", "-", "--max", 1, stdin=json.dumps(detections))
+        assert json.loads(out) == [detections[1], detections[3]]
+
+    def test_nothing_in_nothing_out(self, fastgeo_command):
+        assert fastgeo_command("nms", "-", stdin="[]")[:2] == (0, "[]\n")
+
+    @pytest.mark.parametrize(
+        ("content", "args", "message"),
+        [
+            ("{", [], "not JSON"),
+            ("{}", [], "expected a list of detections, got dict"),
+            ('[{"image_id": 1}]', [], "detection 0: expected image_id"),
+            ('[{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3], "score": 1}]', [], "detection 0"),
+            ("[]", ["--iou", "7"], "iou_threshold"),
+            ("[]", ["--max", "-1"], "--max: expected at least 0"),
+        ],
+    )
+    def test_bad_input_exits_2(self, fastgeo_command, content, args, message):
+        code, out, err = fastgeo_command("nms", "-", *args, stdin=content)
+        assert (code, out) == (2, "")
+        assert err.startswith("fastgeo nms: ") and message in err
+
+
+class TestAnchors:
+    # Two sizes only: the anchors are they, and every box fits one perfectly.
+    SIZES = [(10.0, 20.0)] * 5 + [(40.0, 30.0)] * 7
+
+    def test_coco(self, fastgeo_command):
+        content = json.dumps({"annotations": [{"bbox": [3, 4, w, h]} for w, h in self.SIZES]})
+        code, out, _ = fastgeo_command("anchors", "-", "-k", 2, stdin=content)
+        assert code == 0
+        assert out.splitlines()[:2] == ["10,20", "40,30"]
+        assert "mean IoU of 12 boxes with their best anchor: 1.0000" in out
+
+    def test_yolo_folder(self, fastgeo_command, tmp_path):
+        (tmp_path / "a.txt").write_text("".join(f"0 0.5 0.5 {w / 100} {h / 50}\n" for w, h in self.SIZES))
+        code, out, _ = fastgeo_command("anchors", tmp_path, "-k", 2, "--size", 100, 50, "--json")
+        assert code == 0
+        answer = json.loads(out)
+        assert answer["boxes"] == 12
+        np.testing.assert_allclose(answer["anchors"], [[10, 20], [40, 30]])
+
+    @pytest.mark.parametrize(
+        ("content", "args", "message"),
+        [
+            ('{"annotations": []}', [], "found none"),
+            ('{"annotations": [{}]}', [], "expected COCO annotations"),
+            ('{"annotations": [{"bbox": [0, 0, 1, 1]}]}', [], "k: "),
+        ],
+    )
+    def test_bad_input_exits_2(self, fastgeo_command, content, args, message):
+        code, _, err = fastgeo_command("anchors", "-", *args, stdin=content)
+        assert code == 2
+        assert err.startswith("fastgeo anchors: ") and message in err
+
+
+class TestBench:
+    @pytest.fixture
+    def rows(self, monkeypatch):
+        """Two rows whose order of speed is certain, and a peer that nobody has."""
+
+        def absent(n):
+            import surely_not_there  # noqa: F401
+
+        contestants = {
+            "fastgeo": lambda n: lambda: None,
+            "reference": lambda n: lambda: sum(range(n)),
+            "snail": lambda n: lambda: sum(range(4 * n)),
+            "ghost": absent,
+        }
+        rows = [Row("count", f"n = {n}", lambda n=n: (n,), contestants, short=n < 3000) for n in (2000, 4000)]
+        monkeypatch.setattr(bench, "all_rows", lambda: rows)
+        return rows
+
+    def test_times_names_and_json(self, fastgeo_command, rows, tmp_path):
+        code, out, _ = fastgeo_command("bench", "--short", "--json", tmp_path / "b.json", "-o", tmp_path / "b.png")
+        assert code == 0
+        assert "ghost (not installed)" in out
+        assert "GFLOP/s" in out and "read" in out
+        kept = json.loads((tmp_path / "b.json").read_text())
+        (row,) = kept["rows"]
+        assert (row["work"], row["best_peer"], list(row["absent"])) == ("n = 2000", "snail", ["ghost"])
+        assert 0 < row["seconds"]["fastgeo"] < row["seconds"]["reference"] < row["seconds"]["snail"]
+        assert kept["limits"].keys() == {"fma_gflops", "memset_gbs", "read_gbs"}
+
+        code, out, _ = fastgeo_command("bench", "--compare", tmp_path / "b.json", "-o", tmp_path / "b.png")
+        assert code == 0
+        assert "ratio before" in out
+
+    def test_only_chooses_rows(self, fastgeo_command, rows, tmp_path):
+        code, out, _ = fastgeo_command("bench", "--only", "4000", "--json", "-", "-o", tmp_path / "b.png")
+        assert code == 0
+        assert [row["work"] for row in json.loads(out)["rows"]] == ["n = 4000"]
+
+    @pytest.mark.parametrize(
+        ("args", "message"),
+        [
+            (["--only", "zzz"], "no row is chosen; the functions are: count"),
+            (["--only", "("], "not a regular expression"),
+            (["--threads", "0"], "--threads: expected at least 1, got 0"),
+            (["--compare", "nowhere.json"], "nowhere.json: No such file"),
+            (["--json", "/nowhere/at/all.json"], "does not exist"),
+        ],
+    )
+    def test_bad_input_exits_2(self, fastgeo_command, rows, args, message):
+        code, out, err = fastgeo_command("bench", *args)
+        assert (code, out) == (2, "")
+        assert message in err
+
+    def test_a_failing_kernel_is_never_left_out(self, rows):
+        broken = Row("count", "broken", tuple, {"fastgeo": lambda: lambda: 1 / 0})
+        with pytest.raises(ZeroDivisionError):
+            measure.prepare(broken)
+
+    def test_every_row_has_a_kernel_and_a_name_of_its_own(self):
+        rows = all_rows()
+        assert rows
+        for row in rows:
+            assert "fastgeo" in row.contestants, row.name
+
+
+class TestDemo:
+    @pytest.fixture(autouse=True)
+    def extra(self):
+        for package in ("matplotlib", "skimage"):
+            pytest.importorskip(package, reason="needs the extra fastgeo[demo]; CI runs these on the installed wheel")
+
+    def test_finds_the_coins_and_agrees(self, fastgeo_command, tmp_path):
+        code, out, _ = fastgeo_command("demo", "-o", tmp_path / "demo.png")
+        assert code == 0
+        assert "24 objects found; 24 of 24 segmented objects matched at IoU >= 0.5, 0 false boxes" in out
+        table = [line for line in out.splitlines() if "equal" in line]
+        assert len(table) == 7 and "DIFFERENT" not in out
+        assert (tmp_path / "demo.png").read_bytes().startswith(b"\x89PNG")
+
+    def test_a_difference_is_seen(self, fastgeo_command, tmp_path, monkeypatch):
+        exact = fastgeo.roc_auc
+        monkeypatch.setattr(fastgeo, "roc_auc", lambda *args, **kw: exact(*args, **kw) + 1e-15)
+        code, out, _ = fastgeo_command("demo", "-o", tmp_path / "demo.png")
+        assert code == 1
+        assert "DIFFERENT" in out and "NOT EVERY STAGE" in out
+
+    @pytest.fixture
+    def discs(self):
+        """Five bright discs of different sizes on an uneven ground, far apart."""
+        y, x = np.mgrid[:240, :320]
+        image = 40 + 30 * x / 320
+        for cy, cx, radius in [(50, 50, 14), (60, 160, 20), (70, 260, 26), (180, 80, 18), (170, 220, 23)]:
+            image = np.where(np.hypot(y - cy, x - cx) <= radius, image + 110, image)
+        return image.astype(np.uint8)
+
+    @pytest.mark.parametrize("dark", [False, True])
+    def test_own_picture(self, fastgeo_command, discs, tmp_path, dark):
+        from skimage import io as image_files
+
+        image_files.imsave(tmp_path / "discs.png", 255 - discs if dark else np.dstack([discs] * 3))
+        args = ["--image", tmp_path / "discs.png", "-o", tmp_path / "demo.png", *["--dark"] * dark]
+        code, out, err = fastgeo_command("demo", *args)
+        assert (code, err) == (0, "")
+        assert "5 objects found; 5 of 5 segmented objects matched at IoU >= 0.5, 0 false boxes" in out
+
+    def test_nothing_to_find(self, fastgeo_command, tmp_path):
+        from skimage import io as image_files
+
+        image_files.imsave(tmp_path / "even.png", np.full((64, 64), 9, np.uint8), check_contrast=False)
+        code, out, _ = fastgeo_command("demo", "--image", tmp_path / "even.png", "-o", tmp_path / "demo.png")
+        assert code == 0
+        assert "0 objects found" in out and "AUC of the scores undefined" in out
+
+    @pytest.mark.parametrize(
+        ("args", "message"),
+        [
+            (["--image", "nowhere.png"], "nowhere.png: no such file"),
+            (["--image", __file__], "cannot read this picture"),
+            (["--diameter", "3", "9"], "--diameter: expected"),
+            (["--clusters", "0"], "--clusters: expected a number from 1 to 8, got 0"),
+            (["-o", "/nowhere/at/all.png"], "does not exist"),
+        ],
+    )
+    def test_bad_input_exits_2(self, fastgeo_command, args, message):
+        code, out, err = fastgeo_command("demo", *args)
+        assert (code, out) == (2, "")
+        assert err.startswith("fastgeo demo: ") and message in err

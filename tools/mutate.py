@@ -1,0 +1,201 @@
+"""Proves that the test suite can fail: breaks one kernel at a time and expects its tests to notice.
+
+    python tools/mutate.py [--only PATTERN] [--jobs N]
+
+Each mutant replaces one piece of C in a temporary copy of the project, rebuilds what changed and runs the tests named.
+The exit code is 1 if a mutant survives or no longer applies: a mutant whose code has moved must be written anew.
+Needs a project that was built in place (``pip install -e .``) and Cython.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Queue
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    what: str
+    file: str
+    old: str  # occurs exactly once
+    new: str
+    tests: str
+
+
+MUTANTS = [
+    Mutant(
+        "box_iou: the last vector of a row is cut short",
+        "fastgeo/boxes/iou_body.h",
+        "v_store_part(out + j, value, end - j);",
+        "v_store_part(out + j, value, end - j - 1);",
+        "tests/test_boxes.py",
+    ),
+    Mutant(
+        "generalized_box_iou: operands swapped",
+        "fastgeo/boxes/iou_body.h",
+        "v_sub(hull, area_union)",
+        "v_sub(area_union, hull)",
+        "tests/test_boxes.py",
+    ),
+    Mutant(
+        "nms: a box at the threshold is suppressed (> becomes >=)",
+        "fastgeo/suppression/nms_body.h",
+        "v_lt(limits->threshold, value)",
+        "v_le(limits->threshold, value)",
+        "tests/test_suppression.py",
+    ),
+    Mutant(
+        "nms: the tail of the kept boxes is not looked at",
+        "fastgeo/suppression/nms_body.h",
+        "    if (j == n)\n        return -1;",
+        "    if (j <= n)\n        return -1;",
+        "tests/test_suppression.py",
+    ),
+    Mutant(
+        "nms: a score at score_threshold takes part (> becomes >=)",
+        "fastgeo/suppression/nms.c",
+        "score > call->score_threshold",
+        "score >= call->score_threshold",
+        "tests/test_suppression.py",
+    ),
+    Mutant(
+        "histogram_auc: the upper edge falls past the last bin",
+        "fastgeo/ranking/histogram_body.h",
+        "v_min(bin, v_set1(last))",
+        "bin",
+        "tests/test_ranking.py",
+    ),
+    Mutant(
+        "histogram_auc: the tail forgets its last sample",
+        "fastgeo/ranking/histogram_body.h",
+        "for (; j < n; j++) {",
+        "for (; j < n - 1; j++) {",
+        "tests/test_ranking.py",
+    ),
+    Mutant(
+        "dispatch: float64 is served by the float32 kernels",
+        "fastgeo/runtime/isa.h",
+        "{function##_##isa##_f32, function##_##isa##_f64},",
+        "{function##_##isa##_f32, function##_##isa##_f32},",
+        "tests/test_dispatch.py tests/test_boxes.py",
+    ),
+    Mutant(
+        "pool: helpers leave the last chunk to nobody",
+        "fastgeo/runtime/pool.c",
+        "        if (chunk >= n_chunks)\n",
+        "        if (chunk >= n_chunks - 1)\n",
+        "tests/test_threads.py",
+    ),
+    Mutant(
+        "pool: a job closes before its helpers are done",
+        "fastgeo/runtime/pool.c",
+        "while (pool.running > 0)",
+        "while (0)",
+        "tests/test_threads.py",
+    ),
+]
+
+
+def apply(mutant: Mutant, copy: Path) -> bool:
+    path = copy / mutant.file
+    text = path.read_text() if path.exists() else ""
+    if text.count(mutant.old) != 1:
+        return False
+    path.write_text(text.replace(mutant.old, mutant.new))
+    return True
+
+
+def restore(mutant: Mutant, copy: Path) -> None:
+    (copy / mutant.file).write_text((PROJECT / mutant.file).read_text())
+
+
+def build(copy: Path) -> subprocess.CompletedProcess[str]:
+    return run([sys.executable, "setup.py", "-q", "build_ext", "--inplace"], copy)
+
+
+def run(command: list[str], copy: Path) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(copy)}
+    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=600)
+
+
+def test_command(tests: str) -> list[str]:
+    return [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests.split()]
+
+
+def verdict(mutant: Mutant, copy: Path) -> str:
+    """ "caught", or what is wrong with the mutant."""
+    if not apply(mutant, copy):
+        return "NO LONGER APPLIES: its code has moved"
+    try:
+        built = build(copy)
+        if built.returncode:
+            return f"DOES NOT COMPILE: {built.stderr[-500:]}"
+        try:
+            tested = run(test_command(mutant.tests), copy)
+        except subprocess.TimeoutExpired:
+            return "caught (the tests hang)"
+        # 1: a test failed; a negative code: a signal, which is a way of being caught as well.
+        if tested.returncode == 0:
+            return "SURVIVED"
+        return "caught" if tested.returncode == 1 or tested.returncode < 0 else f"NOT TESTED: {tested.stdout[-500:]}"
+    finally:
+        restore(mutant, copy)
+
+
+def fresh_copy(folder: Path) -> Path:
+    """The project with what is built of it, so that only the mutated extension is compiled again."""
+    ignore = shutil.ignore_patterns(".git", ".*_cache", ".hypothesis", ".benchmarks", "__pycache__", "dist")
+    copy = Path(shutil.copytree(PROJECT, folder / "project", ignore=ignore))
+    built = build(copy)
+    if built.returncode:
+        sys.exit(f"mutate.py: the project itself does not build:\n{built.stderr[-2000:]}")
+    return copy
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", metavar="PATTERN", help="mutants whose description or file matches")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="default: %(default)s")
+    args = parser.parse_args()
+    chosen = [mutant for mutant in MUTANTS if re.search(args.only, f"{mutant.what} {mutant.file}")]
+    copies: Queue[Path] = Queue()
+
+    def in_a_copy(job: Callable[[Path], str]) -> str:
+        copy = copies.get()
+        try:
+            return job(copy)
+        finally:
+            copies.put(copy)
+
+    def sound(tests: str) -> str:
+        return in_a_copy(lambda copy: "" if run(test_command(tests), copy).returncode == 0 else tests)
+
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(args.jobs) as workers:
+        for copy in workers.map(fresh_copy, [Path(folder, str(i)) for i in range(min(args.jobs, len(chosen)))]):
+            copies.put(copy)
+        if failing := " ".join(workers.map(sound, sorted({mutant.tests for mutant in chosen}))).strip():
+            sys.exit(f"mutate.py: these fail without any mutant: {failing}")
+        verdicts = []
+        judged = workers.map(lambda mutant: in_a_copy(lambda copy: verdict(mutant, copy)), chosen)
+        for mutant, answer in zip(chosen, judged, strict=True):
+            print(f"{answer:10} {mutant.what}", flush=True)
+            verdicts.append(answer)
+    caught = sum(answer.startswith("caught") for answer in verdicts)
+    print(f"{caught} of {len(chosen)} mutants caught")
+    return 0 if chosen and caught == len(chosen) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
