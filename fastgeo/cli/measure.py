@@ -31,7 +31,8 @@ class Outcome:
 
     @property
     def best_peer(self) -> str | None:
-        peers = [name for name in self.seconds if name not in OWN]
+        no_peers = (*OWN, *self.row.yardsticks)
+        peers = [name for name in self.seconds if name not in no_peers and not name.startswith("fastgeo")]
         return min(peers, key=self.seconds.__getitem__) if peers else None
 
     def ratio_to(self, contestant: str | None) -> float | None:

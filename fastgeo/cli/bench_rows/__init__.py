@@ -21,6 +21,7 @@ class Row:
     arrays: Callable[[], tuple[Any, ...]]
     contestants: dict[str, Prepare]  # "fastgeo" and "reference", then peers by name
     short: bool = False  # belongs to the short form that CI runs
+    yardsticks: tuple[str, ...] = ()  # contestants that are no peers: a floor, or another form of our own
 
     @property
     def name(self) -> str:
