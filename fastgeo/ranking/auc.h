@@ -2,10 +2,9 @@
 #ifndef FG_AUC_H
 #define FG_AUC_H
 
+#include "ranking/keys.h"
 #include "ranking/labels.h"
 #include "runtime/runtime.h"
-
-enum { FG_SCORE_F32, FG_SCORE_F64, FG_SCORE_I64, FG_SCORE_U64 };
 
 typedef struct {
     const void *labels, *scores; /* (n,) */

@@ -4,28 +4,11 @@
 #define W(function) FG_CAT(function, WORD_BITS)
 #if WORD_BITS == 32
 #define word_t uint32_t
+#define key_of fg_key_32
 #else
 #define word_t uint64_t
+#define key_of fg_key_64
 #endif
-
-/* The key of score i. Adding zero turns -0 into +0; a negative float is turned over, a positive one put above it. */
-static inline word_t W(key)(const void *scores, int kind, int64_t i, int *bad)
-{
-    const word_t top = (word_t)1 << (WORD_BITS - 1);
-    word_t bits;
-    if (kind == FG_SCORE_I64)
-        return (word_t)((const uint64_t *)scores)[i] ^ top;
-    if (kind == FG_SCORE_U64)
-        return (word_t)((const uint64_t *)scores)[i];
-#if WORD_BITS == 32
-    float score = ((const float *)scores)[i] + 0.0f;
-#else
-    double score = ((const double *)scores)[i] + 0.0;
-#endif
-    *bad |= score != score;
-    memcpy(&bits, &score, sizeof bits);
-    return bits ^ (((word_t)0 - (bits >> (WORD_BITS - 1))) | top);
-}
 
 static inline __attribute__((always_inline)) void W(pack_kind)(auc_job *job, int kind, int64_t chunk)
 {
@@ -42,7 +25,7 @@ static inline __attribute__((always_inline)) void W(pack_kind)(auc_job *job, int
             return;
         }
         for (int64_t j = 0; j < n; j++) {
-            word_t key = W(key)(call->scores, kind, i + j, &job->bad), word = key << 1 | labels[j];
+            word_t key = key_of(call->scores, kind, i + j, &job->bad), word = key << 1 | labels[j];
             int64_t high = (int64_t)(key >> (WORD_BITS - 1));
             words[front] = word;
             words[back - 1] = word;
@@ -255,3 +238,4 @@ static int W(auc)(auc_job *job)
 #undef FG_CAT
 #undef W
 #undef word_t
+#undef key_of

@@ -184,3 +184,17 @@ double fg_counted_auc(const int64_t *counts, int64_t n_bins)
     }
     return fg_wide_auc(twice_wins, positives, below);
 }
+
+void fg_count_pairs(const int64_t *counts, int64_t n_bins, uint64_t out[4])
+{
+    fg_wide wins = {0, 0}, ties = {0, 0};
+    uint64_t below = 0;
+    for (int64_t i = 0; i < n_bins; i++) {
+        const uint64_t n = (uint64_t)counts[2 * i], p = (uint64_t)counts[2 * i + 1];
+        wins = fg_wide_add(wins, fg_wide_mul(p, below));
+        ties = fg_wide_add(ties, fg_wide_mul(p, n));
+        below += n;
+    }
+    out[0] = wins.high, out[1] = wins.low;
+    out[2] = ties.high, out[3] = ties.low;
+}

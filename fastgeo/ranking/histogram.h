@@ -23,4 +23,7 @@ int fg_histogram(const fg_runtime *runtime, const fg_histogram_call *call);
 /* AUC of counts by ascending bin; -1 where a class is absent. */
 double fg_counted_auc(const int64_t *counts, int64_t n_bins);
 
+/* Pairs won and pairs within one bin, two words each, the high one first. */
+void fg_count_pairs(const int64_t *counts, int64_t n_bins, uint64_t out[4]);
+
 #endif

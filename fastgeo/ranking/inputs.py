@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -120,3 +121,59 @@ def histogram_values(labels: Array, scores: Array, weights: Array | None, low: f
     score_range(scores, low, high)
     if weights is not None:
         weight_values(weights)
+
+
+def group_array(groups: Any, labels: Array) -> Array:
+    """Coerce to a plain array of int64 or uint64 ids."""
+    array = checks.shaped("groups", checks.numeric_array("groups", groups), ("N",))
+    if array.dtype.kind == "f" and len(array):
+        raise TypeError(f"groups: expected integer ids, got dtype {array.dtype}")
+    checks.same_length("labels", labels, "groups", array)
+    return checks.plain(array, np.uint64 if array.dtype == np.uint64 else np.int64)
+
+
+def has_classes(scores: Any) -> bool:
+    """Whether the scores have a second axis, one column for each class."""
+    return checks.numeric_array("scores", scores).ndim == 2
+
+
+def classes(
+    labels: Any, scores: Any, sample_weight: Any, groups: Any
+) -> Iterator[tuple[Array, Array, Array | None, str]]:
+    """Labels, scores and weights of each class against the rest, and what to call its labels in an error."""
+    if groups is not None:
+        raise ValueError("groups: expected None where scores have a column for each class, got groups")
+    scores = score_array(scores, ("N", "classes"))
+    labels = class_labels(labels, scores.shape)
+    checks.same_length("labels", labels, "scores", scores)
+    score_values(scores)
+    weights = None if sample_weight is None else weight_array(sample_weight)
+    if weights is not None:
+        checks.same_length("labels", labels, "sample_weight", weights)
+        weight_values(weights)
+    for i in range(scores.shape[1]):
+        column = labels == i if labels.ndim == 1 else np.ascontiguousarray(labels[:, i])
+        yield column, np.ascontiguousarray(scores[:, i]), weights, f"labels of class {i}"
+
+
+def class_labels(labels: Any, shape: tuple[int, ...]) -> Array:
+    """Class ids of shape (N,), or labels 0 and 1 of shape (N, classes)."""
+    array = checks.numeric_array("labels", labels)
+    if array.ndim == 1:
+        with np.errstate(invalid="ignore"):
+            bad = (array < 0) | (array >= shape[1]) | (array % 1 != 0)
+        checks.reject("labels", array, bad, f"a class id from 0 to {shape[1] - 1}")
+        return array
+    array = label_array(labels, ("N", "classes"))
+    if array.shape[1] != shape[1]:
+        raise ValueError(f"labels: expected shape (N,) or (N, {shape[1]}), as scores have, got {array.shape}")
+    label_values(array)
+    return array
+
+
+def cells(rows: Array, labels: Array, weights: Array | None, n_rows: int) -> Array:
+    """Counts, or weights added up in index order, of the negatives and positives of each row, shape (n_rows, 2)."""
+    result = np.zeros((n_rows, 2), np.int64 if weights is None else np.float64)
+    with np.errstate(over="ignore"):  # an infinite sum is refused later
+        np.add.at(result, (rows, labels.astype(np.int64)), 1 if weights is None else weights)
+    return result

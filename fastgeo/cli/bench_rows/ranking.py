@@ -98,4 +98,57 @@ def auc_rows() -> list[Row]:
     return rows
 
 
-ROWS: list[Row] = [*histogram_rows(), *auc_rows()]
+def curve_rows() -> list[Row]:
+    rows = []
+    pairs = {
+        "roc_curve": "roc_curve",
+        "precision_recall_curve": "precision_recall_curve",
+        "average_precision": "average_precision_score",
+        "roc_auc_interval": None,
+    }
+    for name, peer in pairs.items():
+        for exponent in (4, 6):
+            contestants: dict[str, Prepare] = {"fastgeo": ours(name)}
+            if exponent < 6:
+                contestants["reference"] = specified(name)
+            if peer:
+                contestants["scikit-learn"] = sklearn(peer)
+            rows.append(Row(name, f"10^{exponent} float64", samples(10**exponent), contestants, short=exponent < 6))
+    return rows
+
+
+def stream(batch: int | None) -> Prepare:
+    """The samples fed to an AUCHistogram, in batches or in one call."""
+
+    def prepare(labels: Any, scores: Any) -> Callable[[], Any]:
+        import fastgeo
+
+        size = batch or len(labels)
+        batches = [(labels[i : i + size], scores[i : i + size]) for i in range(0, len(labels), size)]
+
+        def feed() -> Any:
+            histogram = getattr(fastgeo, "AUCHistogram")()  # noqa: B009 (the type checker does not see the name)
+            for some_labels, some_scores in batches:
+                histogram.update(some_labels, some_scores)
+            return histogram
+
+        return feed
+
+    return prepare
+
+
+def stream_rows() -> list[Row]:
+    contestants: dict[str, Prepare] = {"fastgeo": stream(1000), "fastgeo, one call": stream(None)}
+    return [
+        Row(
+            "AUCHistogram",
+            f"10^{exponent} float64 in batches of 1000",
+            samples(10**exponent),
+            contestants,
+            exponent < 6,
+        )
+        for exponent in (5, 7)
+    ]
+
+
+ROWS: list[Row] = [*histogram_rows(), *auc_rows(), *curve_rows(), *stream_rows()]

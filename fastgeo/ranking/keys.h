@@ -1,0 +1,36 @@
+/* Scores and group ids as unsigned integers of the same order. Adding zero turns -0 into +0; a negative float is
+   turned over, a positive one put above it. */
+#ifndef FG_KEYS_H
+#define FG_KEYS_H
+
+#include <stdint.h>
+#include <string.h>
+
+enum { FG_SCORE_F32, FG_SCORE_F64, FG_SCORE_I64, FG_SCORE_U64 };
+
+static inline uint32_t fg_key_32(const void *scores, int kind, int64_t i, int *nan)
+{
+    (void)kind;
+    const uint32_t top = UINT32_C(1) << 31;
+    float score = ((const float *)scores)[i] + 0.0f;
+    uint32_t bits;
+    memcpy(&bits, &score, sizeof bits);
+    *nan |= score != score;
+    return bits ^ ((0 - (bits >> 31)) | top);
+}
+
+static inline uint64_t fg_key_64(const void *scores, int kind, int64_t i, int *nan)
+{
+    const uint64_t top = UINT64_C(1) << 63;
+    if (kind == FG_SCORE_I64)
+        return ((const uint64_t *)scores)[i] ^ top;
+    if (kind == FG_SCORE_U64)
+        return ((const uint64_t *)scores)[i];
+    double score = (kind == FG_SCORE_F32 ? (double)((const float *)scores)[i] : ((const double *)scores)[i]) + 0.0;
+    uint64_t bits;
+    memcpy(&bits, &score, sizeof bits);
+    *nan |= score != score;
+    return bits ^ ((0 - (bits >> 63)) | top);
+}
+
+#endif
