@@ -1,21 +1,39 @@
 #include "boxes/iou.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "runtime/fenv.h"
 
-/* A chunk is a tile of ROWS × COLUMNS pairs: about 20 µs, its columns in the first-level cache. */
-enum { ROWS = 64, COLUMNS = 1024 };
+/* A chunk is a tile of ROWS × COLUMNS pairs: about 20 µs, its columns in the first-level cache. Pair by pair, a chunk is
+   PAIRS pairs in blocks of BLOCK. */
+enum { ROWS = 64, COLUMNS = 1024, PAIRS = 8192, BLOCK = 64 };
 
 /* Below this many pairs, waking a helper costs more than it brings. */
-enum { MIN_PAIRS_FOR_THREADS = 1 << 18 };
+enum { MIN_PAIRS_FOR_THREADS = 1 << 18, MIN_PAIRED_FOR_THREADS = 1 << 16 };
+
+/* Scratch of a small call, on the stack. */
+enum { SMALL_BYTES = 16384 };
+
+/* How many values measures_body.h wants of a box, and one case for each kind. */
+enum { MOST_RUNS = 9 };
+static const int runs_of_kind[] = {
+    [FG_IOU] = 5, [FG_GIOU] = 5, [FG_DIOU] = 7, [FG_CIOU] = 8, [FG_SIOU] = 9, [FG_IOA] = 5, [FG_IOU_CROWD] = 6,
+};
+#define FG_KINDS \
+    FG_KIND(FG_IOU) FG_KIND(FG_GIOU) FG_KIND(FG_DIOU) FG_KIND(FG_CIOU) FG_KIND(FG_SIOU) FG_KIND(FG_IOA) \
+    FG_KIND(FG_IOU_CROWD)
 
 typedef struct {
     const fg_iou_call *call;
     const void *soa1, *soa2;
     int64_t column_tiles;
-    fg_chunk *tile;
 } iou_job;
+
+typedef struct {
+    const fg_iou_call *call;
+    atomic_int bad; /* some chunk met a value that breaks the contract */
+} paired_job;
 
 #define FG_BODY "boxes/iou_body.h"
 #include "runtime/for_each_target.h"
@@ -25,26 +43,39 @@ typedef int load_function(const fg_iou_call *call, void *soa1, void *soa2);
 FG_TABLE(stride_function, soa_stride);
 FG_TABLE(load_function, load_both);
 FG_TABLE(fg_chunk, iou_tile);
+FG_TABLE(fg_chunk, paired_chunk);
 
 static int64_t tiles(int64_t n, int64_t size) { return (n + size - 1) / size; }
 
 int fg_pairwise_iou(const fg_runtime *runtime, const fg_iou_call *call)
 {
     const int isa = runtime->isa, is_f64 = call->is_f64;
-    const size_t value = is_f64 ? sizeof(double) : sizeof(float);
-    const size_t stride1 = (size_t)soa_stride_table[isa][is_f64](call->n);
-    const size_t stride2 = (size_t)soa_stride_table[isa][is_f64](call->m);
-    char *soa = malloc(5 * (stride1 + stride2) * value + 1);
+    const size_t run_bytes = (size_t)runs_of_kind[call->kind] * (is_f64 ? sizeof(double) : sizeof(float));
+    const size_t bytes1 = run_bytes * (size_t)soa_stride_table[isa][is_f64](call->n);
+    const size_t bytes2 = run_bytes * (size_t)soa_stride_table[isa][is_f64](call->m);
+    _Alignas(64) char small[SMALL_BYTES];
+    char *soa = bytes1 + bytes2 <= SMALL_BYTES ? small : malloc(bytes1 + bytes2);
     if (!soa)
         return FG_NO_MEMORY;
     fg_fenv saved = fg_fenv_enter();
-    iou_job job = {call, soa, soa + 5 * stride1 * value, tiles(call->m, COLUMNS), iou_tile_table[isa][is_f64]};
-    int status = load_both_table[isa][is_f64](call, soa, soa + 5 * stride1 * value);
+    iou_job job = {call, soa, soa + bytes1, tiles(call->m, COLUMNS)};
+    int status = load_both_table[isa][is_f64](call, soa, soa + bytes1);
     if (status == FG_OK) {
         int n_threads = call->n * call->m < MIN_PAIRS_FOR_THREADS ? 1 : call->n_threads;
-        status = runtime->parallel(tiles(call->n, ROWS) * job.column_tiles, n_threads, job.tile, &job);
+        status = runtime->parallel(tiles(call->n, ROWS) * job.column_tiles, n_threads, iou_tile_table[isa][is_f64], &job);
     }
     fg_fenv_leave(saved);
-    free(soa);
+    if (soa != small)
+        free(soa);
     return status;
+}
+
+int fg_paired_iou(const fg_runtime *runtime, const fg_iou_call *call)
+{
+    fg_fenv saved = fg_fenv_enter();
+    paired_job job = {.call = call};
+    int n_threads = call->n < MIN_PAIRED_FOR_THREADS ? 1 : call->n_threads;
+    int status = runtime->parallel(tiles(call->n, PAIRS), n_threads, paired_chunk_table[runtime->isa][call->is_f64], &job);
+    fg_fenv_leave(saved);
+    return status == FG_OK && atomic_load(&job.bad) ? FG_BAD_VALUE : status;
 }

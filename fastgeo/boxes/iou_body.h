@@ -1,36 +1,63 @@
-#include "runtime/box_soa.h"
+#include "boxes/measures_body.h"
+
+/* atan(width / height), and 0 for 0/0; within 2 ulp. The range reduction and the rational function are Cephes'. */
+static inline double FG_NAME(aspect_angle)(double width, double height)
+{
+    const int steep = width > 2.41421356237309504880 * height, middle = 3 * width > 2 * height;
+    const double above = steep ? -height : middle ? width - height : width;
+    const double below = steep ? width : middle ? width + height : height;
+    const double low = steep ? 6.123233995736765886130e-17 : middle ? 3.061616997868382943065e-17 : 0;
+    const double high = steep ? 1.57079632679489661923 : middle ? 0.78539816339744830962 : 0;
+    const double t = above / (below > 0 ? below : 1), z = t * t;
+    const double p = (((-8.750608600031904122785e-1 * z - 1.615753718733365076637e1) * z - 7.500855792314704667340e1) * z -
+                      1.228866684490136173410e2) * z - 6.485021904942025371773e1;
+    const double q = ((((z + 2.485846490142306297962e1) * z + 1.650270098316988542046e2) * z +
+                       4.328810604912902668951e2) * z + 4.853903996359136964868e2) * z + 1.945506571482613964425e2;
+    return high + (t * (z * p / q) + t + low);
+}
+
+/* The runs behind the area, from those before it. */
+static void FG_NAME(load_extra)(const fg_iou_call *call, const real *boxes, const uint8_t *crowd, int64_t n, real *soa)
+{
+    const int64_t stride = FG_NAME(soa_stride)(n);
+    const real offset = (real)call->offset;
+    const int kind = call->kind, runs = runs_of_kind[kind], corners = call->fmt == FG_XYXY;
+    for (int run = 5; run < runs; run++)
+        for (int64_t i = n; i < stride; i++)
+            soa[run * stride + i] = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (kind == FG_IOU_CROWD) {
+            soa[i + 5 * stride] = crowd ? crowd[i] : 0;
+            continue;
+        }
+        soa[i + 5 * stride] = (soa[i] + soa[i + 2 * stride]) / 2;
+        soa[i + 6 * stride] = (soa[i + stride] + soa[i + 3 * stride]) / 2;
+    }
+    if (kind != FG_CIOU && kind != FG_SIOU)
+        return;
+    for (int64_t i = 0; i < n; i++) {
+        const real *box = boxes + 4 * i;
+        const real width = FG_NAME(extent)(corners ? box[0] : 0, box[2], offset);
+        const real height = FG_NAME(extent)(corners ? box[1] : 0, box[3], offset);
+        soa[i + 7 * stride] = kind == FG_SIOU ? width : (real)FG_NAME(aspect_angle)(width, height);
+        if (kind == FG_SIOU)
+            soa[i + 8 * stride] = height;
+    }
+}
+
+/* Fills soa[runs_of_kind[kind] * soa_stride(n)]; FG_BAD_VALUE where a value is NaN or beyond the limit. */
+static int FG_NAME(load_runs)(const fg_iou_call *call, const real *boxes, const uint8_t *crowd, int64_t n, real *soa)
+{
+    int status = FG_NAME(load_boxes)(boxes, n, call->fmt, (real)call->offset, soa);
+    if (runs_of_kind[call->kind] > 5)
+        FG_NAME(load_extra)(call, boxes, crowd, n, soa);
+    return status;
+}
 
 static int FG_NAME(load_both)(const fg_iou_call *call, void *soa1, void *soa2)
 {
-    int status = FG_NAME(load_boxes)(call->boxes1, call->n, call->fmt, (real)call->offset, soa1);
-    return status ? status : FG_NAME(load_boxes)(call->boxes2, call->m, call->fmt, (real)call->offset, soa2);
-}
-
-/* max(0, high - low + offset), in this order of operations. */
-static inline vreal FG_NAME(v_extent)(vreal low, vreal high, vreal offset)
-{
-    return v_max(v_add(v_sub(high, low), offset), v_set1(0));
-}
-
-/* a / b, and 0 where b is not positive. */
-static inline vreal FG_NAME(v_ratio)(vreal a, vreal b)
-{
-    return v_select(v_lt(v_set1(0), b), v_div(a, b), v_set1(0));
-}
-
-static inline __attribute__((always_inline)) vreal FG_NAME(overlap)(const vreal *a, const vreal *b, vreal offset,
-                                                                    int kind)
-{
-    vreal width = FG_NAME(v_extent)(v_max(a[0], b[0]), v_min(a[2], b[2]), offset);
-    vreal height = FG_NAME(v_extent)(v_max(a[1], b[1]), v_min(a[3], b[3]), offset);
-    vreal intersection = v_mul(width, height);
-    vreal area_union = v_sub(v_add(a[4], b[4]), intersection);
-    vreal iou = FG_NAME(v_ratio)(intersection, area_union);
-    if (kind == FG_IOU)
-        return iou;
-    vreal hull = v_mul(FG_NAME(v_extent)(v_min(a[0], b[0]), v_max(a[2], b[2]), offset),
-                       FG_NAME(v_extent)(v_min(a[1], b[1]), v_max(a[3], b[3]), offset));
-    return v_sub(iou, FG_NAME(v_ratio)(v_sub(hull, area_union), hull));
+    int status = FG_NAME(load_runs)(call, call->boxes1, 0, call->n, soa1);
+    return status ? status : FG_NAME(load_runs)(call, call->boxes2, call->iscrowd, call->m, soa2);
 }
 
 static inline __attribute__((always_inline)) void FG_NAME(fill_tile)(const iou_job *job, int64_t tile, int kind)
@@ -43,12 +70,12 @@ static inline __attribute__((always_inline)) void FG_NAME(fill_tile)(const iou_j
     const real *soa1 = job->soa1, *soa2 = job->soa2;
     const vreal offset = v_set1((real)call->offset);
     for (int64_t i = row_begin; i < row_end; i++) {
-        vreal row[5], column[5];
-        for (int run = 0; run < 5; run++)
+        vreal row[MOST_RUNS], column[MOST_RUNS];
+        for (int run = 0; run < runs_of_kind[kind]; run++)
             row[run] = v_set1(soa1[run * stride1 + i]);
         real *out = (real *)call->out + i * m;
         for (int64_t j = begin; j < end; j += LANES) {
-            for (int run = 0; run < 5; run++)
+            for (int run = 0; run < runs_of_kind[kind]; run++)
                 column[run] = v_load(soa2 + run * stride2 + j);
             vreal value = FG_NAME(overlap)(row, column, offset, kind);
             if (j + LANES <= end)
@@ -62,8 +89,52 @@ static inline __attribute__((always_inline)) void FG_NAME(fill_tile)(const iou_j
 static void FG_NAME(iou_tile)(void *job, int64_t tile, int slot)
 {
     (void)slot;
-    if (((const iou_job *)job)->call->kind == FG_IOU)
-        FG_NAME(fill_tile)(job, tile, FG_IOU);
-    else
-        FG_NAME(fill_tile)(job, tile, FG_GIOU);
+    switch (((const iou_job *)job)->call->kind) {
+#define FG_KIND(kind) case kind: FG_NAME(fill_tile)(job, tile, kind); return;
+        FG_KINDS
+#undef FG_KIND
+    }
+}
+
+static inline __attribute__((always_inline)) void FG_NAME(fill_pairs)(const real *soa1, const real *soa2, int64_t n,
+                                                                      vreal offset, real *out, int kind)
+{
+    const int64_t stride = FG_NAME(soa_stride)(n);
+    vreal a[MOST_RUNS], b[MOST_RUNS];
+    for (int64_t i = 0; i < n; i += LANES) {
+        for (int run = 0; run < runs_of_kind[kind]; run++) {
+            a[run] = v_load(soa1 + run * stride + i);
+            b[run] = v_load(soa2 + run * stride + i);
+        }
+        vreal value = FG_NAME(overlap)(a, b, offset, kind);
+        if (i + LANES <= n)
+            v_store(out + i, value);
+        else
+            v_store_part(out + i, value, n - i);
+    }
+}
+
+/* Pair by pair, in blocks that stay in the first-level cache. */
+static void FG_NAME(paired_chunk)(void *job_, int64_t chunk, int slot)
+{
+    (void)slot;
+    paired_job *job = job_;
+    const fg_iou_call *call = job->call;
+    const int64_t first = chunk * PAIRS, last = first + PAIRS < call->n ? first + PAIRS : call->n;
+    real soa1[MOST_RUNS * BLOCK], soa2[MOST_RUNS * BLOCK];
+    for (int64_t begin = first; begin < last; begin += BLOCK) {
+        const int64_t n = begin + BLOCK < last ? BLOCK : last - begin;
+        if (FG_NAME(load_runs)(call, (const real *)call->boxes1 + 4 * begin, 0, n, soa1) ||
+            FG_NAME(load_runs)(call, (const real *)call->boxes2 + 4 * begin, 0, n, soa2)) {
+            atomic_store_explicit(&job->bad, 1, memory_order_relaxed);
+            return;
+        }
+        real *out = (real *)call->out + begin;
+        const vreal offset = v_set1((real)call->offset);
+        switch (call->kind) {
+#define FG_KIND(kind) case kind: FG_NAME(fill_pairs)(soa1, soa2, n, offset, out, kind); break;
+            FG_KINDS
+#undef FG_KIND
+        }
+    }
 }

@@ -1,8 +1,8 @@
 """The boxes room in C: the names, signatures and answers of reference.py."""
 cimport numpy as cnp
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint8_t
 
-from fastgeo.runtime.arrays cimport is_f64, is_plain_boxes, new_array
+from fastgeo.runtime.arrays cimport are_apart, is_f64, is_plain, is_plain_boxes, is_plain_float, is_plain_output, new_array
 from fastgeo.runtime.core cimport fg_runtime, raise_status, runtime
 
 from fastgeo.boxes.reference import __all__
@@ -10,57 +10,38 @@ from fastgeo.runtime import checks
 
 cnp.import_array()
 
-cdef extern from "boxes/iou.h" nogil:
+cdef extern from "runtime/runtime.h" nogil:
     enum:
         FG_BAD_VALUE
-        FG_IOU
-        FG_GIOU
-    ctypedef struct fg_iou_call:
-        const void *boxes1
-        const void *boxes2
-        void *out
-        int64_t n
-        int64_t m
-        int is_f64
-        int kind
-        int fmt
-        int offset
-        int n_threads
-    int fg_pairwise_iou(const fg_runtime *runtime, const fg_iou_call *call)
+
+include "iou.pxi"
+include "format.pxi"
+include "sparse.pxi"
 
 
-def box_iou(boxes1, boxes2, *, fmt="xyxy", offset=0, iscrowd=None, out=None, n_threads=None):
-    return pairwise(FG_IOU, boxes1, boxes2, fmt, offset, out, n_threads)
+cdef inline int format_index(fmt, str name) except -1:
+    return 0 if fmt is "xyxy" else checks.FORMATS.index(checks.choice(name, fmt, checks.FORMATS))
 
 
-def generalized_box_iou(boxes1, boxes2, *, fmt="xyxy", offset=0, out=None, n_threads=None):
-    return pairwise(FG_GIOU, boxes1, boxes2, fmt, offset, out, n_threads)
+cdef inline int offset_value(offset) except -1:
+    return 0 if offset is 0 else checks.integer("offset", offset, 0, 1)
 
 
-cdef object pairwise(int kind, boxes1, boxes2, fmt, offset, out, n_threads):
-    if not (is_plain_boxes(boxes1) and is_plain_boxes(boxes2) and is_f64(boxes1) == is_f64(boxes2)):
-        boxes1, boxes2 = checks.box_pair(boxes1, boxes2)
-    cdef fg_iou_call call
-    cdef cnp.npy_intp shape[2]
-    cdef int status
-    call.kind = kind
-    call.fmt = 0 if fmt is "xyxy" else checks.FORMATS.index(checks.choice("fmt", fmt, checks.FORMATS))
-    call.offset = 0 if offset is 0 else checks.integer("offset", offset, 0, 1)
-    call.n_threads = 0 if n_threads is None else checks.thread_count(n_threads)
-    call.is_f64 = is_f64(boxes1)
-    call.n = shape[0] = cnp.PyArray_DIM(boxes1, 0)
-    call.m = shape[1] = cnp.PyArray_DIM(boxes2, 0)
+cdef inline int thread_count(n_threads) except -1:
+    return 0 if n_threads is None else checks.thread_count(n_threads)
+
+
+cdef object result_array(object out, int ndim, cnp.npy_intp *shape, boxes1, boxes2):
+    """The caller's `out` array, or a new one of the boxes' type."""
+    cdef int typenum = cnp.PyArray_TYPE(boxes1)
     if out is None:
-        out = new_array(2, shape, cnp.PyArray_TYPE(boxes1))
-    else:
-        checks.output_array(out, (call.n, call.m), boxes1.dtype, boxes1, boxes2)
-    call.boxes1 = cnp.PyArray_DATA(boxes1)
-    call.boxes2 = cnp.PyArray_DATA(boxes2)
-    call.out = cnp.PyArray_DATA(out)
-    with nogil:
-        status = fg_pairwise_iou(runtime(), &call)
-    if status == FG_BAD_VALUE:
-        checks.box_values("boxes1", boxes1)
-        checks.box_values("boxes2", boxes2)
-    raise_status(status)
+        return new_array(ndim, shape, typenum)
+    if not (is_plain_output(out, ndim, shape, typenum) and are_apart(out, boxes1) and are_apart(out, boxes2)):
+        checks.output_array(out, tuple([shape[i] for i in range(ndim)]), boxes1.dtype, boxes1, boxes2)
     return out
+
+
+cdef object check_values(boxes1, boxes2):
+    """Raises where C has met a value that breaks the contract."""
+    checks.box_values("boxes1", boxes1)
+    checks.box_values("boxes2", boxes2)

@@ -21,5 +21,19 @@ cdef inline bint is_f64(object array) noexcept:
     return cnp.PyArray_TYPE(array) == cnp.NPY_DOUBLE
 
 
+cdef inline bint is_plain_output(object out, int ndim, cnp.npy_intp *shape, int typenum) noexcept:
+    """Plain, writeable, and of this shape and type. That it shares no memory with an input is a question of its own."""
+    return (cnp.PyArray_CheckExact(out) and cnp.PyArray_NDIM(out) == ndim and cnp.PyArray_TYPE(out) == typenum
+            and cnp.PyArray_ISCARRAY(out) and cnp.PyArray_DIM(out, 0) == shape[0]
+            and (ndim < 2 or cnp.PyArray_DIM(out, 1) == shape[1]))
+
+
+cdef inline bint are_apart(object a, object b) noexcept:
+    """Two plain arrays that share no memory."""
+    cdef char *start = <char *>cnp.PyArray_DATA(a)
+    cdef char *other = <char *>cnp.PyArray_DATA(b)
+    return start + cnp.PyArray_NBYTES(a) <= other or other + cnp.PyArray_NBYTES(b) <= start
+
+
 cdef inline object new_array(int ndim, cnp.npy_intp *shape, int typenum):
     return cnp.PyArray_EMPTY(ndim, shape, typenum, 0)

@@ -42,16 +42,18 @@ def corners(boxes: Array, fmt: str, offset: int) -> Corners:
 
 def extent(low: Array, high: Array, offset: int) -> Array:
     """Length of an interval; 0 where its ends are crossed."""
-    length = high - low + high.dtype.type(offset)
-    return np.where(length > 0, length, high.dtype.type(0))
+    length: Array = high - low + high.dtype.type(offset)
+    return maximum(length, high.dtype.type(0))
 
 
-def maximum(a: Array, b: Array) -> Array:
-    return np.where(a > b, a, b)
+def maximum(a: Array, b: Any) -> Array:
+    greater: Array = np.where(a > b, a, b)
+    return greater
 
 
-def minimum(a: Array, b: Array) -> Array:
-    return np.where(a < b, a, b)
+def minimum(a: Array, b: Any) -> Array:
+    smaller: Array = np.where(a < b, a, b)
+    return smaller
 
 
 def intersection_area(a: Corners, b: Corners, offset: int) -> Array:

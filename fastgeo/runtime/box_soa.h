@@ -9,6 +9,9 @@
 #define BOX_LIMIT 0x1p508
 #endif
 
+/* Finite, and small enough for every area to be finite too. */
+static inline int FG_NAME(is_legal)(real a) { return REAL_ABS(a) <= BOX_LIMIT; }
+
 /* Values per run for n boxes. */
 static inline int64_t FG_NAME(soa_stride)(int64_t n) { return (n + LANES - 1) / LANES * LANES; }
 
@@ -25,8 +28,7 @@ static inline __attribute__((always_inline)) int FG_NAME(load_format)(const real
     int good = 1;
     for (int64_t i = 0; i < n; i++) {
         const real a = boxes[4 * i], b = boxes[4 * i + 1], c = boxes[4 * i + 2], d = boxes[4 * i + 3];
-        good &= (REAL_ABS(a) <= BOX_LIMIT) & (REAL_ABS(b) <= BOX_LIMIT) & (REAL_ABS(c) <= BOX_LIMIT) &
-                (REAL_ABS(d) <= BOX_LIMIT);
+        good &= FG_NAME(is_legal)(a) & FG_NAME(is_legal)(b) & FG_NAME(is_legal)(c) & FG_NAME(is_legal)(d);
         const real x1 = fmt == FG_CXCYWH ? a - c / 2 : a, y1 = fmt == FG_CXCYWH ? b - d / 2 : b;
         const real x2 = fmt == FG_XYXY ? c : fmt == FG_XYWH ? a + c : a + c / 2;
         const real y2 = fmt == FG_XYXY ? d : fmt == FG_XYWH ? b + d : b + d / 2;

@@ -96,14 +96,31 @@ def box_values(name: str, boxes: Array) -> None:
     reject(name, boxes, ~(np.abs(boxes) <= limit), f"a finite number of magnitude at most 2**{exponent}")
 
 
-def box_pair(boxes1: Any, boxes2: Any) -> tuple[Array, Array]:
+def box_pair(boxes1: Any, boxes2: Any, columns: int = 4) -> tuple[Array, Array]:
     """Two box arrays of one float type."""
-    boxes1 = float_array("boxes1", boxes1, ("N", 4))
-    boxes2 = float_array("boxes2", boxes2, ("M", 4))
+    boxes1 = float_array("boxes1", boxes1, ("N", columns))
+    boxes2 = float_array("boxes2", boxes2, ("M", columns))
     boxes1, boxes2 = same_float_type(boxes1, boxes2)
     box_values("boxes1", boxes1)
     box_values("boxes2", boxes2)
     return boxes1, boxes2
+
+
+def flags_array(name: str, value: Any, length: int) -> Array:
+    """Coerce bools, or integers that are all 0 or 1, to a plain bool array of the given length."""
+    flags = shaped(name, numeric_array(name, value), (length,))
+    if flags.dtype.kind == "f" and flags.size:
+        raise TypeError(f"{name}: expected an array of bool, got dtype {flags.dtype}")
+    reject(name, flags, (flags != 0) & (flags != 1), "0 or 1")
+    return plain(flags, np.bool_)
+
+
+def image_size(size: Any, dtype: np.dtype[Any]) -> tuple[float, float]:
+    """(height, width), each at least 0 and a legal coordinate."""
+    if isinstance(size, (str, bytes)) or not hasattr(size, "__len__") or len(size) != 2:
+        raise ValueError(f"size: expected (height, width), got {size!r}")
+    height, width = (in_range("size", value, 0, BOX_LIMIT[dtype]) for value in size)
+    return height, width
 
 
 def scores_array(name: str, value: Any, shape: Sequence[int | str] = ("N",)) -> Array:

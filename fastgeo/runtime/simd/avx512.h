@@ -53,6 +53,7 @@
 #define v_fma(a, b, c) FG_MM(fmadd)(a, b, c)
 #define v_fnma(a, b, c) FG_MM(fnmadd)(a, b, c)
 #define v_abs(a) FG_MM(abs)(a)
+#define v_pow2(a) FG_MM(scalef)(v_set1(1), a)
 #define v_max(a, b) FG_MM(max)(a, b)
 #define v_min(a, b) FG_MM(min)(a, b)
 

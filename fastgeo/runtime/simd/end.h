@@ -40,6 +40,7 @@
 #undef v_select
 #undef v_trunc
 #undef v_store_int32
+#undef v_pow2
 #undef m_and
 #undef m_or
 #undef m_andnot

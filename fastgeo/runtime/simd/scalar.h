@@ -1,4 +1,24 @@
 /* One lane, any CPU. Fused multiply-add comes from libm: a double product rounded twice would differ. */
+#ifndef FG_SCALAR_HELPERS
+#define FG_SCALAR_HELPERS
+#include <stdint.h>
+#include <string.h>
+static inline float fg_scalar_pow2_f32(float a)
+{
+    const uint32_t bits = (uint32_t)((int32_t)a + 127) << 23;
+    float power;
+    memcpy(&power, &bits, sizeof power);
+    return power;
+}
+static inline double fg_scalar_pow2_f64(double a)
+{
+    const uint64_t bits = (uint64_t)((int64_t)a + 1023) << 52;
+    double power;
+    memcpy(&power, &bits, sizeof power);
+    return power;
+}
+#endif
+
 #define FG_ISA scalar
 #include "runtime/simd/common.h"
 
@@ -31,6 +51,11 @@
 #define v_select(m, a, b) ((m) ? (a) : (b))
 #define v_trunc(a) ((real_int)(a))
 #define v_store_int32(p, a) ((void)(*(p) = (int32_t)(a)))
+#if FG_REAL_BITS == 32
+#define v_pow2(a) fg_scalar_pow2_f32(a)
+#else
+#define v_pow2(a) fg_scalar_pow2_f64(a)
+#endif
 
 #define m_and(m, n) ((m) & (n))
 #define m_or(m, n) ((m) | (n))

@@ -1,0 +1,76 @@
+/* One measure of LANES pairs of boxes, in the order of operations of reference_iou.py. Part of a body. A box is these values:
+     x1 y1 x2 y2 area, then for DIoU, CIoU and SIoU the centre x and y,
+     then for CIoU the aspect angle, for SIoU width and height;
+     in the second box of FG_IOU_CROWD, 1 or 0 after the area. */
+#include "boxes/measures.h"
+#include "boxes/vector_exp.h"
+#include "runtime/box_soa.h"
+
+/* max(0, high - low + offset), in this order of operations. */
+static inline vreal FG_NAME(v_extent)(vreal low, vreal high, vreal offset)
+{
+    return v_max(v_add(v_sub(high, low), offset), v_set1(0));
+}
+
+/* a / b, and 0 where b is not positive. */
+static inline vreal FG_NAME(v_ratio)(vreal a, vreal b)
+{
+    return v_select(v_lt(v_set1(0), b), v_div(a, b), v_set1(0));
+}
+
+static inline vreal FG_NAME(v_squared)(vreal a) { return v_mul(a, a); }
+
+/* 1 - exp(-x) for x >= 0. */
+static inline vreal FG_NAME(v_decay)(vreal x)
+{
+    return v_sub(v_set1(1), FG_NAME(v_exp_minus)(v_min(x, v_set1(80))));
+}
+
+static inline vreal FG_NAME(v_size_difference)(vreal a, vreal b)
+{
+    return FG_NAME(v_ratio)(v_abs(v_sub(a, b)), v_max(a, b));
+}
+
+/* The distance and shape costs of SIoU, added up. */
+static inline vreal FG_NAME(v_siou_costs)(const vreal *a, const vreal *b, vreal dx, vreal dy, vreal width, vreal height)
+{
+    vreal product = v_abs(v_mul(dx, dy));
+    vreal angle = FG_NAME(v_ratio)(v_mul(v_set1(2), product), v_add(v_mul(dx, dx), v_mul(dy, dy)));
+    vreal gamma = v_sub(v_set1(2), v_min(angle, v_set1(1)));
+    vreal x = FG_NAME(v_squared)(FG_NAME(v_ratio)(dx, width)), y = FG_NAME(v_squared)(FG_NAME(v_ratio)(dy, height));
+    vreal distance = v_add(FG_NAME(v_decay)(v_mul(gamma, x)), FG_NAME(v_decay)(v_mul(gamma, y)));
+    vreal w = FG_NAME(v_squared)(FG_NAME(v_decay)(FG_NAME(v_size_difference)(a[7], b[7])));
+    vreal h = FG_NAME(v_squared)(FG_NAME(v_decay)(FG_NAME(v_size_difference)(a[8], b[8])));
+    return v_add(distance, v_add(FG_NAME(v_squared)(w), FG_NAME(v_squared)(h)));
+}
+
+static inline __attribute__((always_inline)) vreal FG_NAME(overlap)(const vreal *a, const vreal *b, vreal offset,
+                                                                    int kind)
+{
+    vreal intersection = v_mul(FG_NAME(v_extent)(v_max(a[0], b[0]), v_min(a[2], b[2]), offset),
+                               FG_NAME(v_extent)(v_max(a[1], b[1]), v_min(a[3], b[3]), offset));
+    if (kind == FG_IOA)
+        return FG_NAME(v_ratio)(intersection, a[4]);
+    vreal area_union = v_sub(v_add(a[4], b[4]), intersection);
+    if (kind == FG_IOU_CROWD)
+        area_union = v_select(v_lt(v_set1(0), b[5]), a[4], area_union);
+    vreal iou = FG_NAME(v_ratio)(intersection, area_union);
+    if (kind == FG_IOU || kind == FG_IOU_CROWD)
+        return iou;
+    vreal width = FG_NAME(v_extent)(v_min(a[0], b[0]), v_max(a[2], b[2]), offset);
+    vreal height = FG_NAME(v_extent)(v_min(a[1], b[1]), v_max(a[3], b[3]), offset);
+    if (kind == FG_GIOU) {
+        vreal hull = v_mul(width, height);
+        return v_sub(iou, FG_NAME(v_ratio)(v_sub(hull, area_union), hull));
+    }
+    vreal dx = v_sub(a[5], b[5]), dy = v_sub(a[6], b[6]);
+    if (kind == FG_SIOU)
+        return v_sub(iou, v_mul(FG_NAME(v_siou_costs)(a, b, dx, dy, width, height), v_set1((real)0.5)));
+    vreal diou = v_sub(iou, FG_NAME(v_ratio)(v_add(v_mul(dx, dx), v_mul(dy, dy)),
+                                             v_add(v_mul(width, width), v_mul(height, height))));
+    if (kind == FG_DIOU)
+        return diou;
+    vreal difference = v_sub(a[7], b[7]);
+    vreal v = v_mul(v_mul(difference, difference), v_set1((real)0.40528473456935108577)); /* 4 / π² */
+    return v_sub(diou, v_mul(FG_NAME(v_ratio)(v, v_add(v_sub(v_set1(1), iou), v)), v));
+}
