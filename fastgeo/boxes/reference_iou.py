@@ -204,7 +204,7 @@ def complete_box_iou(
     --------
     >>> import fastgeo
     >>> fastgeo.complete_box_iou([[0, 0, 2, 2]], [[0, 0, 2, 2], [2, 0, 4, 2], [0, 0, 2, 4]]).round(4)
-    array([[ 1.    , -0.2   ,  0.4472]])
+    array([[ 1.    , -0.2   ,  0.4468]])
     """
     return pairwise(ciou, boxes1, boxes2, fmt, offset, out, n_threads)
 
@@ -255,7 +255,7 @@ def scylla_box_iou(
     --------
     >>> import fastgeo
     >>> fastgeo.scylla_box_iou([[0, 0, 2, 2]], [[0, 0, 2, 2], [2, 0, 4, 2], [0, 0, 2, 4]]).round(4)
-    array([[ 1.    , -0.1967,  0.4292]])
+    array([[ 1.    , -0.1967,  0.4293]])
     """
     return pairwise(siou, boxes1, boxes2, fmt, offset, out, n_threads)
 
@@ -438,7 +438,8 @@ def centre_offsets(a: Corners, b: Corners) -> tuple[Array, Array]:
 def aspect_angle(box: Corners) -> Array:
     """atan(width / height), and 0 for 0/0."""
     angle = np.arctan2(box.width.astype(np.float64), box.height.astype(np.float64))
-    return angle.astype(box.width.dtype)
+    rounded: Array = angle.astype(box.width.dtype)
+    return rounded
 
 
 def size_difference(a: Array, b: Array) -> Array:
@@ -453,4 +454,5 @@ def squared(x: Array) -> Array:
 def decay(x: Array) -> Array:
     """1 - exp(-x) for x >= 0; from 80 on it is 1 in either float type."""
     x = minimum(x, x.dtype.type(80))
-    return 1 - np.exp(-x.astype(np.float64)).astype(x.dtype)
+    decayed: Array = 1 - np.exp(-x.astype(np.float64)).astype(x.dtype)
+    return decayed
