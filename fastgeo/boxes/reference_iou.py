@@ -413,8 +413,9 @@ def diou(a: Corners, b: Corners, offset: int) -> Array:
 
 def ciou(a: Corners, b: Corners, offset: int) -> Array:
     difference = aspect_angle(a) - aspect_angle(b)
-    v = difference * difference * a.area.dtype.type(4 / np.pi**2)
-    return diou(a, b, offset) - ratio(v, 1 - iou(a, b, offset) + v) * v
+    v = squared(difference) * a.area.dtype.type(4 / np.pi**2)
+    penalty: Array = ratio(v, 1 - iou(a, b, offset) + v) * v
+    return diou(a, b, offset) - penalty
 
 
 def siou(a: Corners, b: Corners, offset: int) -> Array:
@@ -425,7 +426,8 @@ def siou(a: Corners, b: Corners, offset: int) -> Array:
     distance = decay(gamma * squared(ratio(dx, width))) + decay(gamma * squared(ratio(dy, height)))
     shape = squared(squared(decay(size_difference(a.width, b.width))))
     shape = shape + squared(squared(decay(size_difference(a.height, b.height))))
-    return iou(a, b, offset) - (distance + shape) / 2
+    cost: Array = (distance + shape) / 2
+    return iou(a, b, offset) - cost
 
 
 MEASURES = {"iou": iou, "giou": giou, "diou": diou, "ciou": ciou, "siou": siou}
