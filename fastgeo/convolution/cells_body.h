@@ -7,7 +7,7 @@
 typedef struct {
     int64_t image, y, x; /* first output pixel */
     conv_extent size;
-    int64_t pixels;
+    int64_t pixels, tiles;
     const real **cells; /* tile by tile: [tap][pixel of the tile] */
     real **outs;
     real *patches, *strip, *tile;
@@ -121,30 +121,58 @@ static void FG_NAME(border_cells)(const conv_job *job, BLOCK *block, int64_t ima
     }
 }
 
+/* The cells of `pixels` neighbours in one row that see no left or right border. */
+static void FG_NAME(regular_cells)(const conv_job *job, const BLOCK *block, int64_t image, int64_t top, int64_t left,
+                                   const real **cells, int64_t pixels)
+{
+    const fg_conv_call *call = job->call;
+    const int64_t columns = job->taps / call->kernel_height; /* one where merged */
+    for (int64_t row = 0; row < call->kernel_height; row++) {
+        const int64_t y = fg_padded_index(top + row * call->dilation_y, call->height, call->padding_mode);
+        const int64_t start = image * block->image_pitch + y * block->row_pitch - block->origin;
+        for (int64_t column = 0; column < columns; column++, cells += pixels) {
+            if (y < 0) {
+                for (int64_t p = 0; p < pixels; p++)
+                    cells[p] = job->zeros;
+            } else {
+                cells[0] = block->source + (start + (left + column * call->dilation_x) * call->channels);
+                cells[1] = NULL;
+            }
+        }
+    }
+}
+
 static void FG_NAME(find_cells)(const conv_job *job, BLOCK *block)
 {
     const fg_conv_call *call = job->call;
-    const int64_t tiles = (block->pixels + TILE - 1) / TILE, taps = job->taps;
+    const int64_t taps = job->taps, columns = block->size.columns, rows = block->size.rows;
     const int64_t last_top = call->height - 1 - (call->kernel_height - 1) * call->dilation_y;
     const int64_t last_left = call->width - 1 - (call->kernel_width - 1) * call->dilation_x;
-    int64_t image = block->image, y = block->y, x = block->x;
-    for (int64_t tile = 0; tile < tiles; tile++) {
-        const int64_t begin = tile * block->pixels / tiles, step = (tile + 1) * block->pixels / tiles - begin;
-        for (int64_t p = 0; p < step; p++) {
-            const real **cells = block->cells + begin * taps + p;
-            const int64_t top = y * call->stride_y - call->pad_top, left = x * call->stride_x - call->pad_left;
+    for (int64_t tile = 0; tile < block->tiles; tile++) {
+        const int64_t begin = tile * block->pixels / block->tiles;
+        const int64_t n = (tile + 1) * block->pixels / block->tiles - begin;
+        int64_t x = begin % columns, y = begin / columns % rows, image = block->image + begin / columns / rows;
+        const real **cells = block->cells + begin * taps;
+        int64_t left = (block->x + x) * call->stride_x - call->pad_left;
+        if (n > 1 && x + n <= columns && left >= 0 && left + (n - 1) * call->stride_x <= last_left) {
+            FG_NAME(regular_cells)(job, block, image, (block->y + y) * call->stride_y - call->pad_top, left, cells, n);
+            continue;
+        }
+        for (int64_t p = 0; p < n; p++, cells++) {
+            const int64_t top = (block->y + y) * call->stride_y - call->pad_top;
+            left = (block->x + x) * call->stride_x - call->pad_left;
             if (!call->planar && top >= 0 && left >= 0 && top <= last_top && left <= last_left) {
                 const real *cell = block->source + image * block->image_pitch + top * block->row_pitch +
                                    left * call->channels;
                 for (int64_t tap = 0; tap < taps; tap++)
-                    cells[tap * step] = cell + job->tap_offsets[tap];
+                    cells[tap * n] = cell + job->tap_offsets[tap];
             } else {
-                FG_NAME(border_cells)(job, block, image, top, left, cells, step);
+                FG_NAME(border_cells)(job, block, image, top, left, cells, n);
             }
-            if (++x == block->x + block->size.columns) {
-                x = block->x;
-                if (++y == block->y + block->size.rows) {
-                    y = block->y;
+            if (++x == columns) {
+                x = 0;
+                if (++y == rows) {
+                    y = 0;
                     image++;
                 }
             }
@@ -178,6 +206,7 @@ static BLOCK FG_NAME(open_block)(const conv_job *job, int64_t index, int slot, i
     block.size.rows = FG_NAME(shorter)(job->block.rows, call->out_height - block.y);
     block.size.images = FG_NAME(shorter)(job->block.images, call->batch - block.image);
     block.pixels = block.size.images * block.size.rows * block.size.columns;
+    block.tiles = (block.pixels + job->tile - 1) / job->tile;
     char *scratch = job->slots + (size_t)slot * job->slot_size;
     block.cells = (const real **)(void *)scratch;
     block.outs = (real **)(void *)(block.cells + block.pixels * job->taps);

@@ -38,11 +38,26 @@ static size_t aligned(size_t size) { return (size + 63) & ~(size_t)63; }
 
 static size_t value_size(const fg_conv_call *call) { return call->is_f64 ? sizeof(double) : sizeof(float); }
 
+/* A few output channels fill the narrower vectors better. */
+static int isa_for(int isa, const fg_conv_call *call)
+{
+#if FG_X86
+    const int64_t outputs = call->out_channels / call->groups, half = call->is_f64 ? 4 : 8;
+    if (isa == FG_ISA_avx512 && call->channels / call->groups * outputs > 1 && outputs <= half)
+        return FG_ISA_avx2;
+#endif
+    (void)call;
+    return isa;
+}
+
 /* What follows from the kernel alone. */
 static conv_job kernel_job(int isa, const fg_conv_call *call)
 {
-    conv_job job = {.call = call, .shape = conv_shape_table[isa][call->is_f64]};
+    conv_job job = {.call = call, .isa = isa_for(isa, call)};
+    job.shape = conv_shape_table[job.isa][call->is_f64];
     job.depthwise = call->groups > 1 && call->groups == call->channels && call->out_channels == call->channels;
+    job.tile = call->out_channels / call->groups <= job.shape->lanes && !job.depthwise ? job.shape->narrow
+                                                                                       : job.shape->pixels;
     job.groups = job.depthwise ? 1 : call->groups;
     job.group_outputs = call->out_channels / job.groups;
     job.panels_per_group = pieces(job.group_outputs, 2 * job.shape->lanes);
@@ -61,7 +76,7 @@ fg_packed *fg_conv_pack(const fg_runtime *runtime, const fg_conv_call *call)
     fg_packed *packed = calloc(1, sizeof *packed);
     if (!packed)
         return NULL;
-    packed->isa = runtime->isa;
+    packed->isa = job.isa;
     packed->is_f64 = call->is_f64;
     packed->memory = malloc(panel * rows * (size_t)job.depth + 64);
     if (!packed->memory) {
@@ -71,7 +86,7 @@ fg_packed *fg_conv_pack(const fg_runtime *runtime, const fg_conv_call *call)
     packed->weights = (char *)packed->memory + (64 - (uintptr_t)packed->memory % 64);
     job.weights = packed->weights;
     const int n_threads = job.depth * call->out_channels < MIN_WORK_FOR_THREADS ? 1 : call->n_threads;
-    if (runtime->parallel(job.n_panels, n_threads, pack_panel_table[runtime->isa][call->is_f64], &job) != FG_OK) {
+    if (runtime->parallel(job.n_panels, n_threads, pack_panel_table[job.isa][call->is_f64], &job) != FG_OK) {
         fg_packed_free(packed);
         return NULL;
     }
@@ -121,7 +136,7 @@ static int64_t balanced(int64_t n, int64_t size) { return pieces(n, pieces(n, si
 static void choose_block(conv_job *job)
 {
     const fg_conv_call *call = job->call;
-    const int64_t tile = job->shape->pixels, lanes = job->shape->lanes;
+    const int64_t tile = job->tile, lanes = job->shape->lanes;
     const int64_t chunk_work = lanes == 1 ? SCALAR_CHUNK_WORK : CHUNK_WORK;
     const int64_t at_least = clip(8 * chunk_work / (job->depth * 2 * lanes), tile, 16 * tile);
     int64_t pixels = clip(chunk_work / (job->depth * call->out_channels), at_least, 1024);
@@ -211,7 +226,7 @@ static int run_tiles(const fg_runtime *runtime, conv_job *job, fg_packed *packed
     choose_block(job);
     const int64_t chunks = job->blocks.images * job->blocks.rows * job->blocks.columns * job->panel_chunks;
     const int64_t zeros = job->run > call->channels ? job->run : call->channels;
-    return run_job(runtime, job, chunks, conv_chunk_table[runtime->isa][call->is_f64], zeros, packed);
+    return run_job(runtime, job, chunks, conv_chunk_table[job->isa][call->is_f64], zeros, packed);
 }
 
 /* Whole rows of outputs, about ROWS_WORK fused multiply-adds a chunk. */
@@ -237,7 +252,7 @@ static int run_depthwise(const fg_runtime *runtime, conv_job *job, fg_packed *pa
     const int64_t cells = ((job->shape->run - 1) * call->stride_x + call->kernel_width) * call->kernel_height;
     job->slot_size = aligned((size_t)cells * sizeof(void *));
     const int64_t chunks = call->batch * rows_of_chunk(job, job->depth * call->out_width * call->channels);
-    return run_job(runtime, job, chunks, depthwise_chunk_table[runtime->isa][call->is_f64], call->channels, packed);
+    return run_job(runtime, job, chunks, depthwise_chunk_table[job->isa][call->is_f64], call->channels, packed);
 }
 
 /* Planes of one channel: rows wide enough for whole vectors between their borders. */
@@ -255,7 +270,7 @@ static int run_planes(const fg_runtime *runtime, conv_job *job, fg_packed *packe
     const fg_conv_call *call = job->call;
     job->slot_size = aligned((size_t)(8 * call->kernel_height) * sizeof(void *));
     const int64_t chunks = call->batch * call->channels * rows_of_chunk(job, job->depth * call->out_width);
-    return run_job(runtime, job, chunks, plane_chunk_table[runtime->isa][call->is_f64], call->width, packed);
+    return run_job(runtime, job, chunks, plane_chunk_table[job->isa][call->is_f64], call->width, packed);
 }
 
 int fg_conv2d(const fg_runtime *runtime, const fg_conv_call *call, fg_packed *packed)
@@ -263,7 +278,7 @@ int fg_conv2d(const fg_runtime *runtime, const fg_conv_call *call, fg_packed *pa
     if (call->batch == 0)
         return FG_OK;
     fg_packed *own = NULL;
-    if (!packed || packed->isa != runtime->isa || packed->is_f64 != call->is_f64) {
+    if (!packed || packed->isa != isa_for(runtime->isa, call) || packed->is_f64 != call->is_f64) {
         packed = own = fg_conv_pack(runtime, call);
         if (!own)
             return FG_NO_MEMORY;

@@ -4,12 +4,16 @@
 
 #if LANES * FG_REAL_BITS == 512
 #define TILE 14 /* 28 sums, 2 vectors of weights, 1 input: 31 of 32 registers */
+#define NARROW_TILE 14
 #elif LANES * FG_REAL_BITS == 256
 #define TILE 6 /* 15 of 16 */
+#define NARROW_TILE 12 /* where one vector holds all output channels */
 #elif LANES * FG_REAL_BITS == 128
 #define TILE 12 /* 27 of 32 */
+#define NARROW_TILE 14
 #else
 #define TILE 4
+#define NARROW_TILE 4
 #endif
 
 #ifndef FG_UNROLL
@@ -54,6 +58,7 @@ static void FG_NAME(pack_panel)(void *job_, int64_t panel, int slot)
 typedef struct {
     const real *weights, *bias; /* of this panel */
     int64_t taps, run;
+    int64_t step;               /* from one pixel's cell to the next one's, where all lie in one row */
     int64_t offset;             /* of the panel's first input channel in a cell */
     int64_t out_offset, n;      /* of its first output channel in an output pixel; how many there are */
     int relu;
@@ -80,11 +85,11 @@ FG_INLINE vreal FG_NAME(start)(const PANEL *panel, int v)
     return left >= LANES ? v_load(panel->bias + v * LANES) : v_load_part(panel->bias + v * LANES, left);
 }
 
-/* cells[tap * P + p] is where pixel p reads at that tap. */
+/* cells[tap * P + p] is where pixel p reads at that tap; NULL for the second: all follow the first in steps. */
 FG_INLINE void FG_NAME(tile)(const PANEL *panel, const real *const *cells, real *const *outs, const int P, const int V,
                              const int kind)
 {
-    vreal sum[TILE][2];
+    vreal sum[NARROW_TILE][2];
     for (int v = 0; v < V; v++) {
         const vreal bias = FG_NAME(start)(panel, v);
         FG_UNROLL for (int p = 0; p < P; p++) sum[p][v] = bias;
@@ -92,8 +97,12 @@ FG_INLINE void FG_NAME(tile)(const PANEL *panel, const real *const *cells, real 
     const real *weights = panel->weights;
     const int64_t run = panel->run;
     for (int64_t tap = 0; tap < panel->taps; tap++, cells += P) {
-        const real *cell[TILE];
-        FG_UNROLL for (int p = 0; p < P; p++) cell[p] = cells[p] + panel->offset;
+        const real *cell[NARROW_TILE];
+        if (P > 1 && !cells[1]) {
+            FG_UNROLL for (int p = 0; p < P; p++) cell[p] = cells[0] + panel->offset + p * panel->step;
+        } else {
+            FG_UNROLL for (int p = 0; p < P; p++) cell[p] = cells[p] + panel->offset;
+        }
         for (int64_t c = 0; c < run; c++, weights += 2 * LANES) {
             const vreal w0 = v_load(weights), w1 = V > 1 ? v_load(weights + LANES) : w0;
             FG_UNROLL for (int p = 0; p < P; p++)
@@ -135,12 +144,17 @@ FG_INLINE void FG_NAME(tile_of)(const PANEL *panel, const real *const *cells, re
 #if TILE > 4
         TILE_CASE(5) TILE_CASE(6)
 #endif
-#if TILE > 6
-        TILE_CASE(7) TILE_CASE(8) TILE_CASE(9) TILE_CASE(10) TILE_CASE(11) TILE_CASE(12)
+    default:
+        if (V == 2 && TILE <= 6)
+            return;
+        switch (pixels) {
+#if NARROW_TILE > 6
+            TILE_CASE(7) TILE_CASE(8) TILE_CASE(9) TILE_CASE(10) TILE_CASE(11) TILE_CASE(12)
 #endif
-#if TILE > 12
-        TILE_CASE(13) TILE_CASE(14)
+#if NARROW_TILE > 12
+            TILE_CASE(13) TILE_CASE(14)
 #endif
+        }
     }
 }
 
@@ -184,6 +198,7 @@ static PANEL FG_NAME(panel_of)(const conv_job *job, int64_t panel, int64_t out_o
     const fg_conv_call *call = job->call;
     const int64_t begin = FG_NAME(panel_begin)(job, panel), group = panel / job->panels_per_group;
     PANEL found = {.taps = job->taps, .run = job->run, .relu = call->relu};
+    found.step = call->stride_x * call->channels;
     found.weights = (const real *)(const void *)job->weights + panel * job->depth * 2 * LANES;
     found.bias = call->bias ? (const real *)call->bias + begin : NULL;
     found.offset = job->depthwise ? begin : group * (call->channels / job->groups);
@@ -202,7 +217,7 @@ static void FG_NAME(conv_chunk)(void *job_, int64_t chunk, int slot)
     const int64_t last = first + job->panels_per_chunk < job->n_panels ? first + job->panels_per_chunk : job->n_panels;
     const int64_t out_begin = FG_NAME(panel_begin)(job, first), out_end = FG_NAME(panel_begin)(job, last);
     BLOCK block = FG_NAME(open_block)(job, chunk % n_blocks, slot, out_end - out_begin);
-    const int64_t tiles = (block.pixels + TILE - 1) / TILE;
+    const int64_t tiles = block.tiles;
     for (int64_t i = 0; i < (last - first) * tiles; i++) {
         const int64_t panel_index = first + (job->depthwise ? i % (last - first) : i / tiles);
         const int64_t tile = job->depthwise ? i / (last - first) : i % tiles;
@@ -217,9 +232,10 @@ static void FG_NAME(conv_chunk)(void *job_, int64_t chunk, int slot)
 #include "convolution/depthwise_body.h"
 #include "convolution/plane_body.h"
 
-static const conv_shape FG_NAME(conv_shape)[1] = {{LANES, TILE, RUN}};
+static const conv_shape FG_NAME(conv_shape)[1] = {{LANES, TILE, NARROW_TILE, RUN}};
 
 #undef TILE
+#undef NARROW_TILE
 #undef RUN
 #undef PANEL
 #undef BLOCK

@@ -10,7 +10,8 @@
 /* The register tile of one instruction set: `pixels` output pixels by two vectors of `lanes` output channels. */
 typedef struct {
     int64_t lanes, pixels;
-    int64_t run; /* output pixels of a depthwise tile */
+    int64_t narrow; /* pixels of a tile where one vector holds all output channels */
+    int64_t run;    /* output pixels of a depthwise tile */
 } conv_shape;
 
 /* Weights lie in panels of two vectors of output channels: panel, kernel row, kernel column, channel, output channel.
@@ -30,7 +31,9 @@ typedef struct {
 
 typedef struct {
     const fg_conv_call *call;
+    int isa;
     const conv_shape *shape;
+    int64_t tile; /* pixels of a tile, at most */
     char *weights;
     int depthwise;
     int merged;                                /* the cells of a kernel row lie side by side and are read in one run */

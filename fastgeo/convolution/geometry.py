@@ -169,11 +169,6 @@ def kernel_axes(shape: tuple[int, ...], layout: str) -> tuple[Pair, int, int]:
     return (height, width), channels, outputs
 
 
-# The plain integers of most calls are hashable and need looking at only once.
-cached_conv_window = lru_cache(maxsize=512, typed=True)(conv_window)
-cached_window = lru_cache(maxsize=512, typed=True)(window)
-
-
 def conv_arrays(inputs: Any, kernel: Any, bias: Any, layout: str) -> tuple[Array, Array, Array | None]:
     """The arrays of a convolution, plain and of one float type."""
     kernel, bias = kernel_arrays(kernel, bias, layout)
@@ -214,6 +209,11 @@ def pool_window(
     size = pair("size", size, 1)
     stride = size if stride is None else stride
     return window(inputs_shape, layout, size, stride, padding, dilation, bool(ceil_mode))
+
+
+# The plain integers of most calls are hashable and need looking at only once.
+cached_conv_window = lru_cache(maxsize=512, typed=True)(conv_window)
+cached_pool_window = lru_cache(maxsize=512, typed=True)(pool_window)
 
 
 class Layer(NamedTuple):

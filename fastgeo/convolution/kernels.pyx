@@ -76,8 +76,10 @@ cdef object convolve(inputs, kernel, bias, stride, padding, dilation, groups, pa
     call.n_threads = 0 if n_threads is None else checks.thread_count(n_threads)
     shape = (<object>inputs).shape
     kernel_shape = (<object>kernel).shape
-    find = geometry.cached_conv_window if is_simple(stride, padding, dilation, groups) else geometry.conv_window
-    window = find(shape, kernel_shape, stride, padding, dilation, groups, padding_mode, layout)
+    # The parameters of a layer have been checked, and are tuples.
+    cacheable = packed != NULL or is_simple(stride, padding, dilation) and type(groups) is int
+    window = (geometry.cached_conv_window if cacheable else geometry.conv_window)(
+        shape, kernel_shape, stride, padding, dilation, groups, padding_mode, layout)
     (call.batch, call.height, call.width, call.channels, call.out_height, call.out_width, call.out_channels,
      (call.kernel_height, call.kernel_width), (call.stride_y, call.stride_x), (call.dilation_y, call.dilation_x),
      (call.pad_top, _), (call.pad_left, _), call.groups) = window
@@ -94,10 +96,9 @@ cdef object convolve(inputs, kernel, bias, stride, padding, dilation, groups, pa
     return out
 
 
-cdef bint is_simple(stride, padding, dilation, groups) noexcept:
+cdef bint is_simple(stride, padding, dilation) noexcept:
     """Whether equal arguments mean the same, so that the window may be looked up (True, 1 and 1.0 are equal)."""
-    return (type(stride) is int and (type(padding) is int or type(padding) is str) and type(dilation) is int
-            and type(groups) is int)
+    return type(stride) is int and (type(padding) is int or type(padding) is str) and type(dilation) is int
 
 
 cdef object output(out, bint planar, int64_t batch, int64_t height, int64_t width, int64_t channels, inputs, arrays):
@@ -184,7 +185,9 @@ cdef object pool(int kind, inputs, size, stride, padding, dilation, ceil_mode, l
         inputs = geometry.images(inputs, layout)
     call.kind = kind
     call.planar = layout == "NCHW"
-    window = geometry.pool_window((<object>inputs).shape, layout, size, stride, padding, dilation, ceil_mode)
+    cacheable = type(size) is int and is_simple(size if stride is None else stride, padding, dilation)
+    window = (geometry.cached_pool_window if cacheable else geometry.pool_window)(
+        (<object>inputs).shape, layout, size, stride, padding, dilation, bool(ceil_mode))
     (call.batch, call.height, call.width, call.channels, call.out_height, call.out_width, channels,
      (call.size_y, call.size_x), (call.stride_y, call.stride_x), (call.dilation_y, call.dilation_x),
      (call.pad_top, call.pad_bottom), (call.pad_left, call.pad_right), _) = window
