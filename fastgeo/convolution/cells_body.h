@@ -2,7 +2,8 @@
 
    Padding costs no copy of the image: a cell outside it is a pointer to zeros or to the cell that stands in for it.
    Only where a whole kernel row is read in one run are rows that cross the border copied. Images with the channels
-   first pass through two strips, cells in and pixels out. */
+   first pass through two strips, cells in and pixels out; cells that lie a multiple of 4 KB apart, so that they crowd
+   each other out of the first-level cache, through one with gaps. */
 
 typedef struct {
     int64_t image, y, x; /* first output pixel */
@@ -11,7 +12,7 @@ typedef struct {
     const real **cells; /* tile by tile: [tap][pixel of the tile] */
     real **outs;
     real *patches, *strip, *tile;
-    const real *source; /* cell (y, x) of image i: source[i * image_pitch + y * row_pitch + x * channels - origin] */
+    const real *source; /* cell (y, x) of image i: source[i * image_pitch + y * row_pitch + x * cell_pitch - origin] */
     int64_t image_pitch, row_pitch, origin;
 } FG_NAME(block);
 
@@ -33,7 +34,27 @@ static void FG_NAME(span)(int64_t first, int64_t outputs, int64_t stride, int64_
         }
 }
 
-/* Copies the cells that a block reads into its strip, channels last. */
+/* Copies some cells of one row into a strip, channels last. */
+static void FG_NAME(load_row)(const conv_job *job, int64_t image, int64_t y, int64_t left, int64_t columns, real *to)
+{
+    const fg_conv_call *call = job->call;
+    const int64_t channels = call->channels, plane = call->height * call->width;
+    if (!call->planar) {
+        const real *from = (const real *)call->input + ((image * call->height + y) * call->width + left) * channels;
+        for (int64_t x = 0; x < columns; x++)
+            memcpy(to + x * job->cell_pitch, from + x * channels, (size_t)channels * sizeof(real));
+        return;
+    }
+    const real *from = (const real *)call->input + image * channels * plane + y * call->width + left;
+    for (int64_t x0 = 0; x0 < columns; x0 += 16) {
+        const int64_t x1 = x0 + 16 < columns ? x0 + 16 : columns;
+        for (int64_t c = 0; c < channels; c++)
+            for (int64_t x = x0; x < x1; x++)
+                to[x * job->cell_pitch + c] = from[c * plane + x];
+    }
+}
+
+/* Copies the cells that a block reads into its strip. */
 static void FG_NAME(load_strip)(const conv_job *job, BLOCK *block)
 {
     const fg_conv_call *call = job->call;
@@ -43,22 +64,14 @@ static void FG_NAME(load_strip)(const conv_job *job, BLOCK *block)
     FG_NAME(span)(block->x, block->size.columns, call->stride_x, call->kernel_width, call->dilation_x, call->pad_left,
                   call->width, call->padding_mode, &left, &right);
     const int64_t columns = right < left ? 0 : right - left + 1, rows = bottom < top ? 0 : bottom - top + 1;
-    const int64_t channels = call->channels, plane = call->height * call->width;
     block->source = block->strip;
-    block->row_pitch = columns * channels;
+    block->row_pitch = columns * job->cell_pitch;
     block->image_pitch = rows * block->row_pitch;
-    block->origin = block->image * block->image_pitch + top * block->row_pitch + left * channels;
+    block->origin = block->image * block->image_pitch + top * block->row_pitch + left * job->cell_pitch;
     for (int64_t image = 0; image < block->size.images; image++)
         for (int64_t y = 0; y < rows; y++) {
-            const real *from = (const real *)call->input + (block->image + image) * channels * plane +
-                               (top + y) * call->width + left;
             real *to = block->strip + image * block->image_pitch + y * block->row_pitch;
-            for (int64_t x0 = 0; x0 < columns; x0 += 16) {
-                const int64_t x1 = x0 + 16 < columns ? x0 + 16 : columns;
-                for (int64_t c = 0; c < channels; c++)
-                    for (int64_t x = x0; x < x1; x++)
-                        to[x * channels + c] = from[c * plane + x];
-            }
+            FG_NAME(load_row)(job, block->image + image, top + y, left, columns, to);
         }
 }
 
@@ -116,7 +129,7 @@ static void FG_NAME(border_cells)(const conv_job *job, BLOCK *block, int64_t ima
         for (int64_t column = 0; column < call->kernel_width; column++) {
             const int64_t x = fg_padded_index(left + column * call->dilation_x, call->width, call->padding_mode);
             cells[(row * call->kernel_width + column) * step] =
-                y < 0 || x < 0 ? job->zeros : block->source + (row_start + x * call->channels);
+                y < 0 || x < 0 ? job->zeros : block->source + (row_start + x * job->cell_pitch);
         }
     }
 }
@@ -135,7 +148,7 @@ static void FG_NAME(regular_cells)(const conv_job *job, const BLOCK *block, int6
                 for (int64_t p = 0; p < pixels; p++)
                     cells[p] = job->zeros;
             } else {
-                cells[0] = block->source + (start + (left + column * call->dilation_x) * call->channels);
+                cells[0] = block->source + (start + (left + column * call->dilation_x) * job->cell_pitch);
                 cells[1] = NULL;
             }
         }
@@ -161,7 +174,7 @@ static void FG_NAME(find_cells)(const conv_job *job, BLOCK *block)
         for (int64_t p = 0; p < n; p++, cells++) {
             const int64_t top = (block->y + y) * call->stride_y - call->pad_top;
             left = (block->x + x) * call->stride_x - call->pad_left;
-            if (!call->planar && top >= 0 && left >= 0 && top <= last_top && left <= last_left) {
+            if (!job->strip && top >= 0 && left >= 0 && top <= last_top && left <= last_left) {
                 const real *cell = block->source + image * block->image_pitch + top * block->row_pitch +
                                    left * call->channels;
                 for (int64_t tap = 0; tap < taps; tap++)
@@ -216,7 +229,7 @@ static BLOCK FG_NAME(open_block)(const conv_job *job, int64_t index, int slot, i
     block.source = call->input;
     block.row_pitch = call->width * call->channels;
     block.image_pitch = call->height * block.row_pitch;
-    if (call->planar)
+    if (job->strip)
         FG_NAME(load_strip)(job, &block);
     FG_NAME(find_cells)(job, &block);
     FG_NAME(find_outs)(job, &block, out_channels);

@@ -19,6 +19,9 @@ enum { ROWS_WORK = 1 << 20 };
 /* Planes beyond these sizes go through tiles: a row of zeros and the pointers of a kernel stay small. */
 enum { PLANE_WIDTH = 1 << 16, PLANE_DEPTH = 1 << 12 };
 
+/* Cells that lie a multiple of this apart share a few places of the first-level cache. */
+enum { CROWDED = 4096, CACHE_LINE = 64 };
+
 /* Scratch memory of a thread; a single pixel may need more. */
 enum { SCRATCH_LIMIT = 768 << 10 };
 
@@ -116,17 +119,18 @@ static void size_slot(conv_job *job)
     const size_t value = value_size(call), pixels = (size_t)(block->images * block->rows * block->columns);
     const int64_t work = (int64_t)pixels * job->depth * 2 * job->shape->lanes;
     const int64_t chunk_work = job->shape->lanes == 1 ? SCALAR_CHUNK_WORK : CHUNK_WORK;
-    job->panels_per_chunk = clip(chunk_work / work, 1, job->n_panels);
+    job->panels_per_chunk = clip((job->strip ? 2 * chunk_work : chunk_work) / work, 1, job->n_panels);
     job->cells_size = aligned(pixels * (size_t)(job->taps + 1) * sizeof(void *));
     job->patches_size = job->merged ? aligned(pixels * (size_t)job->depth * value) : 0;
     job->strip_size = job->tile_size = 0;
-    if (call->planar) {
+    if (job->strip) {
         const int64_t rows = reach(block->rows, call->stride_y, call->kernel_height, call->dilation_y, call->height);
         const int64_t columns =
             reach(block->columns, call->stride_x, call->kernel_width, call->dilation_x, call->width);
-        job->strip_size = aligned((size_t)(block->images * rows * columns * call->channels) * value);
-        job->tile_size = aligned(pixels * (size_t)(job->panels_per_chunk * 2 * job->shape->lanes) * value);
+        job->strip_size = aligned((size_t)(block->images * rows * columns * job->cell_pitch) * value);
     }
+    if (call->planar)
+        job->tile_size = aligned(pixels * (size_t)(job->panels_per_chunk * 2 * job->shape->lanes) * value);
     job->slot_size = job->cells_size + job->patches_size + job->strip_size + job->tile_size;
 }
 
@@ -139,7 +143,7 @@ static void choose_block(conv_job *job)
     const int64_t tile = job->tile, lanes = job->shape->lanes;
     const int64_t chunk_work = lanes == 1 ? SCALAR_CHUNK_WORK : CHUNK_WORK;
     const int64_t at_least = clip(8 * chunk_work / (job->depth * 2 * lanes), tile, 16 * tile);
-    int64_t pixels = clip(chunk_work / (job->depth * call->out_channels), at_least, 1024);
+    int64_t pixels = clip(chunk_work / (job->depth * call->out_channels), job->strip ? 4 * tile : at_least, 1024);
     for (;; pixels = pieces(pixels, 2)) {
         conv_extent *block = &job->block;
         block->columns = balanced(call->out_width, least(pixels, call->out_width));
@@ -223,6 +227,13 @@ static int run_tiles(const fg_runtime *runtime, conv_job *job, fg_packed *packed
                   call->channels < FEW_CHANNELS && !call->planar;
     job->taps = job->merged ? call->kernel_height : call->kernel_height * call->kernel_width;
     job->run = job->depth / job->taps;
+    job->cell_pitch = call->channels;
+    job->strip = call->planar;
+    const int64_t step = call->channels * (int64_t)value_size(call);
+    if (step * call->stride_x % CROWDED == 0 && step % CACHE_LINE == 0) {
+        job->strip = 1;
+        job->cell_pitch += CACHE_LINE / (int64_t)value_size(call);
+    }
     choose_block(job);
     const int64_t chunks = job->blocks.images * job->blocks.rows * job->blocks.columns * job->panel_chunks;
     const int64_t zeros = job->run > call->channels ? job->run : call->channels;

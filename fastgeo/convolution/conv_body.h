@@ -66,17 +66,6 @@ typedef struct {
 
 #define PANEL FG_NAME(panel)
 
-FG_INLINE void FG_NAME(store)(const PANEL *panel, real *out, int v, vreal value)
-{
-    if (panel->relu)
-        value = v_max(v_set1(0), value); /* 0 > x ? 0 : x keeps NaN */
-    const int64_t left = panel->n - v * LANES;
-    if (left >= LANES)
-        v_store(out + panel->out_offset + v * LANES, value);
-    else
-        v_store_part(out + panel->out_offset + v * LANES, value, left);
-}
-
 FG_INLINE vreal FG_NAME(start)(const PANEL *panel, int v)
 {
     const int64_t left = panel->n - v * LANES;
@@ -85,14 +74,21 @@ FG_INLINE vreal FG_NAME(start)(const PANEL *panel, int v)
     return left >= LANES ? v_load(panel->bias + v * LANES) : v_load_part(panel->bias + v * LANES, left);
 }
 
+FG_INLINE vreal FG_NAME(finish)(const PANEL *panel, vreal sum)
+{
+    return panel->relu ? v_max(v_set1(0), sum) : sum; /* 0 > x ? 0 : x keeps NaN */
+}
+
 /* cells[tap * P + p] is where pixel p reads at that tap; NULL for the second: all follow the first in steps. */
 FG_INLINE void FG_NAME(tile)(const PANEL *panel, const real *const *cells, real *const *outs, const int P, const int V,
                              const int kind)
 {
     vreal sum[NARROW_TILE][2];
-    for (int v = 0; v < V; v++) {
-        const vreal bias = FG_NAME(start)(panel, v);
-        FG_UNROLL for (int p = 0; p < P; p++) sum[p][v] = bias;
+    const vreal start0 = FG_NAME(start)(panel, 0), start1 = V > 1 ? FG_NAME(start)(panel, 1) : start0;
+    FG_UNROLL for (int p = 0; p < P; p++)
+    {
+        sum[p][0] = start0;
+        sum[p][1] = start1;
     }
     const real *weights = panel->weights;
     const int64_t run = panel->run;
@@ -123,11 +119,16 @@ FG_INLINE void FG_NAME(tile)(const PANEL *panel, const real *const *cells, real 
             }
         }
     }
+    const int64_t last = panel->n - (V - 1) * LANES; /* outputs of the last vector */
     FG_UNROLL for (int p = 0; p < P; p++)
     {
-        FG_NAME(store)(panel, outs[p], 0, sum[p][0]);
+        real *out = outs[p] + panel->out_offset;
         if (V > 1)
-            FG_NAME(store)(panel, outs[p], 1, sum[p][1]);
+            v_store(out, FG_NAME(finish)(panel, sum[p][0]));
+        if (last == LANES)
+            v_store(out + (V - 1) * LANES, FG_NAME(finish)(panel, sum[p][V - 1]));
+        else
+            v_store_part(out + (V - 1) * LANES, FG_NAME(finish)(panel, sum[p][V - 1]), last);
     }
 }
 
@@ -198,7 +199,7 @@ static PANEL FG_NAME(panel_of)(const conv_job *job, int64_t panel, int64_t out_o
     const fg_conv_call *call = job->call;
     const int64_t begin = FG_NAME(panel_begin)(job, panel), group = panel / job->panels_per_group;
     PANEL found = {.taps = job->taps, .run = job->run, .relu = call->relu};
-    found.step = call->stride_x * call->channels;
+    found.step = call->stride_x * job->cell_pitch;
     found.weights = (const real *)(const void *)job->weights + panel * job->depth * 2 * LANES;
     found.bias = call->bias ? (const real *)call->bias + begin : NULL;
     found.offset = job->depthwise ? begin : group * (call->channels / job->groups);
@@ -208,7 +209,16 @@ static PANEL FG_NAME(panel_of)(const conv_job *job, int64_t panel, int64_t out_o
     return found;
 }
 
-/* Weights stay in the cache while all tiles of the block pass; depthwise, the cells do. */
+static void FG_NAME(run_tiles)(const conv_job *job, const PANEL *panel, const BLOCK *block)
+{
+    for (int64_t tile = 0, begin = 0; tile < block->tiles; tile++) {
+        const int64_t end = (tile + 1) * block->pixels / block->tiles;
+        FG_NAME(run_tile)(job, panel, block->cells + begin * job->taps, block->outs + begin, end - begin);
+        begin = end;
+    }
+}
+
+/* The weights of a panel stay in the cache while all tiles of the block pass. */
 static void FG_NAME(conv_chunk)(void *job_, int64_t chunk, int slot)
 {
     const conv_job *job = job_;
@@ -217,13 +227,9 @@ static void FG_NAME(conv_chunk)(void *job_, int64_t chunk, int slot)
     const int64_t last = first + job->panels_per_chunk < job->n_panels ? first + job->panels_per_chunk : job->n_panels;
     const int64_t out_begin = FG_NAME(panel_begin)(job, first), out_end = FG_NAME(panel_begin)(job, last);
     BLOCK block = FG_NAME(open_block)(job, chunk % n_blocks, slot, out_end - out_begin);
-    const int64_t tiles = block.tiles;
-    for (int64_t i = 0; i < (last - first) * tiles; i++) {
-        const int64_t panel_index = first + (job->depthwise ? i % (last - first) : i / tiles);
-        const int64_t tile = job->depthwise ? i / (last - first) : i % tiles;
-        const int64_t begin = tile * block.pixels / tiles, end = (tile + 1) * block.pixels / tiles;
-        const PANEL panel = FG_NAME(panel_of)(job, panel_index, job->call->planar ? out_begin : 0);
-        FG_NAME(run_tile)(job, &panel, block.cells + begin * job->taps, block.outs + begin, end - begin);
+    for (int64_t i = first; i < last; i++) {
+        const PANEL panel = FG_NAME(panel_of)(job, i, job->call->planar ? out_begin : 0);
+        FG_NAME(run_tiles)(job, &panel, &block);
     }
     if (job->call->planar)
         FG_NAME(store_planes)(job, &block, out_begin, out_end);

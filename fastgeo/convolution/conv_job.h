@@ -38,6 +38,8 @@ typedef struct {
     int depthwise;
     int merged;                                /* the cells of a kernel row lie side by side and are read in one run */
     int64_t taps, run;                         /* pointers a pixel; values behind each */
+    int strip;                                 /* the cells of a block are copied to a strip of the thread */
+    int64_t cell_pitch;                        /* values from one cell to the next */
     int64_t groups, group_outputs;             /* as packed */
     int64_t panels_per_group, n_panels, depth; /* depth: rows of a panel, taps * run */
     conv_extent block, blocks;                 /* output pixels of a chunk; how many such blocks */
