@@ -513,3 +513,38 @@ def test_pairwise_same_as_scipy(impl):
         np.testing.assert_allclose(
             impl.pairwise_distance(X, Y, kind=kind), distance.cdist(X, Y, kind), rtol=1e-12, atol=1e-14
         )
+
+
+# Bounds skip work, never a result
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@pytest.mark.parametrize("offset", [0.0, 1e5])
+@pytest.mark.parametrize(
+    ("n", "d", "k", "grid"), [(4000, 8, 40, 0), (3000, 16, 300, 0), (2500, 8, 30, 2), (900, 130, 9, 1)]
+)
+def test_bounds_change_nothing(kernels, monkeypatch, dtype, metric, offset, n, d, k, grid):
+    from fastgeo.clustering import kernels as module
+
+    X = cloud(n, d, dtype, offset=offset)
+    if grid:
+        X = np.round(X * grid)  # ties
+    answers = []
+    for use_bounds in (True, False):
+        monkeypatch.setattr(module, "use_bounds", use_bounds)
+        answers.append([kernels.kmeans(X, k, seed=1, max_iter=m, metric=metric) for m in (1, 2, 7, 25)])
+    assert_same_answer(*answers)
+
+
+def test_bounds_survive_refilling(kernels, monkeypatch):
+    from fastgeo.clustering import kernels as module
+
+    X = cloud(3000, 12)
+    start = np.concatenate([X[:20], np.full((12, 12), 500.0) + np.arange(12)[:, None]])
+    answers = []
+    for use_bounds in (True, False):
+        monkeypatch.setattr(module, "use_bounds", use_bounds)
+        answers.append(kernels.kmeans(X, 32, init=start))
+    assert_same_answer(*answers)
+    assert len(np.unique(answers[0].labels)) == 32

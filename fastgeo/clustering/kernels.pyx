@@ -38,12 +38,21 @@ cdef extern from "clustering/nearest.h" nogil:
         FG_KIND_EUCLIDEAN
         FG_KIND_SQEUCLIDEAN
         FG_KIND_COSINE
+    ctypedef struct fg_bounds:
+        float *upper
+        float *lower
+        float *moved
+        float *half_gap
+        int valid
+    void fg_move_bounds(fg_bounds *bounds, const fg_points *points, const void *before, const void *centroids,
+                        int64_t k)
     ctypedef struct fg_nearest_call:
         const fg_points *points
         const void *centroids
         int64_t k
         int32_t *labels
         void *distances
+        fg_bounds *bounds
         int64_t n_changed
     int fg_nearest(const fg_runtime *runtime, fg_nearest_call *call)
     int fg_pairwise_distance(const fg_runtime *runtime, const fg_points *rows, const fg_points *columns, int kind,
@@ -85,6 +94,7 @@ def assign(X, centroids, *, metric="euclidean", n_threads=None):
     call.k = cnp.PyArray_DIM(centroids, 0)
     call.labels = <int32_t *>cnp.PyArray_DATA(labels)
     call.distances = cnp.PyArray_DATA(distances)
+    call.bounds = NULL
     cdef int status
     with nogil:
         status = fg_nearest(runtime(), &call)
@@ -157,10 +167,16 @@ cdef object bind(fg_points *points, array, str name, metric, weights, int n_thre
     return scale
 
 
+# For tests: False searches for every point at every iteration. The answers are the same.
+use_bounds = True
+
+
 cdef class KernelSteps:
     """The arithmetic of k-means, in C; see `fastgeo.clustering.lloyd.Steps`."""
     cdef fg_points c_points
+    cdef fg_bounds bounds
     cdef object points, weights, scale, metric
+    cdef object before, bound_arrays  # the centroids of the last assignment; what `bounds` points to
     cdef readonly object labels
 
     def __init__(self, points, metric, weights, n_threads):
@@ -168,6 +184,27 @@ cdef class KernelSteps:
         self.points, self.weights, self.metric = points, weights, metric
         self.scale = bind(&self.c_points, points, "X", metric, weights, n_threads)
         self.labels = np.full(n, -1, np.int32)
+
+    cdef bint bounded(self, centroids) except *:
+        """Bring the bounds up to these centroids. Returns whether they are worth keeping."""
+        cdef int64_t k = cnp.PyArray_DIM(centroids, 0), n = self.c_points.n
+        cdef const void *before = NULL
+        cdef const void *now = cnp.PyArray_DATA(centroids)
+        if not use_bounds or self.metric == "iou" or k * self.c_points.d < 128 or self.c_points.d > 1 << 20:
+            return False
+        if self.bound_arrays is None or len(self.bound_arrays[2]) != k:
+            self.bound_arrays = [np.empty(size, np.float32) for size in (n, n, k, k)]
+            self.before = None
+        self.bounds.upper = <float *>cnp.PyArray_DATA(self.bound_arrays[0])
+        self.bounds.lower = <float *>cnp.PyArray_DATA(self.bound_arrays[1])
+        self.bounds.moved = <float *>cnp.PyArray_DATA(self.bound_arrays[2])
+        self.bounds.half_gap = <float *>cnp.PyArray_DATA(self.bound_arrays[3])
+        self.bounds.valid = self.before is not None
+        if self.before is not None:
+            before = cnp.PyArray_DATA(self.before)
+        with nogil:
+            fg_move_bounds(&self.bounds, &self.c_points, before, now, k)
+        return True
 
     def assign(self, centroids):
         cdef fg_nearest_call call
@@ -179,13 +216,18 @@ cdef class KernelSteps:
         call.k = cnp.PyArray_DIM(centroids, 0)
         call.labels = <int32_t *>cnp.PyArray_DATA(self.labels)
         call.distances = NULL
+        call.bounds = NULL
+        if self.bounded(centroids):
+            call.bounds = &self.bounds
+        self.before = None
         with nogil:
             status = fg_nearest(runtime(), &call)
         raise_status(status)
+        self.before = centroids
         return call.n_changed
 
     def relabelled(self):
-        pass
+        self.before = None
 
     def sums(self, k):
         cdef cnp.npy_intp shape[2]

@@ -1,8 +1,31 @@
 #include "clustering/nearest.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/fenv.h"
+
+/* What a search looks for. */
+enum { NEAREST, NEAREST_TWO, SIZES };
+
+/* Points listed at a time, before they are searched in blocks. */
+enum { LISTED = 512 };
+
+/* More than two roundings of a float. */
+#define FG_BOUND_ROUNDING 0x1p-21f
+
+static inline float fg_upper_bound(const fg_bounds *bounds, double square)
+{
+    return (float)(sqrt(square * (1 + bounds->error) + bounds->underflow) * (1 + 0x1p-20)) + FLT_MIN;
+}
+
+static inline float fg_lower_bound(const fg_bounds *bounds, double square)
+{
+    const double least = square * (1 - bounds->error) - bounds->underflow;
+    return least > 0 ? (float)(sqrt(least) * (1 - 0x1p-20)) : 0;
+}
 
 typedef struct {
     fg_nearest_call *call;
@@ -29,6 +52,65 @@ typedef int64_t bytes_function(int64_t d);
 FG_TABLE(fg_chunk, nearest_chunk);
 FG_TABLE(fg_chunk, pairwise_tile);
 FG_TABLE(bytes_function, packed_bytes);
+
+static double row_distance(const fg_points *points, const void *a, int64_t i, const void *b, int64_t j)
+{
+    double sum = 0;
+    for (int64_t l = 0; l < points->d; l++) {
+        const double difference =
+            points->is_f64
+                ? ((const double *)a)[i * points->d + l] - ((const double *)b)[j * points->d + l]
+                : (double)((const float *)a)[i * points->d + l] - (double)((const float *)b)[j * points->d + l];
+        sum += difference * difference;
+    }
+    return sqrt(sum);
+}
+
+static void set_moves(fg_bounds *bounds, const fg_points *points, const void *before, const void *centroids, int64_t k)
+{
+    const double rounding = 1 + 0x1p-20 + (double)points->d * 0x1p-50;
+    bounds->largest_move = bounds->second_move = 0;
+    bounds->farthest_mover = 0;
+    for (int64_t j = 0; j < k; j++) {
+        const double distance = before ? row_distance(points, before, j, centroids, j) : 0;
+        const float moved = distance > 0 ? (float)(distance * rounding) + FLT_MIN : 0;
+        bounds->moved[j] = moved;
+        if (moved > bounds->largest_move) {
+            bounds->second_move = bounds->largest_move;
+            bounds->largest_move = moved;
+            bounds->farthest_mover = (int32_t)j;
+        } else if (moved > bounds->second_move)
+            bounds->second_move = moved;
+    }
+}
+
+static void set_gaps(fg_bounds *bounds, const fg_points *points, const void *centroids, int64_t k)
+{
+    const double rounding = 1 - 0x1p-20 - (double)points->d * 0x1p-50;
+    /* The gaps cost k² distances: only where that is little beside n·k. */
+    const int worth_it = k <= points->n / 16;
+    for (int64_t j = 0; j < k; j++)
+        bounds->half_gap[j] = worth_it ? INFINITY : 0;
+    for (int64_t j = 0; worth_it && j < k; j++)
+        for (int64_t i = 0; i < j; i++) {
+            const float half = (float)(row_distance(points, centroids, i, centroids, j) * 0.5 * rounding);
+            bounds->half_gap[i] = half < bounds->half_gap[i] ? half : bounds->half_gap[i];
+            bounds->half_gap[j] = half < bounds->half_gap[j] ? half : bounds->half_gap[j];
+        }
+}
+
+void fg_move_bounds(fg_bounds *bounds, const fg_points *points, const void *before, const void *centroids, int64_t k)
+{
+    const double unit = points->is_f64 ? 0x1p-53 : 0x1p-24, smallest = points->is_f64 ? DBL_MIN : FLT_MIN;
+    bounds->error = 2 * (double)(points->d + 3) * unit;
+    bounds->underflow = (double)(points->d + 3) * smallest;
+    bounds->slack = (float)(1 + 2 * bounds->error + 0x1p-18);
+    bounds->least = (float)(4 * sqrt(bounds->underflow)) + FLT_MIN;
+    fg_fenv saved = fg_fenv_enter();
+    set_moves(bounds, points, before, centroids, k);
+    set_gaps(bounds, points, centroids, k);
+    fg_fenv_leave(saved);
+}
 
 int fg_nearest(const fg_runtime *runtime, fg_nearest_call *call)
 {

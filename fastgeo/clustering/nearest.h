@@ -4,12 +4,31 @@
 
 #include "clustering/points.h"
 
+/* Hamerly's bounds, kept from one assignment to the next: how far a point is at most from the centroid of its label and
+   at least from every other. They are rounded outward by more than the distance kernel can err, so that a point which
+   they settle has the label that the search would give it. */
+typedef struct {
+    float *upper, *lower;  /* (n,) */
+    float *moved;          /* (k,) how far each centroid moved since the last assignment, rounded up */
+    float *half_gap;       /* (k,) half the distance to the nearest other centroid, rounded down; or 0 */
+    float largest_move, second_move;
+    int32_t farthest_mover;
+    int valid; /* 0: every point is searched */
+    double error; /* relative error of a squared distance */
+    double underflow;
+    float slack, least; /* settled if upper * slack + least < lower */
+} fg_bounds;
+
+/* Sets everything but `upper`, `lower` and `valid`; before is NULL at the first call. Both (k, d), of the points' type. */
+void fg_move_bounds(fg_bounds *bounds, const fg_points *points, const void *before, const void *centroids, int64_t k);
+
 typedef struct {
     const fg_points *points;
     const void *centroids; /* (k, d) of the points' type */
     int64_t k;
     int32_t *labels;   /* in: the labels before; out */
     void *distances;   /* (n,) of the points' type, or NULL */
+    fg_bounds *bounds; /* or NULL */
     int64_t n_changed; /* out: how many labels differ from those before */
 } fg_nearest_call;
 

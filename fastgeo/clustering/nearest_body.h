@@ -5,20 +5,54 @@
 /* Scratch of one slot: a packed block, and a few scaled rows behind it. */
 static int64_t FG_NAME(packed_bytes)(int64_t d) { return (POINTS + CENTROIDS) * d * (int64_t)sizeof(real); }
 
-/* Rows of points, turned so that lanes run over points: packed[l * POINTS + p]. Rows past `count` repeat the last. */
-static void FG_NAME(pack)(const fg_points *points, int64_t first, int64_t count, real *packed)
+/* Columns [l, l + width) of LANES rows, turned: lane p of packed[c * POINTS] is column c of row p. */
+static inline __attribute__((always_inline)) void FG_NAME(turn)(const real *const *rows, const real *scale, int64_t l,
+                                                                int64_t width, real *packed)
+{
+    vreal square[LANES];
+    for (int p = 0; p < LANES; p++) {
+        square[p] = width == LANES ? v_load(rows[p] + l) : v_load_part(rows[p] + l, width);
+        if (scale)
+            square[p] = v_mul(square[p], v_set1(scale[p]));
+    }
+    v_transpose(square);
+    for (int c = 0; c < width; c++)
+        v_store(packed + (l + c) * POINTS, square[c]);
+}
+
+/* The points of these numbers, lanes over points: packed[l * POINTS + p]. Past `count` the last is repeated. */
+static void FG_NAME(pack)(const fg_points *points, const int64_t *numbers, int64_t count, real *packed)
 {
     const int64_t d = points->d;
+    const real *rows[POINTS];
+    real scales[POINTS];
     for (int64_t p = 0; p < POINTS; p++) {
-        const int64_t i = first + (p < count ? p : count - 1);
-        const real *row = (const real *)points->x + i * d;
-        if (points->scale)
-            for (int64_t l = 0; l < d; l++)
-                packed[l * POINTS + p] = row[l] * (real)points->scale[i];
-        else
-            for (int64_t l = 0; l < d; l++)
-                packed[l * POINTS + p] = row[l];
+        const int64_t i = numbers[p < count ? p : count - 1];
+        rows[p] = (const real *)points->x + i * d;
+        scales[p] = points->scale ? (real)points->scale[i] : 1;
     }
+    if (d < 4 && !points->scale) {
+        for (int64_t l = 0; l < d; l++)
+            for (int64_t p = 0; p < POINTS; p++)
+                packed[l * POINTS + p] = rows[p][l];
+        return;
+    }
+    for (int half = 0; half < POINTS; half += LANES) {
+        const real *scale = points->scale ? scales + half : NULL;
+        int64_t l = 0;
+        for (; l + LANES <= d; l += LANES)
+            FG_NAME(turn)(rows + half, scale, l, LANES, packed + half);
+        if (l < d)
+            FG_NAME(turn)(rows + half, scale, l, d - l, packed + half);
+    }
+}
+
+static void FG_NAME(pack_run)(const fg_points *points, int64_t first, int64_t count, real *packed)
+{
+    int64_t numbers[POINTS];
+    for (int64_t p = 0; p < POINTS; p++)
+        numbers[p] = first + p;
+    FG_NAME(pack)(points, numbers, count, packed);
 }
 
 /* The distance kernel: sum over l of (x[l] - c[l])², one chain of fused multiply-adds in index order. */
@@ -55,17 +89,17 @@ static inline __attribute__((always_inline)) void FG_NAME(size_distance)(const r
 }
 
 typedef struct {
-    vreal best[2];
+    vreal best[2], second[2];
     vint index[2];
 } FG_NAME(winners);
 
 /* Lets `count` centroids, from number `first` on, compete. An equal distance does not displace a lower index. */
 static inline __attribute__((always_inline)) void FG_NAME(compete)(const real *packed, const real *centroids,
-                                                                   int64_t d, int64_t first, int count, int metric,
+                                                                   int64_t d, int64_t first, int count, int mode,
                                                                    FG_NAME(winners) *winners)
 {
     vreal sum[CENTROIDS][2];
-    if (metric == FG_BOX_IOU)
+    if (mode == SIZES)
         FG_NAME(size_distance)(packed, centroids + first * d, count, sum);
     else
         FG_NAME(squared)(packed, centroids + first * d, d, count, sum);
@@ -73,30 +107,31 @@ static inline __attribute__((always_inline)) void FG_NAME(compete)(const real *p
         const vint number = i_set1(first + q);
         for (int v = 0; v < 2; v++) {
             const vmask closer = v_lt(sum[q][v], winners->best[v]);
+            if (mode == NEAREST_TWO)
+                winners->second[v] = v_min(winners->second[v], v_max(winners->best[v], sum[q][v]));
             winners->index[v] = i_select(closer, number, winners->index[v]);
-            winners->best[v] = v_select(closer, sum[q][v], winners->best[v]);
+            winners->best[v] = v_min(sum[q][v], winners->best[v]);
         }
     }
 }
 
-static inline __attribute__((always_inline)) void FG_NAME(find_winners)(const real *packed, const real *centroids,
-                                                                        int64_t d, int64_t k, int metric,
-                                                                        FG_NAME(winners) *out)
+static inline __attribute__((always_inline)) void FG_NAME(find)(const real *packed, const real *centroids, int64_t d,
+                                                                int64_t k, int mode, FG_NAME(winners) *out)
 {
     FG_NAME(winners) w;
     for (int v = 0; v < 2; v++) {
-        w.best[v] = v_set1((real)INFINITY);
+        w.best[v] = w.second[v] = v_set1((real)INFINITY);
         w.index[v] = i_set1(0);
     }
     int64_t j = 0;
     for (; j + CENTROIDS <= k; j += CENTROIDS)
-        FG_NAME(compete)(packed, centroids, d, j, CENTROIDS, metric, &w);
+        FG_NAME(compete)(packed, centroids, d, j, CENTROIDS, mode, &w);
     switch (k - j) {
-    case 5: FG_NAME(compete)(packed, centroids, d, j, 5, metric, &w); break;
-    case 4: FG_NAME(compete)(packed, centroids, d, j, 4, metric, &w); break;
-    case 3: FG_NAME(compete)(packed, centroids, d, j, 3, metric, &w); break;
-    case 2: FG_NAME(compete)(packed, centroids, d, j, 2, metric, &w); break;
-    case 1: FG_NAME(compete)(packed, centroids, d, j, 1, metric, &w); break;
+    case 5: FG_NAME(compete)(packed, centroids, d, j, 5, mode, &w); break;
+    case 4: FG_NAME(compete)(packed, centroids, d, j, 4, mode, &w); break;
+    case 3: FG_NAME(compete)(packed, centroids, d, j, 3, mode, &w); break;
+    case 2: FG_NAME(compete)(packed, centroids, d, j, 2, mode, &w); break;
+    case 1: FG_NAME(compete)(packed, centroids, d, j, 1, mode, &w); break;
     }
     *out = w;
 }
@@ -109,38 +144,97 @@ static inline real FG_NAME(public_distance)(real value, int metric)
     return metric == FG_COSINE ? value * (real)0.5 : value;
 }
 
+/* What the exact search finds for a block of points. */
+typedef struct {
+    real best[POINTS], second[POINTS];
+    real_int index[POINTS];
+} FG_NAME(found);
+
+static void FG_NAME(search)(const fg_nearest_call *call, const real *packed, FG_NAME(found) *found)
+{
+    const fg_points *points = call->points;
+    FG_NAME(winners) w;
+    if (points->metric == FG_BOX_IOU)
+        FG_NAME(find)(packed, call->centroids, 2, call->k, SIZES, &w);
+    else if (call->bounds)
+        FG_NAME(find)(packed, call->centroids, points->d, call->k, NEAREST_TWO, &w);
+    else
+        FG_NAME(find)(packed, call->centroids, points->d, call->k, NEAREST, &w);
+    for (int v = 0; v < 2; v++) {
+        v_store(found->best + v * LANES, w.best[v]);
+        v_store(found->second + v * LANES, w.second[v]);
+        i_store(found->index + v * LANES, w.index[v]);
+    }
+}
+
+/* Searches for the points of these numbers, at most POINTS of them; returns how many labels changed. */
+static int64_t FG_NAME(settle)(const fg_nearest_call *call, const int64_t *numbers, int64_t count, real *packed)
+{
+    const fg_points *points = call->points;
+    FG_NAME(found) found;
+    FG_NAME(pack)(points, numbers, count, packed);
+    FG_NAME(search)(call, packed, &found);
+    int64_t changed = 0;
+    for (int64_t p = 0; p < count; p++) {
+        const int64_t i = numbers[p];
+        /* A row of zeros is as far from every direction: 1 - cosine = 1, and the lowest index wins. */
+        const int zero = points->scale && points->scale[i] == 0;
+        const int32_t label = zero ? 0 : (int32_t)found.index[p];
+        changed += label != call->labels[i];
+        call->labels[i] = label;
+        if (call->distances)
+            ((real *)call->distances)[i] = zero ? (real)1 : FG_NAME(public_distance)(found.best[p], points->metric);
+        if (call->bounds) {
+            call->bounds->upper[i] = zero ? INFINITY : fg_upper_bound(call->bounds, (double)found.best[p]);
+            call->bounds->lower[i] = fg_lower_bound(call->bounds, (double)found.second[p]);
+        }
+    }
+    return changed;
+}
+
+/* Ages the bounds of points [begin, end) and lists those whose label they leave open. */
+static int64_t FG_NAME(list_open)(const fg_nearest_call *call, int64_t begin, int64_t end, int64_t *numbers)
+{
+    fg_bounds *bounds = call->bounds;
+    int64_t count = 0;
+    for (int64_t i = begin; i < end; i++) {
+        const int32_t label = call->labels[i];
+        const float upper = (bounds->upper[i] + bounds->moved[label]) * (1 + FG_BOUND_ROUNDING);
+        const float most = label == bounds->farthest_mover ? bounds->second_move : bounds->largest_move;
+        const float lower = (bounds->lower[i] - most) * (1 - FG_BOUND_ROUNDING);
+        const float safe = lower > bounds->half_gap[label] ? lower : bounds->half_gap[label];
+        bounds->upper[i] = upper;
+        bounds->lower[i] = lower;
+        numbers[count] = i;
+        count += !(upper * bounds->slack + bounds->least < safe);
+    }
+    return count;
+}
+
 static void FG_NAME(nearest_chunk)(void *job_, int64_t chunk, int slot)
 {
     nearest_job *job = job_;
-    const fg_points *points = job->call->points;
-    const int64_t begin = chunk * job->rows, end = begin + job->rows < points->n ? begin + job->rows : points->n;
-    real *packed = (real *)(job->scratch + slot * FG_NAME(packed_bytes)(points->d));
-    real best[POINTS];
-    real_int index[POINTS];
-    int64_t changed = 0;
-    for (int64_t first = begin; first < end; first += POINTS) {
-        const int64_t count = first + POINTS < end ? POINTS : end - first;
-        FG_NAME(pack)(points, first, count, packed);
-        FG_NAME(winners) w;
-        if (points->metric == FG_BOX_IOU)
-            FG_NAME(find_winners)(packed, job->call->centroids, 2, job->call->k, FG_BOX_IOU, &w);
+    const fg_nearest_call *call = job->call;
+    const int64_t n = call->points->n, d = call->points->d;
+    const int64_t begin = chunk * job->rows, end = begin + job->rows < n ? begin + job->rows : n;
+    real *packed = (real *)(job->scratch + slot * FG_NAME(packed_bytes)(d));
+    const int aged = call->bounds && call->bounds->valid;
+    int64_t numbers[LISTED + POINTS], waiting = 0, changed = 0;
+    for (int64_t first = begin; first < end; first += LISTED) {
+        const int64_t last = first + LISTED < end ? first + LISTED : end;
+        if (aged)
+            waiting += FG_NAME(list_open)(call, first, last, numbers + waiting);
         else
-            FG_NAME(find_winners)(packed, job->call->centroids, points->d, job->call->k, FG_EUCLIDEAN, &w);
-        for (int v = 0; v < 2; v++) {
-            v_store(best + v * LANES, w.best[v]);
-            i_store(index + v * LANES, w.index[v]);
-        }
-        for (int64_t p = 0; p < count; p++) {
-            /* A row of zeros is as far from every direction: 1 - cosine = 1, and the lowest index wins. */
-            const int zero = points->scale && points->scale[first + p] == 0;
-            const int32_t label = zero ? 0 : (int32_t)index[p];
-            changed += label != job->call->labels[first + p];
-            job->call->labels[first + p] = label;
-            if (job->call->distances)
-                ((real *)job->call->distances)[first + p] =
-                    zero ? (real)1 : FG_NAME(public_distance)(best[p], points->metric);
-        }
+            for (int64_t i = first; i < last; i++)
+                numbers[waiting++] = i;
+        int64_t done = 0;
+        for (; done + POINTS <= waiting; done += POINTS)
+            changed += FG_NAME(settle)(call, numbers + done, POINTS, packed);
+        waiting -= done;
+        memmove(numbers, numbers + done, (size_t)waiting * sizeof(int64_t));
     }
+    if (waiting > 0)
+        changed += FG_NAME(settle)(call, numbers, waiting, packed);
     job->changed[chunk] = changed;
 }
 
@@ -189,7 +283,7 @@ static void FG_NAME(pairwise_tile)(void *job_, int64_t tile, int slot)
     real *packed = (real *)(job->scratch + slot * FG_NAME(packed_bytes)(d)), *scaled = packed + POINTS * d;
     for (int64_t j = column; j < column_end; j += POINTS) {
         const int64_t width = j + POINTS < column_end ? POINTS : column_end - j;
-        FG_NAME(pack)(job->columns, j, width, packed);
+        FG_NAME(pack_run)(job->columns, j, width, packed);
         for (int64_t i = row; i < row_end; i += CENTROIDS) {
             const int count = (int)(i + CENTROIDS < row_end ? CENTROIDS : row_end - i);
             const real *rows = (const real *)job->rows->x + i * d;

@@ -20,6 +20,33 @@ static inline __m256i fg_avx2_first_64(int64_t n)
 {
     return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
 }
+/* Rows become columns: pairs of rows, then fours, then the two halves. */
+static inline __attribute__((always_inline)) void fg_avx2_transpose_32(__m256 r[8])
+{
+    __m256 t[8], u[8];
+    for (int i = 0; i < 4; i++) {
+        t[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+        t[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+    }
+    for (int g = 0; g < 8; g += 4)
+        for (int h = 0; h < 2; h++) {
+            u[g + 2 * h] = _mm256_shuffle_ps(t[g + h], t[g + h + 2], 0x44);
+            u[g + 2 * h + 1] = _mm256_shuffle_ps(t[g + h], t[g + h + 2], 0xee);
+        }
+    for (int c = 0; c < 4; c++) {
+        r[c] = _mm256_permute2f128_ps(u[c], u[c + 4], 0x20);
+        r[c + 4] = _mm256_permute2f128_ps(u[c], u[c + 4], 0x31);
+    }
+}
+static inline __attribute__((always_inline)) void fg_avx2_transpose_64(__m256d r[4])
+{
+    const __m256d t[4] = {_mm256_unpacklo_pd(r[0], r[1]), _mm256_unpackhi_pd(r[0], r[1]),
+                          _mm256_unpacklo_pd(r[2], r[3]), _mm256_unpackhi_pd(r[2], r[3])};
+    for (int c = 0; c < 2; c++) {
+        r[c] = _mm256_permute2f128_pd(t[c], t[c + 2], 0x20);
+        r[c + 2] = _mm256_permute2f128_pd(t[c], t[c + 2], 0x31);
+    }
+}
 #endif
 
 #define FG_ISA avx2
@@ -36,6 +63,7 @@ static inline __m256i fg_avx2_first_64(int64_t n)
 #define v_store_part(p, a, n) _mm256_maskstore_ps(p, fg_avx2_first_32(n), a)
 #define v_abs(a) _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a)
 #define v_trunc(a) _mm256_cvttps_epi32(a)
+#define v_transpose(rows) fg_avx2_transpose_32(rows)
 #define v_store_int32(p, a) _mm256_storeu_si256((__m256i *)(p), v_trunc(a))
 #define v_pow2(a) _mm256_castsi256_ps(_mm256_slli_epi32(i_add(v_trunc(a), i_set1(127)), 23))
 #define i_set1(x) _mm256_set1_epi32((int)(x))
@@ -51,6 +79,7 @@ static inline __m256i fg_avx2_first_64(int64_t n)
 #define v_load_float(p) _mm256_cvtps_pd(_mm_loadu_ps(p))
 #define v_abs(a) _mm256_andnot_pd(_mm256_set1_pd(-0.0), a)
 #define v_trunc(a) _mm256_cvtepi32_epi64(_mm256_cvttpd_epi32(a))
+#define v_transpose(rows) fg_avx2_transpose_64(rows)
 #define v_store_int32(p, a) _mm_storeu_si128((__m128i *)(p), _mm256_cvttpd_epi32(a))
 #define v_pow2(a) _mm256_castsi256_pd(_mm256_slli_epi64(i_add(v_trunc(a), i_set1(1023)), 52))
 #define i_set1(x) _mm256_set1_epi64x(x)

@@ -9,6 +9,52 @@
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
 #endif
 
+#ifndef FG_AVX512_HELPERS
+#define FG_AVX512_HELPERS
+/* Rows become columns: pairs of rows, then fours, then the 128-bit quarters. */
+static inline __attribute__((always_inline)) void fg_avx512_transpose_32(__m512 r[16])
+{
+    __m512 t[16], u[16];
+    for (int i = 0; i < 16; i += 2) {
+        t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (int g = 0; g < 16; g += 4)
+        for (int h = 0; h < 2; h++) {
+            u[g + 2 * h] = _mm512_shuffle_ps(t[g + h], t[g + h + 2], 0x44);
+            u[g + 2 * h + 1] = _mm512_shuffle_ps(t[g + h], t[g + h + 2], 0xee);
+        }
+    for (int c = 0; c < 4; c++) {
+        const __m512 even0 = _mm512_shuffle_f32x4(u[c], u[c + 4], 0x88);
+        const __m512 even1 = _mm512_shuffle_f32x4(u[c + 8], u[c + 12], 0x88);
+        const __m512 odd0 = _mm512_shuffle_f32x4(u[c], u[c + 4], 0xdd);
+        const __m512 odd1 = _mm512_shuffle_f32x4(u[c + 8], u[c + 12], 0xdd);
+        r[c] = _mm512_shuffle_f32x4(even0, even1, 0x88);
+        r[c + 4] = _mm512_shuffle_f32x4(odd0, odd1, 0x88);
+        r[c + 8] = _mm512_shuffle_f32x4(even0, even1, 0xdd);
+        r[c + 12] = _mm512_shuffle_f32x4(odd0, odd1, 0xdd);
+    }
+}
+static inline __attribute__((always_inline)) void fg_avx512_transpose_64(__m512d r[8])
+{
+    __m512d t[8];
+    for (int i = 0; i < 8; i += 2) {
+        t[i] = _mm512_unpacklo_pd(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_pd(r[i], r[i + 1]);
+    }
+    for (int c = 0; c < 2; c++) {
+        const __m512d even0 = _mm512_shuffle_f64x2(t[c], t[c + 2], 0x88);
+        const __m512d even1 = _mm512_shuffle_f64x2(t[c + 4], t[c + 6], 0x88);
+        const __m512d odd0 = _mm512_shuffle_f64x2(t[c], t[c + 2], 0xdd);
+        const __m512d odd1 = _mm512_shuffle_f64x2(t[c + 4], t[c + 6], 0xdd);
+        r[c] = _mm512_shuffle_f64x2(even0, even1, 0x88);
+        r[c + 2] = _mm512_shuffle_f64x2(odd0, odd1, 0x88);
+        r[c + 4] = _mm512_shuffle_f64x2(even0, even1, 0xdd);
+        r[c + 6] = _mm512_shuffle_f64x2(odd0, odd1, 0xdd);
+    }
+}
+#endif
+
 #define FG_ISA avx512
 #include "runtime/simd/common.h"
 
@@ -24,6 +70,7 @@
 #define v_le(a, b) _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ)
 #define v_eq(a, b) _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ)
 #define v_trunc(a) _mm512_cvttps_epi32(a)
+#define v_transpose(rows) fg_avx512_transpose_32(rows)
 #define v_store_int32(p, a) _mm512_storeu_si512(p, v_trunc(a))
 #else
 #define LANES 8
@@ -36,6 +83,7 @@
 #define v_le(a, b) _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ)
 #define v_eq(a, b) _mm512_cmp_pd_mask(a, b, _CMP_EQ_OQ)
 #define v_trunc(a) _mm512_cvttpd_epi64(a)
+#define v_transpose(rows) fg_avx512_transpose_64(rows)
 #define v_store_int32(p, a) _mm256_storeu_si256((__m256i *)(p), _mm512_cvttpd_epi32(a))
 #endif
 

@@ -39,6 +39,7 @@
 #undef v_eq
 #undef v_select
 #undef v_trunc
+#undef v_transpose
 #undef v_store_int32
 #undef v_pow2
 #undef m_and

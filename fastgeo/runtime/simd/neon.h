@@ -32,6 +32,25 @@ static inline void fg_neon_store_part_f64(double *p, float64x2_t a, int64_t n)
     vst1q_f64(lanes, a);
     memcpy(p, lanes, (size_t)n * sizeof(double));
 }
+/* Rows become columns. */
+static inline void fg_neon_transpose_f32(float32x4_t r[4])
+{
+    float64x2_t t[4];
+    for (int i = 0; i < 4; i += 2) {
+        t[i] = vreinterpretq_f64_f32(vtrn1q_f32(r[i], r[i + 1]));
+        t[i + 1] = vreinterpretq_f64_f32(vtrn2q_f32(r[i], r[i + 1]));
+    }
+    for (int c = 0; c < 2; c++) {
+        r[c] = vreinterpretq_f32_f64(vtrn1q_f64(t[c], t[c + 2]));
+        r[c + 2] = vreinterpretq_f32_f64(vtrn2q_f64(t[c], t[c + 2]));
+    }
+}
+static inline void fg_neon_transpose_f64(float64x2_t r[2])
+{
+    const float64x2_t first = vtrn1q_f64(r[0], r[1]);
+    r[1] = vtrn2q_f64(r[0], r[1]);
+    r[0] = first;
+}
 static inline unsigned fg_neon_bits_f32(uint32x4_t m)
 {
     static const uint32_t weights[4] = {1, 2, 4, 8};
@@ -54,6 +73,7 @@ static inline unsigned fg_neon_bits_f64(uint64x2_t m)
 #define v_load_part(p, n) fg_neon_load_part_f32(p, n)
 #define v_store_part(p, a, n) fg_neon_store_part_f32(p, a, n)
 #define v_trunc(a) vcvtq_s32_f32(a)
+#define v_transpose(rows) fg_neon_transpose_f32(rows)
 #define v_store_int32(p, a) vst1q_s32(p, v_trunc(a))
 #define v_pow2(a) vreinterpretq_f32_s32(vshlq_n_s32(i_add(v_trunc(a), i_set1(127)), 23))
 #define m_and(m, n) vandq_u32(m, n)
@@ -73,6 +93,7 @@ static inline unsigned fg_neon_bits_f64(uint64x2_t m)
 #define v_load_float(p) vcvt_f64_f32(vld1_f32(p))
 #define v_store_part(p, a, n) fg_neon_store_part_f64(p, a, n)
 #define v_trunc(a) vcvtq_s64_f64(a)
+#define v_transpose(rows) fg_neon_transpose_f64(rows)
 #define v_store_int32(p, a) vst1_s32(p, vmovn_s64(v_trunc(a)))
 #define v_pow2(a) vreinterpretq_f64_s64(vshlq_n_s64(i_add(v_trunc(a), i_set1(1023)), 52))
 #define m_and(m, n) vandq_u64(m, n)

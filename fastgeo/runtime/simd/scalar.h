@@ -50,6 +50,7 @@ static inline double fg_scalar_pow2_f64(double a)
 #define v_eq(a, b) ((a) == (b))
 #define v_select(m, a, b) ((m) ? (a) : (b))
 #define v_trunc(a) ((real_int)(a))
+#define v_transpose(rows) ((void)(rows))
 #define v_store_int32(p, a) ((void)(*(p) = (int32_t)(a)))
 #if FG_REAL_BITS == 32
 #define v_pow2(a) fg_scalar_pow2_f32(a)
