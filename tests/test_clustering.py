@@ -522,7 +522,7 @@ def test_pairwise_same_as_scipy(impl):
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
 @pytest.mark.parametrize("offset", [0.0, 1e5])
 @pytest.mark.parametrize(
-    ("n", "d", "k", "grid"), [(4000, 8, 40, 0), (3000, 16, 300, 0), (2500, 8, 30, 2), (900, 130, 9, 1)]
+    ("n", "d", "k", "grid"), [(2000, 8, 40, 0), (900, 16, 100, 0), (1000, 8, 30, 2), (300, 130, 9, 1)]
 )
 def test_bounds_change_nothing(kernels, monkeypatch, dtype, metric, offset, n, d, k, grid):
     from fastgeo.clustering import kernels as module
@@ -533,7 +533,7 @@ def test_bounds_change_nothing(kernels, monkeypatch, dtype, metric, offset, n, d
     answers = []
     for use_bounds in (True, False):
         monkeypatch.setattr(module, "use_bounds", use_bounds)
-        answers.append([kernels.kmeans(X, k, seed=1, max_iter=m, metric=metric) for m in (1, 2, 7, 25)])
+        answers.append([kernels.kmeans(X, k, seed=1, max_iter=m, metric=metric) for m in (3, 12)])
     assert_same_answer(*answers)
 
 
