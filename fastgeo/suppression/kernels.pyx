@@ -1,6 +1,6 @@
 """The suppression room in C: the names, signatures and answers of reference.py."""
 cimport numpy as cnp
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint8_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
@@ -37,6 +37,40 @@ cdef extern from "suppression/nms.h" nogil:
         int64_t *owner
         int64_t n_keep
     int fg_nms(const fg_runtime *runtime, fg_nms_call *call)
+
+cdef extern from "suppression/soft_nms.h" nogil:
+    ctypedef struct fg_soft_nms_call:
+        const void *boxes
+        const void *scores
+        int64_t n
+        int boxes_f64
+        int scores_f64
+        int method
+        int fmt
+        double sigma
+        double iou_threshold
+        double score_threshold
+        int64_t *keep
+        double *new_scores
+        int64_t n_keep
+    int fg_soft_nms(const fg_runtime *runtime, fg_soft_nms_call *call)
+
+cdef extern from "suppression/fusion.h" nogil:
+    ctypedef struct fg_fusion_call:
+        const double *boxes
+        const double *scores
+        const int64_t *labels
+        const uint8_t *skip
+        int64_t n
+        int64_t n_labels
+        double iou_threshold
+        int64_t n_models
+        double total_weight
+        double *out_boxes
+        double *out_scores
+        int64_t *out_labels
+        int64_t n_out
+    int fg_weighted_boxes_fusion(const fg_runtime *runtime, fg_fusion_call *call)
 
 cdef enum:
     SMALL = 128
@@ -126,3 +160,62 @@ cdef object suppress(boxes, scores, idxs, iou_threshold, score_threshold, max_ou
         if call.keep != small:
             free(call.keep)
     return (keep, owner) if with_owner else keep
+
+
+def soft_nms(boxes, scores, *, method="gaussian", sigma=0.5, iou_threshold=0.3, score_threshold=0.001, fmt="xyxy"):
+    if not (is_plain_boxes(boxes) and is_plain_float(scores, 1)
+            and cnp.PyArray_DIM(boxes, 0) == cnp.PyArray_DIM(scores, 0)):
+        boxes, scores, _ = arguments.nms_arrays(boxes, scores)
+    cdef fg_soft_nms_call call
+    cdef cnp.npy_intp length = cnp.PyArray_DIM(boxes, 0)
+    cdef int status
+    call.method = arguments.SOFT_METHODS.index(checks.choice("method", method, arguments.SOFT_METHODS))
+    call.sigma = arguments.sigma(sigma)
+    call.iou_threshold = checks.in_range("iou_threshold", iou_threshold, 0, 1)
+    call.score_threshold = arguments.score_threshold(score_threshold)
+    call.fmt = checks.FORMATS.index(checks.choice("fmt", fmt, checks.FORMATS))
+    call.n = length
+    call.boxes = cnp.PyArray_DATA(boxes)
+    call.scores = cnp.PyArray_DATA(scores)
+    call.boxes_f64 = is_f64(boxes)
+    call.scores_f64 = is_f64(scores)
+    keep = new_array(1, &length, cnp.NPY_INT64)
+    new_scores = new_array(1, &length, cnp.NPY_DOUBLE)
+    call.keep = <int64_t *>cnp.PyArray_DATA(keep)
+    call.new_scores = <double *>cnp.PyArray_DATA(new_scores)
+    with nogil:
+        status = fg_soft_nms(runtime(), &call)
+    if status == FG_BAD_VALUE:
+        arguments.nms_values(boxes, scores)
+    raise_status(status)
+    return keep[:call.n_keep].copy(), new_scores[:call.n_keep].astype(scores.dtype)
+
+
+def weighted_boxes_fusion(boxes_list, scores_list, labels_list, *, weights=None, iou_threshold=0.55,
+                          skip_box_threshold=0.0, n_threads=None):
+    case = arguments.fusion(boxes_list, scores_list, labels_list, weights, iou_threshold, skip_box_threshold)
+    checks.thread_count(n_threads)
+    cdef fg_fusion_call call
+    cdef cnp.npy_intp shape[2]
+    cdef int status
+    call.n = shape[0] = len(case.boxes)
+    shape[1] = 4
+    call.n_labels = len(case.label_values)
+    call.boxes = <const double *>cnp.PyArray_DATA(case.boxes)
+    call.scores = <const double *>cnp.PyArray_DATA(case.scores)
+    call.labels = <const int64_t *>cnp.PyArray_DATA(case.labels)
+    call.skip = <const uint8_t *>cnp.PyArray_DATA(case.skip)
+    call.iou_threshold = case.iou_threshold
+    call.n_models = case.n_models
+    call.total_weight = case.total_weight
+    boxes = new_array(2, shape, cnp.NPY_DOUBLE)
+    scores = new_array(1, shape, cnp.NPY_DOUBLE)
+    labels = new_array(1, shape, cnp.NPY_INT64)
+    call.out_boxes = <double *>cnp.PyArray_DATA(boxes)
+    call.out_scores = <double *>cnp.PyArray_DATA(scores)
+    call.out_labels = <int64_t *>cnp.PyArray_DATA(labels)
+    with nogil:
+        status = fg_weighted_boxes_fusion(runtime(), &call)
+    raise_status(status)
+    n_out = call.n_out
+    return boxes[:n_out].astype(case.box_type), scores[:n_out].astype(case.score_type), case.label_values[labels[:n_out]]

@@ -99,6 +99,44 @@ def batched_row(n: int) -> Row:
     return Row("batched_nms", work, lambda: clusters(n, 20, 80), contestants, short=n == 1000)
 
 
+def keywords_only(name: str, module: str = "fastgeo") -> Prepare:
+    """A function that takes no threshold by position."""
+
+    def prepare(*arrays: Any) -> Callable[[], Any]:
+        function = getattr(import_module(module), name)
+        return lambda: function(*arrays)
+
+    return prepare
+
+
+def soft_boxes() -> tuple[Array, Array]:
+    boxes, scores, _ = clusters(300, 10)
+    return boxes, scores
+
+
+def soft_cv2(boxes: Array, scores: Array) -> Callable[[], Any]:
+    function = import_module("cv2").dnn.softNMSBoxes
+    sizes = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1).astype(int).tolist()
+    score_list = scores.tolist()  # it takes lists and whole numbers
+    return lambda: function(sizes, score_list, 0.001, 0.3)
+
+
+def soft_ensemble_boxes(boxes: Array, scores: Array) -> Callable[[], Any]:
+    function = import_module("ensemble_boxes").soft_nms
+    unit = np.clip(boxes / boxes.max(), 0, 1)
+    labels = np.zeros(len(boxes))
+    return lambda: function([unit], [scores], [labels], method=2, sigma=0.5, thresh=0.001)
+
+
+def detections() -> tuple[list[Array], list[Array], list[Array]]:
+    """What three models say about one picture, in [0, 1]."""
+    rng = np.random.default_rng(0)
+    corner, size = rng.uniform(0, 0.8, (300, 2)), rng.uniform(0.02, 0.2, (300, 2))
+    truth, labels = np.concatenate([corner, corner + size], axis=1), rng.integers(0, 5, 300)
+    boxes = [np.clip(truth + rng.normal(0, 0.005, (300, 4)), 0, 1) for _ in range(3)]
+    return boxes, [rng.random(300) for _ in range(3)], [labels] * 3
+
+
 SIZES = [(20, 2), (100, 5), (1000, 10)]
 SIZES += [(n, cluster) for n in (10_000, 100_000, 1_000_000) for cluster in (2, 20, 200)]
 
@@ -110,5 +148,28 @@ ROWS = [
         "1000 boxes in clusters of 10, float32",
         lambda: clusters(1000, 10),
         {"fastgeo": own("nms_groups"), "reference": own("nms_groups", "fastgeo.reference")},
+    ),
+    Row(
+        "soft_nms",
+        "300 boxes in clusters of 10, float32, Gaussian",
+        soft_boxes,
+        {
+            "fastgeo": keywords_only("soft_nms"),
+            "reference": keywords_only("soft_nms", "fastgeo.reference"),
+            "cv2": soft_cv2,
+            "ensemble_boxes": soft_ensemble_boxes,
+        },
+        short=True,
+    ),
+    Row(
+        "weighted_boxes_fusion",
+        "3 models of 300 boxes, 5 labels, float64",
+        detections,
+        {
+            "fastgeo": keywords_only("weighted_boxes_fusion"),
+            "reference": keywords_only("weighted_boxes_fusion", "fastgeo.reference"),
+            "ensemble_boxes": keywords_only("weighted_boxes_fusion", "ensemble_boxes"),
+        },
+        short=True,
     ),
 ]

@@ -60,7 +60,7 @@ static inline double fg_scalar_pow2_f64(double a)
 
 #define m_and(m, n) ((m) & (n))
 #define m_or(m, n) ((m) | (n))
-#define m_andnot(m, n) (!(m) & (n))
+#define m_andnot(m, n) ((!(m)) & (n))
 #define m_bits(m) ((unsigned)(m))
 
 #define i_set1(x) ((real_int)(x))
