@@ -66,29 +66,145 @@ def _labelled(n, dtype):
     return {"labels": two_classes(n), "scores": tied_scores(n, dtype, 3)}
 
 
+def _scored(n, dtype):
+    return {"boxes": boxes(n, dtype, 1), "scores": tied_scores(n, dtype, 3), "iou_threshold": 0.5}
+
+
+def _ids(n, dtype):
+    return whole(n, -2, 3, seed=7)
+
+
+def _weights(n, dtype):
+    return uniform(n, 0.25, 2, dtype, seed=9)
+
+
+def _tensor(*shape, seed=0):
+    return lambda n, dtype: uniform(shape, -1, 1, dtype, seed)
+
+
+def _image(n, dtype):
+    return {"inputs": uniform((2, n, n + 1, 4), -1, 1, dtype, seed=1)}
+
+
+def _convolved(n, dtype):
+    return {**_image(n, dtype), "kernel": uniform((3, 3, 4, 6), -1, 1, dtype, seed=2)}
+
+
+def _pooled(n, dtype):
+    return {**_image(n, dtype), "size": 3}
+
+
+def _points(n, dtype, seed=11):
+    return uniform((n, 5), -1, 1, dtype, seed)
+
+
+def _clustered(n, dtype):
+    return {"X": _points(n, dtype), "k": 3, "seed": 0}
+
+
 EXAMPLES = {
     "box_iou": _pair,
     "generalized_box_iou": _pair,
+    "nms": _scored,
+    "batched_nms": lambda n, dtype: {**_scored(n, dtype), "idxs": _ids(n, dtype)},
+    "nms_groups": _scored,
+    "conv2d": _convolved,
+    "Conv2d": _convolved,
+    "max_pool2d": _pooled,
+    "avg_pool2d": _pooled,
+    "lp_pool2d": _pooled,
     "histogram_auc": _labelled,
     "roc_auc": _labelled,
+    "kmeans": lambda n, dtype: {**_clustered(n, dtype), "max_iter": 10},
+    "assign": lambda n, dtype: {"X": _points(n, dtype), "centroids": _points(n // 20 + 2, dtype, 13)},
+    "kmeans_plusplus": _clustered,
+    "pairwise_distance": lambda n, dtype: {"X": _points(n, dtype), "Y": _points(n + 3, dtype, 13)},
+    "StreamingKMeans": _clustered,
 }
 
 _FORMATS = [{}, {"fmt": "xywh"}, {"fmt": "cxcywh", "offset": 1}]
-_WEIGHTED = [{}, {"sample_weight": lambda n: uniform(n, 0.25, 2, seed=9)}]
+_SUPPRESSING = [*_FORMATS, {"score_threshold": 0.25, "max_output": 4}, {"kind": "diou"}, {"kind": "ioa"}]
+_WEIGHTED = [{}, {"sample_weight": _weights}]
+_CONVOLVING = [
+    {},
+    {"bias": _tensor(6), "activation": "relu", "padding": "same"},
+    {"groups": 2, "kernel": _tensor(3, 2, 2, 6), "stride": 2, "padding": ((1, 0), (2, 1)), "dilation": (1, 2)},
+    {"groups": 4, "kernel": _tensor(3, 3, 1, 4), "padding": 1, "padding_mode": "reflect"},
+    {"kernel": _tensor(1, 1, 4, 33), "padding": 1, "padding_mode": "replicate"},
+    {"layout": "NCHW", "inputs": _tensor(1, 3, 19, 23), "kernel": _tensor(17, 3, 3, 3), "padding": 1},
+]
+_POOLING = [
+    {},
+    {"size": 2, "padding": 1, "dilation": (2, 1), "ceil_mode": True},
+    {"stride": 1, "layout": "NCHW", "padding": 1},
+]
+_METRICS = [{}, {"metric": "cosine"}]
 
 VARIANTS = {
     "box_iou": _FORMATS,
     "generalized_box_iou": _FORMATS,
+    "nms": _SUPPRESSING,
+    "batched_nms": _SUPPRESSING,
+    "nms_groups": [*_SUPPRESSING, {"idxs": _ids}],
+    "conv2d": _CONVOLVING,
+    "Conv2d": _CONVOLVING,
+    "max_pool2d": [*_POOLING, {"return_indices": True}],
+    "avg_pool2d": [*_POOLING, {"count_include_pad": False, "padding": 1}],
+    "lp_pool2d": [*_POOLING, {"p": 1}, {"p": 3.5}],
     "histogram_auc": [*_WEIGHTED, {"n_bins": 1}, {"n_bins": 1000, "range": (-0.5, 1.5)}],
     "roc_auc": _WEIGHTED,
+    "kmeans": [
+        *_METRICS,
+        {"metric": "iou", "X": lambda n, dtype: uniform((n, 2), 0, 1, dtype)},
+        {"sample_weight": _weights, "n_init": 2},
+        {"init": _tensor(3, 5)},
+        {"init": "random"},
+    ],
+    "assign": [
+        *_METRICS,
+        {
+            "metric": "iou",
+            "X": lambda n, dtype: uniform((n, 2), 0, 1, dtype),
+            "centroids": lambda n, dtype: uniform((4, 2), 0, 1, dtype, 5),
+        },
+    ],
+    "kmeans_plusplus": _WEIGHTED,
+    "pairwise_distance": [{}, {"kind": "sqeuclidean"}, {"kind": "cosine"}],
+    "StreamingKMeans": [{}, {"decay": 0.5}],
 }
 
 # Sizes that reach tails of every vector width, several chunks, and the pool.
+_IMAGE_SIDES = (5, 18, 61)
 SIZES = {
+    "conv2d": _IMAGE_SIDES,
+    "Conv2d": _IMAGE_SIDES,
+    "max_pool2d": _IMAGE_SIDES,
+    "avg_pool2d": _IMAGE_SIDES,
+    "lp_pool2d": _IMAGE_SIDES,
     "histogram_auc": (5, 300_001),
     "roc_auc": (5, 100_001),
+    "kmeans": (5, 2001),
+    "assign": (5, 37, 5003),
+    "kmeans_plusplus": (5, 20_001),
 }
 USUAL_SIZES = (5, 37, 700)
+
+
+def _use_conv2d(namespace):
+    def call(inputs, out=None, n_threads=None, **construction):
+        return namespace.Conv2d(**construction)(inputs, out=out, n_threads=n_threads)
+
+    return call
+
+
+def _use_streaming_kmeans(namespace):
+    def call(X, **construction):
+        model = namespace.StreamingKMeans(**construction)
+        model.partial_fit(X)
+        model.partial_fit(X)
+        return model.centroids, model.predict(X)
+
+    return call
 
 
 def _function(name):
@@ -96,17 +212,20 @@ def _function(name):
 
 
 ENTRIES = {name: _function(name) for name in reference.__all__ if inspect.isfunction(getattr(reference, name))}
+ENTRIES |= {"Conv2d": _use_conv2d, "StreamingKMeans": _use_streaming_kmeans}
 
 
 def arguments(name, n, dtype=np.float64, variant=None):
     """Keyword arguments of a good call of `name`."""
-    extra = {key: value(n) if callable(value) else value for key, value in (variant or {}).items()}
+    extra = {key: value(n, dtype) if callable(value) else value for key, value in (variant or {}).items()}
     return {**EXAMPLES[name](n, dtype), **extra}
 
 
-def array_parameters(name):
-    """Names of the array arguments of the plain call."""
-    return [key for key, value in EXAMPLES[name](2, np.float64).items() if isinstance(value, np.ndarray)]
+def parameters(name):
+    """The parameters of the function, or of the class and of its use in `ENTRIES`."""
+    both = {**inspect.signature(getattr(reference, name)).parameters}
+    both |= inspect.signature(ENTRIES[name](reference)).parameters
+    return [key for key in both if key != "construction"]
 
 
 def missing():

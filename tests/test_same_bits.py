@@ -1,7 +1,7 @@
 """One input, one output: every function on every instruction set and thread count against digests that are committed.
 
-    python tests/test_same_bits.py --print     this process's digests, as JSON (FASTGEO_ISA and FASTGEO_NUM_THREADS rule)
-    python tests/test_same_bits.py --write     rewrite same_bits.json; commit it only if the answers were meant to change
+    python tests/test_same_bits.py --print    digests as JSON, under FASTGEO_ISA and FASTGEO_NUM_THREADS
+    python tests/test_same_bits.py --write    rewrite same_bits.json; only for answers that were meant to change
 
 The file is shared by all platforms: x86-64 in three forms, aarch64, and older CPUs under an emulator.
 """

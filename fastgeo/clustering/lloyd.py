@@ -77,6 +77,8 @@ def unit_rows(rows: Array) -> Array:
 
 def row_scales(rows: Array) -> Array:
     """1 / length of each row, 0 for a row of zeros; squares are added in index order."""
+    if not rows.size:
+        return np.zeros(0)
     squares = np.cumsum(np.square(rows, dtype=np.float64), axis=1)[:, -1]
     scales: Array = np.divide(1.0, np.sqrt(squares), out=np.zeros(len(rows)), where=squares > 0)
     return scales

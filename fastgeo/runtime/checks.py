@@ -182,8 +182,8 @@ def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
 
 
 def thread_count(n_threads: Any) -> int:
-    """`n_threads` of a call; 0 stands for the default."""
-    return 0 if n_threads is None else integer("n_threads", n_threads, 1)
+    """`n_threads` of a call; 0 stands for the default. More than the pool can have is as many as it can."""
+    return 0 if n_threads is None else min(integer("n_threads", n_threads, 1), 2**31 - 1)
 
 
 # Beyond these magnitudes a weighted sum of squared distances could overflow.

@@ -1,0 +1,242 @@
+"""Nothing to fear from a running call: flat memory, Ctrl-C answered, threads, processes and other libraries."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from calls import ENTRIES, VARIANTS, arguments
+
+import fastgeo
+from fastgeo import reference
+from fastgeo.testing import assert_same_answer
+
+NAMES = reference.__all__
+LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc")
+POSIX_ONLY = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+
+
+def in_fresh_process(code, *arguments, timeout=120, **environment):
+    """Run code, with fastgeo and calls.py importable, in a process of its own; return what it prints."""
+    path = os.pathsep.join([str(Path(fastgeo.__file__).parent.parent), str(Path(__file__).parent)])
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": path, **environment},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@LINUX_ONLY
+def test_memory_is_flat_over_ten_thousand_calls():
+    """Good and bad calls of every function in turn; a leak of a hundred bytes a call would show."""
+    grown = in_fresh_process("""
+import numpy as np, os, fastgeo
+from calls import ENTRIES, VARIANTS, arguments
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+calls = []
+for name in fastgeo.reference.__all__:
+    for variant in VARIANTS[name]:
+        good = arguments(name, 40, np.float32, variant)
+        calls.append((name, good))
+        for parameter, value in good.items():
+            if isinstance(value, np.ndarray):
+                nan = value.astype(np.float32)
+                nan.flat[-1] = np.nan
+                calls += [(name, {**good, parameter: bad}) for bad in (value[:-1], value.astype(complex), nan, "x")]
+
+def mixed(count):
+    for i in range(count):
+        name, kwargs = calls[i % len(calls)]
+        try:
+            ENTRIES[name](fastgeo)(**kwargs)
+        except (TypeError, ValueError):
+            pass
+
+mixed(2000)
+before = resident()
+mixed(10000)
+print(resident() - before)
+""")
+    assert int(grown) < 1_000_000
+
+
+# Calls that take a second or more on the narrowest instruction set. Functions not named here are linear in their input
+# with a small factor, or run the code of one that is named.
+_PAIR = "kwargs = calls.arguments({!r}, 15_000, np.float32)"
+_CROWDED = "kwargs = {{**calls.arguments({!r}, 1_000_000, np.float32), 'iou_threshold': 0.99}}"
+_POINTS = "kwargs = {{**calls.arguments({!r}, 1_000_000, np.float32), 'k': 100}}"
+_PICTURES = "kwargs = {{**calls.arguments({!r}, 8, np.float32), 'inputs': np.ones((8, 700, 700, {}), np.float32)}}"
+LONG_CALLS = {
+    "box_iou": _PAIR,
+    "generalized_box_iou": _PAIR,
+    "nms": _CROWDED,
+    "batched_nms": _CROWDED,
+    "nms_groups": _CROWDED,
+    "histogram_auc": "kwargs = calls.arguments({!r}, 50_000_000, np.float32)",
+    "roc_auc": "kwargs = calls.arguments({!r}, 8_000_000, np.float32)",
+    "conv2d": _PICTURES,
+    "Conv2d": _PICTURES,
+    "max_pool2d": _PICTURES,
+    "avg_pool2d": _PICTURES,
+    "lp_pool2d": _PICTURES,
+    "kmeans": _POINTS,
+    "kmeans_plusplus": _POINTS,
+    "assign": "kwargs = calls.arguments({!r}, 100_000, np.float32)",
+    "pairwise_distance": _PAIR,
+}
+
+# The timer counts processor time, so that the test means the same on a busy machine.
+INTERRUPT = """
+import signal, sys, time, numpy as np, fastgeo, calls
+exec(sys.argv[2])
+function = calls.ENTRIES[sys.argv[1]](fastgeo)
+signal.signal(signal.SIGPROF, signal.default_int_handler)
+waits = []
+for delay in (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2):
+    begin = time.process_time()
+    signal.setitimer(signal.ITIMER_PROF, delay)
+    try:
+        function(**kwargs)
+        break
+    except KeyboardInterrupt:
+        waits.append(time.process_time() - begin - delay)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+print(len(waits), max(waits, default=0))
+"""
+
+
+@POSIX_ONLY
+@pytest.mark.parametrize("name", LONG_CALLS)
+def test_interrupt_is_answered(name):
+    """KeyboardInterrupt within 0.2 s, wherever in the call it comes."""
+    environment = {"FASTGEO_ISA": "scalar", "FASTGEO_NUM_THREADS": "1"}
+    printed = in_fresh_process(INTERRUPT, name, LONG_CALLS[name].format(name, 4), **environment)
+    answered, longest = printed.split()
+    assert int(answered) >= 2, "the call is too short to be interrupted"
+    assert float(longest) < 0.2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_eight_python_threads(name):
+    """Every thread gets the answer of a single one, whoever holds the pool."""
+    calls = [arguments(name, 300, np.float32, variant) for variant in VARIANTS[name]]
+    expected = [ENTRIES[name](fastgeo)(**call) for call in calls]
+
+    def answers(_):
+        return [ENTRIES[name](fastgeo)(**call) for call in calls]
+
+    with ThreadPoolExecutor(8) as executor:
+        for actual in executor.map(answers, range(16)):
+            assert_same_answer(actual, expected)
+
+
+MULTIPROCESSING = """
+import multiprocessing, sys, warnings, numpy as np, fastgeo, calls
+warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of fork in a process with threads
+boxes = calls.boxes(700, np.float32)
+if __name__ == "__main__":
+    expected = fastgeo.box_iou(boxes, boxes, n_threads=2).tobytes()
+    with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
+        for answer in pool.starmap(fastgeo.box_iou, [(boxes, boxes)] * 8):
+            assert answer.tobytes() == expected
+"""
+
+
+@pytest.mark.parametrize("method", ["spawn", "fork", "forkserver"])
+def test_multiprocessing(method, tmp_path):
+    if os.name != "posix" and method != "spawn":
+        pytest.skip("this platform can only spawn")
+    script = tmp_path / "main.py"
+    script.write_text(MULTIPROCESSING)
+    in_fresh_process(
+        "import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')", script, method
+    )
+
+
+def test_subinterpreter_is_answered():
+    """It works or says why not; it does not crash, and the main interpreter goes on."""
+    answer = in_fresh_process("""
+try:
+    import _interpreters as interpreters  # Python 3.13
+    run = interpreters.exec
+except ImportError:
+    import _xxsubinterpreters as interpreters
+    run = interpreters.run_string
+import numpy, fastgeo
+code = '''
+try:
+    import fastgeo
+    fastgeo.box_iou([[0, 0, 1, 1]], [[0, 0, 1, 1]])
+    print("works")
+except ImportError as error:
+    print("refused:", error)
+'''
+run(interpreters.create(), code)
+assert fastgeo.box_iou([[0, 0, 1, 1]], [[0, 0, 1, 1]]) == 1
+""")
+    assert answer.startswith(("works", "refused:"))
+
+
+OTHERS = [name for name in ("torch", "sklearn", "faiss", "cv2") if importlib.util.find_spec(name)]
+
+
+@pytest.mark.parametrize("order", [(*OTHERS, "fastgeo"), ("fastgeo", *OTHERS), (*OTHERS[::-1], "fastgeo")])
+def test_import_beside_libraries_with_threads_of_their_own(order):
+    if not OTHERS:
+        pytest.skip("none of torch, scikit-learn, faiss and OpenCV is installed")
+    in_fresh_process(f"""
+import importlib, numpy as np
+for name in {order!r}:
+    importlib.import_module(name)
+import fastgeo, calls, sys
+boxes = calls.boxes(700, np.float32)
+expected = fastgeo.box_iou(boxes, boxes, n_threads=1)
+if "torch" in sys.modules:
+    sys.modules["torch"].ones(300, 300) @ sys.modules["torch"].ones(300, 300)
+if "sklearn" in sys.modules:
+    from sklearn.cluster import KMeans
+    KMeans(3, n_init=1).fit(boxes)
+np.testing.assert_array_equal(fastgeo.box_iou(boxes, boxes, n_threads=2), expected)
+""")
+
+
+def test_no_openmp_and_no_other_runtime_is_loaded():
+    """The extensions need the C library alone."""
+    if sys.platform != "linux":
+        pytest.skip("reads Linux's /proc")
+    added = in_fresh_process("""
+import numpy, numpy.random
+def libraries():
+    return {line.split()[-1] for line in open("/proc/self/maps") if ".so" in line}
+before = libraries()
+import fastgeo
+print("\\n".join(sorted(libraries() - before)))
+""").split()
+    assert added
+    assert [path for path in added if "gomp" in path or "iomp" in path or "libomp" in path or "tbb" in path] == []
+
+
+@LINUX_ONLY
+@pytest.mark.parametrize("name", [name for name in ("nms", "batched_nms", "nms_groups") if name in NAMES])
+def test_peak_memory_of_a_million_crowded_boxes(name):
+    """O(n): below 100 bytes a box on top of the input."""
+    peak = in_fresh_process(f"""
+import resource, numpy as np, fastgeo, calls
+kwargs = calls.arguments({name!r}, 1_000_000, np.float32)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+fastgeo.{name}(**kwargs)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+""")
+    assert int(peak) < 100e6

@@ -1,0 +1,336 @@
+"""The input contract for every public function: whatever is passed, kernel and reference answer alike, or raise alike.
+
+The calls come from calls.py. Which arguments are arrays is read off them, which are scalars off the signatures: a new
+function is held to all of this without being named here.
+"""
+
+import inspect
+
+import numpy as np
+import pytest
+from calls import ENTRIES, VARIANTS, arguments, parameters
+from cases import layouts
+
+import fastgeo
+from fastgeo import reference
+from fastgeo.testing import assert_same_answer
+
+NAMES = reference.__all__
+FUNCTIONS = [name for name in NAMES if inspect.isfunction(getattr(reference, name))]
+N = 6
+
+
+def _variants_of_parameters():
+    """(name, parameter, variant): one call in which that parameter is an array."""
+    for name in ENTRIES:
+        seen = set()
+        for variant in VARIANTS[name]:
+            for parameter, value in arguments(name, N, variant=variant).items():
+                if isinstance(value, np.ndarray) and parameter not in seen:
+                    seen.add(parameter)
+                    yield name, parameter, variant
+
+
+ARRAYS = [pytest.param(*case, id=f"{case[0]}-{case[1]}") for case in _variants_of_parameters()]
+WITH_OUT = [name for name in NAMES if "out" in parameters(name)]
+
+
+def outcome(namespace, name, arguments):
+    """("answer", value), or the exception's type and message."""
+    try:
+        return "answer", ENTRIES[name](namespace)(**arguments)
+    except (TypeError, ValueError) as error:
+        return type(error), str(error)
+
+
+def both_raise(name, arguments):
+    """Kernel and reference raise the same; return it."""
+    kernel, specification = outcome(fastgeo, name, arguments), outcome(reference, name, arguments)
+    assert kernel[0] != "answer", kernel
+    assert kernel == specification
+    return kernel
+
+
+def both_agree(name, arguments):
+    """Both raise the same, or both answer with the same types and shapes."""
+    kernel, specification = outcome(fastgeo, name, arguments), outcome(reference, name, arguments)
+    if "answer" in (kernel[0], specification[0]):
+        assert kernel[0] == specification[0], (kernel, specification)
+        assert _kinds(kernel[1]) == _kinds(specification[1])
+    else:
+        assert kernel == specification
+    return kernel
+
+
+def _kinds(answer):
+    if isinstance(answer, (tuple, list)):
+        return [_kinds(part) for part in answer]
+    return type(answer), getattr(answer, "shape", None), getattr(answer, "dtype", None)
+
+
+def as_before(name, arguments, expected):
+    assert_same_answer(ENTRIES[name](fastgeo)(**arguments), expected)
+
+
+class OnlyDLPack:
+    """What a library without NumPy support hands over."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __dlpack__(self, **kwargs):
+        return self.array.__dlpack__(**kwargs)
+
+    def __dlpack_device__(self):
+        return self.array.__dlpack_device__()
+
+
+class Unreadable:
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("no")
+
+
+NOT_NUMBERS = {
+    "complex": lambda a: a.astype(complex),
+    "object": lambda a: a.astype(object),
+    "string": lambda a: a.astype(str),
+    "bytes": lambda a: a.astype("S8"),
+    "datetime": lambda a: a.astype(np.int64).astype("M8[s]"),
+    "structured": lambda a: a.astype([("x", a.dtype)]),
+    "masked": lambda a: np.ma.masked_array(a, np.zeros(a.shape, bool)),
+    "longdouble": lambda a: a.astype(np.longdouble),
+    "text": lambda a: "boxes",
+    "mapping": lambda a: {"a": 1},
+    "generator": lambda a: (x for x in [1]),
+    "function": lambda a: len,
+    "unreadable": lambda a: Unreadable(),
+    "ragged": lambda a: [[1.0], [1.0, 2.0]],
+}
+
+
+@pytest.mark.parametrize("kind", NOT_NUMBERS)
+@pytest.mark.parametrize(("name", "parameter", "variant"), ARRAYS)
+def test_array_that_is_not_of_numbers(name, parameter, variant, kind):
+    if kind == "longdouble" and np.longdouble is np.float64:
+        pytest.skip("long double is double on this platform")
+    good = arguments(name, N, variant=variant)
+    value = NOT_NUMBERS[kind](good[parameter])
+    if (name, parameter, kind) == ("kmeans", "init", "text"):
+        pytest.skip("init may be a text")
+    error, message = both_raise(name, {**good, parameter: value})
+    assert error is TypeError
+    assert message.startswith(f"{parameter}: expected ")
+
+
+@pytest.mark.parametrize(("name", "parameter", "variant"), ARRAYS)
+def test_wrong_shape(name, parameter, variant):
+    good = arguments(name, N, variant=variant)
+    for value in (np.float64(1), 1.0, good[parameter].reshape((1,) * 6 + good[parameter].shape), np.zeros((2, 0, 7))):
+        error, message = both_raise(name, {**good, parameter: value})
+        assert error is ValueError
+        assert message.startswith(f"{parameter}: expected "), message
+
+
+@pytest.mark.parametrize(("name", "parameter", "variant"), ARRAYS)
+def test_wrong_length(name, parameter, variant):
+    """One row less; where lengths need not match, an answer."""
+    good = arguments(name, N, variant=variant)
+    both_agree(name, {**good, parameter: good[parameter][:-1]})
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300, -1e300, -1.0, 2.0**61, 5e-324, -0.0, 0.5])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("name", "parameter", "variant"), ARRAYS)
+def test_unusual_value(name, parameter, variant, dtype, value):
+    good = arguments(name, N, dtype, variant)
+    for position in (0, -1):
+        array = good[parameter].astype(dtype)
+        with np.errstate(over="ignore"):
+            array.flat[position] = value
+        both_agree(name, {**good, parameter: array})
+
+
+@pytest.mark.parametrize(("name", "parameter", "variant"), ARRAYS)
+def test_same_answer_from_every_layout(name, parameter, variant, tmp_path):
+    good = arguments(name, N, variant=variant)
+    expected = ENTRIES[name](fastgeo)(**good)
+    for label, array in layouts(good[parameter]):
+        before = np.array(array)
+        as_before(name, {**good, parameter: array}, expected)
+        np.testing.assert_array_equal(np.array(array), before, err_msg=f"{label}: the input was written to")
+    mapped = np.memmap(tmp_path / "array", good[parameter].dtype, "w+", shape=good[parameter].shape)
+    mapped[...] = good[parameter]
+    as_before(name, {**good, parameter: mapped}, expected)
+    as_before(name, {**good, parameter: OnlyDLPack(good[parameter])}, expected)
+    as_before(name, {**good, parameter: memoryview(good[parameter])}, expected)
+    repeated = np.broadcast_to(good[parameter][:1], good[parameter].shape)
+    both_agree(name, {**good, parameter: repeated})
+
+
+@pytest.mark.parametrize(("name", "parameter", "variant"), ARRAYS)
+def test_other_number_types(name, parameter, variant):
+    """Kernel and reference take the same types; narrow floats count as float32, integers as float64 where both fit."""
+    good = arguments(name, N, variant=variant)
+    for code in "?bBhHiIlLqQefd":
+        with np.errstate(invalid="ignore"):
+            both_agree(name, {**good, parameter: np.abs(good[parameter]).astype(code)})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_rows(name):
+    for dtype in (np.float32, np.float64):
+        for variant in VARIANTS[name]:
+            good = arguments(name, N, dtype, variant)
+            empty = {key: value[:0] if isinstance(value, np.ndarray) else value for key, value in good.items()}
+            both_agree(name, empty)
+            both_agree(name, {key: [] if isinstance(value, np.ndarray) else value for key, value in good.items()})
+    for parameter in [key for key, value in good.items() if isinstance(value, np.ndarray)]:
+        both_agree(name, {**good, parameter: good[parameter][:0]})
+        both_agree(name, {**good, parameter: None})
+
+
+# Parameter -> values that are of the wrong type or out of range.
+NAN = float("nan")
+NOT_A_COUNT = [1.5, "2", [], True, np.float64(2)]
+NOT_A_NUMBER = ["0.5", "x", [0.1, 0.2], {}, 1j]
+NOT_A_PAIR = [0, -1, (1, 0), (1,), (1, 1, 1), "2", 1.5, {}]
+BAD_SCALARS = {
+    "fmt": ["xyxyz", "", 3, b"xyxy", ["xyxy"]],
+    "kind": ["ious", "", 3, b"iou"],
+    "offset": [2, -1, 0.5, "1", None],
+    "n_threads": [0, -1, *NOT_A_COUNT],
+    "iou_threshold": [-0.01, 1.01, NAN, np.inf, None, *NOT_A_NUMBER],
+    "score_threshold": [NAN, *NOT_A_NUMBER],
+    "max_output": [-1, *NOT_A_COUNT],
+    "n_bins": [0, -1, 2**26 + 1, 2**70, None, *NOT_A_COUNT],
+    "range": [(1, 0), (0, 0), (0, NAN), (0, np.inf), (0,), (0, 1, 2), 1, None, "ab"],
+    "on_undefined": ["ignore", 0, None],
+    "size": [None, *NOT_A_PAIR],
+    "stride": NOT_A_PAIR,
+    "dilation": [None, *NOT_A_PAIR],
+    "padding": [-1, (1, -1), (1,), (1, 1, 1), "full", 1.5, None, {}, 2**70],
+    "padding_mode": ["circular", "", 0, None],
+    "layout": ["NWHC", "", 0, None],
+    "activation": ["tanh", "", 0],
+    "groups": [0, -1, 2**70, None, *NOT_A_COUNT],
+    "p": [0, -1, NAN, np.inf, None, *NOT_A_NUMBER],
+    "k": [0, -1, 2**70, None, *NOT_A_COUNT],
+    "n_init": [0, -1, None, *NOT_A_COUNT],
+    "max_iter": [0, -1, None, *NOT_A_COUNT],
+    "tol": [-1e-9, NAN, None, *NOT_A_NUMBER],
+    "metric": ["manhattan", "", 0, None],
+    "init": ["forgy", ""],
+    "seed": [-1, 1.5, "x"],
+    "decay": [-0.01, 1.01, NAN, None, *NOT_A_NUMBER],
+    "progress": [1, "x"],
+    # Taken by their truth value, as everywhere in Python.
+    "ceil_mode": [],
+    "count_include_pad": [],
+    "return_indices": [],
+}
+
+
+def _scalars():
+    some_array = {(name, parameter) for name, parameter, _ in _variants_of_parameters()} - {("kmeans", "init")}
+    for name in NAMES:
+        for parameter in parameters(name):
+            if (name, parameter) not in some_array and parameter != "out":
+                yield pytest.param(name, parameter, id=f"{name}-{parameter}")
+
+
+@pytest.mark.parametrize(("name", "parameter"), list(_scalars()))
+def test_scalar_out_of_range(name, parameter):
+    assert parameter in BAD_SCALARS, (
+        "say in BAD_SCALARS (or, for an array, in VARIANTS of calls.py) what is wrong for it"
+    )
+    if name == "StreamingKMeans" and parameter == "k":
+        pytest.skip("any k is legal until it is compared with the points")
+    for value in BAD_SCALARS[parameter]:
+        _, message = both_raise(name, {**arguments(name, N), parameter: value})
+        assert message.startswith(parameter), message
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "n_threads" in parameters(name)])
+def test_more_threads_than_there_can_be(name):
+    good = arguments(name, N)
+    expected = ENTRIES[name](fastgeo)(**good)
+    for n_threads in (256, 257, 2**31, 2**70, np.int8(2)):
+        as_before(name, {**good, "n_threads": n_threads}, expected)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_unknown_and_missing_arguments(name):
+    for function in (getattr(fastgeo, name), getattr(reference, name)):
+        with pytest.raises(TypeError):
+            function(**arguments(name, N), no_such_parameter=1)
+        with pytest.raises(TypeError):
+            function()
+
+
+@pytest.mark.parametrize("name", WITH_OUT)
+def test_out(name):
+    for dtype in (np.float32, np.float64):
+        good = arguments(name, N, dtype)
+        expected = ENTRIES[name](fastgeo)(**good)
+        out = np.full_like(expected, 7)
+        assert ENTRIES[name](fastgeo)(**good, out=out) is out
+        assert_same_answer(out, expected)
+
+
+@pytest.mark.parametrize("name", WITH_OUT)
+def test_bad_out(name):
+    good = arguments(name, N)
+    right = ENTRIES[name](fastgeo)(**good)
+    read_only = right.copy()
+    read_only.flags.writeable = False
+    misaligned = np.zeros(right.nbytes + 1, np.uint8)[1:].view(right.dtype).reshape(right.shape)
+    wrong = {
+        "list": right.tolist(),
+        "other type": right.astype(np.float32),
+        "integers": right.astype(np.int64),
+        "byte-swapped": right.astype(right.dtype.newbyteorder("S")),
+        "one row more": np.concatenate([right, right[:1]]),
+        "flat": right.ravel()[None],
+        "strided": np.repeat(right, 2, axis=0)[::2],
+        "fortran": np.asfortranarray(right) if right.ndim > 1 else right[::-1],
+        "read-only": read_only,
+        "misaligned": misaligned,
+        "number": 1.0,
+    }
+    for label, out in wrong.items():
+        _, message = both_raise(name, {**good, "out": out})
+        assert message.startswith("out: expected "), label
+
+
+@pytest.mark.parametrize("name", WITH_OUT)
+def test_overlapping_out(name):
+    good = arguments(name, N)
+    right = ENTRIES[name](fastgeo)(**good)
+    for parameter, array in good.items():
+        # The layer has packed its weights by the time `out` is seen.
+        if isinstance(array, np.ndarray) and (name, parameter) != ("Conv2d", "kernel"):
+            shared = np.zeros(max(right.size, array.size) + 1)
+            source = shared[1 : array.size + 1].reshape(array.shape)
+            source[...] = array
+            out = shared[: right.size].reshape(right.shape)
+            error, message = both_raise(name, {**good, parameter: source, "out": out})
+            assert error is ValueError
+            assert message.startswith("out: expected ")
+
+
+def _bad_bits(array, rng):
+    """Random bit patterns: NaN payloads, infinities, subnormals, both zeros, huge and tiny numbers."""
+    bits = rng.integers(0, 256, array.nbytes, dtype=np.uint8)
+    return bits.view(array.dtype).reshape(array.shape)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_random_bits(name):
+    """Mostly errors; the same ones from both."""
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        for dtype in (np.float32, np.float64):
+            good = arguments(name, N, dtype)
+            for parameter in [key for key, value in good.items() if isinstance(value, np.ndarray)]:
+                with np.errstate(all="ignore"):
+                    both_agree(name, {**good, parameter: _bad_bits(good[parameter], rng)})
