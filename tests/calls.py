@@ -102,9 +102,29 @@ def _clustered(n, dtype):
     return {"X": _points(n, dtype), "k": 3, "seed": 0}
 
 
+def _rotated(n, dtype, seed=0):
+    """Centres, sizes, and angles in quarter degrees."""
+    angle = whole((n, 1), -800, 800, np.float64, seed + 2) / 4
+    return np.hstack([uniform((n, 2), 0, 40, seed=seed), uniform((n, 2), 0, 20, seed=seed + 1), angle]).astype(dtype)
+
+
+def _same_count(n, dtype):
+    return {"boxes1": boxes(n, dtype, 1), "boxes2": boxes(n, dtype, 5)}
+
+
 EXAMPLES = {
     "box_iou": _pair,
     "generalized_box_iou": _pair,
+    "distance_box_iou": _pair,
+    "complete_box_iou": _pair,
+    "scylla_box_iou": _pair,
+    "box_ioa": _pair,
+    "sparse_box_iou": _pair,
+    "paired_box_iou": _same_count,
+    "rotated_box_iou": lambda n, dtype: {"boxes1": _rotated(n, dtype, 1), "boxes2": _rotated(n + 3, dtype, 5)},
+    "box_area": lambda n, dtype: {"boxes": boxes(n, dtype)},
+    "box_convert": lambda n, dtype: {"boxes": boxes(n, dtype), "in_fmt": "xyxy", "out_fmt": "cxcywh"},
+    "clip_boxes": lambda n, dtype: {"boxes": boxes(n, dtype), "size": (50, 60.5)},
     "nms": _scored,
     "batched_nms": lambda n, dtype: {**_scored(n, dtype), "idxs": _ids(n, dtype)},
     "nms_groups": _scored,
@@ -115,6 +135,11 @@ EXAMPLES = {
     "lp_pool2d": _pooled,
     "histogram_auc": _labelled,
     "roc_auc": _labelled,
+    "roc_curve": _labelled,
+    "precision_recall_curve": _labelled,
+    "average_precision": _labelled,
+    "roc_auc_interval": _labelled,
+    "AUCHistogram": _labelled,
     "kmeans": lambda n, dtype: {**_clustered(n, dtype), "max_iter": 10},
     "assign": lambda n, dtype: {"X": _points(n, dtype), "centroids": _points(n // 20 + 2, dtype, 13)},
     "kmeans_plusplus": _clustered,
@@ -141,8 +166,18 @@ _POOLING = [
 _METRICS = [{}, {"metric": "cosine"}]
 
 VARIANTS = {
-    "box_iou": _FORMATS,
+    "box_iou": [*_FORMATS, {"iscrowd": lambda n, dtype: whole(n + 3, 0, 2, bool)}],
     "generalized_box_iou": _FORMATS,
+    "distance_box_iou": _FORMATS,
+    "complete_box_iou": _FORMATS,
+    "scylla_box_iou": _FORMATS,
+    "box_ioa": _FORMATS,
+    "sparse_box_iou": [{}, {"fmt": "cxcywh", "threshold": 0.5}],
+    "paired_box_iou": [*_FORMATS, {"kind": "giou"}, {"kind": "diou"}, {"kind": "ciou"}, {"kind": "siou"}],
+    "rotated_box_iou": [{}],
+    "box_area": _FORMATS,
+    "box_convert": [{}, {"in_fmt": "cxcywh", "out_fmt": "xyxy"}, {"in_fmt": "xywh"}],
+    "clip_boxes": [{}],
     "nms": _SUPPRESSING,
     "batched_nms": _SUPPRESSING,
     "nms_groups": [*_SUPPRESSING, {"idxs": _ids}],
@@ -152,7 +187,17 @@ VARIANTS = {
     "avg_pool2d": [*_POOLING, {"count_include_pad": False, "padding": 1}],
     "lp_pool2d": [*_POOLING, {"p": 1}, {"p": 3.5}],
     "histogram_auc": [*_WEIGHTED, {"n_bins": 1}, {"n_bins": 1000, "range": (-0.5, 1.5)}],
-    "roc_auc": _WEIGHTED,
+    "roc_auc": [
+        *_WEIGHTED,
+        {"groups": lambda n, dtype: whole(n, 0, 3, seed=4), "on_undefined": "nan"},
+        {"max_fpr": 0.25},
+        {"labels": lambda n, dtype: np.arange(n) % 4, "scores": lambda n, dtype: uniform((n, 4), 0, 1, dtype)},
+    ],
+    "roc_curve": [*_WEIGHTED, {"drop_intermediate": False}],
+    "precision_recall_curve": [*_WEIGHTED, {"drop_intermediate": True}],
+    "average_precision": _WEIGHTED,
+    "roc_auc_interval": [{}, {"level": 0.5}],
+    "AUCHistogram": [*_WEIGHTED, {"n_bins": 7, "range": (-0.5, 1.5)}],
     "kmeans": [
         *_METRICS,
         {"metric": "iou", "X": lambda n, dtype: uniform((n, 2), 0, 1, dtype)},
@@ -176,6 +221,7 @@ VARIANTS = {
 # Sizes that reach tails of every vector width, several chunks, and the pool.
 _IMAGE_SIDES = (5, 18, 61)
 SIZES = {
+    "rotated_box_iou": (5, 37, 300),
     "conv2d": _IMAGE_SIDES,
     "Conv2d": _IMAGE_SIDES,
     "max_pool2d": _IMAGE_SIDES,
@@ -183,6 +229,11 @@ SIZES = {
     "lp_pool2d": _IMAGE_SIDES,
     "histogram_auc": (5, 300_001),
     "roc_auc": (5, 100_001),
+    "roc_curve": (5, 20_001),
+    "precision_recall_curve": (5, 20_001),
+    "average_precision": (5, 20_001),
+    "roc_auc_interval": (5, 20_001),
+    "AUCHistogram": (5, 300_001),
     "kmeans": (5, 2001),
     "assign": (5, 37, 5003),
     "kmeans_plusplus": (5, 20_001),
@@ -207,12 +258,22 @@ def _use_streaming_kmeans(namespace):
     return call
 
 
+def _use_auc_histogram(namespace):
+    def call(labels, scores, sample_weight=None, **construction):
+        histogram = namespace.AUCHistogram(**construction).update(labels, scores, sample_weight)
+        other = namespace.AUCHistogram.from_bytes(histogram.to_bytes())
+        both = histogram.merge(other)
+        return both.auc("nan"), both.bounds(), both.roc_curve(), both.precision_recall_curve()
+
+    return call
+
+
 def _function(name):
     return lambda namespace: getattr(namespace, name)
 
 
 ENTRIES = {name: _function(name) for name in reference.__all__ if inspect.isfunction(getattr(reference, name))}
-ENTRIES |= {"Conv2d": _use_conv2d, "StreamingKMeans": _use_streaming_kmeans}
+ENTRIES |= {"Conv2d": _use_conv2d, "StreamingKMeans": _use_streaming_kmeans, "AUCHistogram": _use_auc_histogram}
 
 
 def arguments(name, n, dtype=np.float64, variant=None):

@@ -221,12 +221,18 @@ BAD_SCALARS = {
     "metric": ["manhattan", "", 0, None],
     "init": ["forgy", ""],
     "seed": [-1, 1.5, "x"],
+    "threshold": [NAN, None, *NOT_A_NUMBER],
+    "in_fmt": ["xyxyz", "", 3, b"xyxy"],
+    "out_fmt": ["xyxyz", "", 3, b"xyxy"],
+    "max_fpr": [0, -0.5, 1.5, NAN, *NOT_A_NUMBER],
+    "level": [0, 1, -0.5, NAN, None, *NOT_A_NUMBER],
     "decay": [-0.01, 1.01, NAN, None, *NOT_A_NUMBER],
     "progress": [1, "x"],
     # Taken by their truth value, as everywhere in Python.
     "ceil_mode": [],
     "count_include_pad": [],
     "return_indices": [],
+    "drop_intermediate": [],
 }
 
 
@@ -245,7 +251,8 @@ def test_scalar_out_of_range(name, parameter):
     )
     if name == "StreamingKMeans" and parameter == "k":
         pytest.skip("any k is legal until it is compared with the points")
-    for value in BAD_SCALARS[parameter]:
+    image_size = name == "clip_boxes" and parameter == "size"
+    for value in [1, (1,), (1, 2, 3), (-1, 2), (NAN, 1), None, "ab"] if image_size else BAD_SCALARS[parameter]:
         _, message = both_raise(name, {**arguments(name, N), parameter: value})
         assert message.startswith(parameter), message
 

@@ -106,13 +106,19 @@ def as_integers(weights: Array) -> list[int]:
     return [numerator * (unit // denominator) for numerator, denominator in ratios]
 
 
+def _by_floats(a: int, b: int) -> float:
+    """float(a) / float(b), both first divided by a power of two where they are beyond the floats."""
+    scale = 1 << max(0, b.bit_length() - 1000)
+    return (a / scale) / (b / scale)
+
+
 def below(a: int, b: int) -> float:
     """A float that exceeds neither a / b nor its quotient by way of float64."""
     quotient = a / b  # of Python integers, rounded once
     numerator, denominator = quotient.as_integer_ratio()
     if numerator * b > a * denominator:
         quotient = math.nextafter(quotient, 0.0)
-    return min(quotient, float(a) / float(b))
+    return min(quotient, _by_floats(a, b))
 
 
 def above(a: int, b: int) -> float:
@@ -121,7 +127,7 @@ def above(a: int, b: int) -> float:
     numerator, denominator = quotient.as_integer_ratio()
     if numerator * b < a * denominator:
         quotient = math.nextafter(quotient, 1.0)
-    return max(quotient, float(a) / float(b))
+    return max(quotient, _by_floats(a, b))
 
 
 def roc_points(ranked: Ranked, drop_intermediate: bool) -> tuple[Array, Array, Array]:
