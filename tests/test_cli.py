@@ -348,7 +348,7 @@ class TestDemo:
     @pytest.mark.parametrize(
         ("args", "message"),
         [
-            (["--image", "nowhere.png"], "nowhere.png: no such file"),
+            (["--image", "nowhere.png"], "nowhere.png: No such file"),
             (["--image", __file__], "cannot read this picture"),
             (["--diameter", "3", "9"], "--diameter: expected"),
             (["--clusters", "0"], "--clusters: expected a number from 1 to 8, got 0"),

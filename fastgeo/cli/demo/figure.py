@@ -46,7 +46,7 @@ def _draw_boxes(axes: Any, plt: Any, grey: Array, truth: Array, found: Result) -
             axes.add_patch(plt.Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, lw=2.4, ec=colour))
         width = float(np.mean(boxes[:, 2] - boxes[:, 0]))
         tone = float(np.mean(found.tones[found.clusters == cluster]))
-        label = f"{len(boxes)} of {width:.0f} px, tone {tone:.0%}"
+        label = f"{len(boxes)} of {width:.0f} px, brightness {tone:.0%}"
         handles.append(plt.Line2D([], [], color=colour, lw=4, label=label))
     handles.append(plt.Line2D([], [], color=PALE, lw=1, ls=":", label="segmented"))
     axes.set_title(f"{len(found.boxes)} objects found, {found.matched} of {len(truth)} segmented ones matched")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fastgeo.cli.common import CommandError, optional
+from fastgeo.cli.common import CommandError, optional, reading
 
 Array = np.ndarray[Any, Any]
 
@@ -38,13 +37,12 @@ def load(path: str | None, diameters: tuple[float, float] | None, dark: bool) ->
 
 
 def _read_grey(path: str) -> Array:
-    if not Path(path).is_file():
-        raise CommandError(f"{path}: no such file")
     io, color, util = (optional(f"skimage.{name}") for name in ("io", "color", "util"))
-    try:
-        image = np.asarray(io.imread(path))
-    except Exception as error:  # every reader behind imread has exceptions of its own
-        raise CommandError(f"{path}: cannot read this picture ({str(error).splitlines()[0]})") from None
+    with reading(path, "rb") as stream:
+        try:
+            image = np.asarray(io.imread(stream))
+        except Exception as error:  # every reader behind imread has exceptions of its own
+            raise CommandError(f"{path}: cannot read this picture ({type(error).__name__})") from None
     if image.ndim == 3 and image.shape[2] == 4:
         image = color.rgba2rgb(image)
     if image.ndim == 3 and image.shape[2] == 3:

@@ -152,7 +152,7 @@ def run_pipeline(impl: Any, picture: Picture, truth: Array, n_clusters: int, on_
     clusters = np.empty(0, np.int32)
     if len(keep):
         k = min(n_clusters, len(keep))
-        result = stage("kmeans", f"{len(keep)}×2, k = {k}", "kmeans", features(found, tones), k, seed=0)
+        result = stage("kmeans", f"{len(keep)}×2, k = {k}", "kmeans", features(found, tones), k, n_init=10, seed=0)
         clusters = by_size(result.labels, found)
     matched = int((overlaps[keep] >= MATCH).any(axis=0).sum())
     return Result(stages, found, shares[keep], tones, clusters, shares, hits, matched, int((~hits[keep]).sum()), auc)
