@@ -132,12 +132,19 @@ ROWS: list[Row] = [
     *(row("complete_box_iou", n, dtype, CIOU_PEERS, short=n == 100) for dtype in FLOATS for n in (100, 1000)),
     *(row("scylla_box_iou", n, np.float32, {}, short=n == 100) for n in (100, 1000)),
     row("box_ioa", 1000, np.float32, {}),
-    Row("box_iou", "5000×5000 float32, out=", partial(with_output, 5000, np.float32), {"fastgeo": into, "fill": fill}),
+    Row(
+        "box_iou",
+        "5000×5000 float32, out=",
+        partial(with_output, 5000, np.float32),
+        {"fastgeo": into, "fill": fill},
+        yardsticks=("fill",),
+    ),
     Row(
         "box_iou",
         "5000×5000 float32, two threads",
         partial(pair, 5000, np.float32),
         {"fastgeo": ours("box_iou", n_threads=2), "one thread": ours("box_iou", n_threads=1)},
+        yardsticks=("one thread",),
     ),
     Row(
         "paired_box_iou",
@@ -150,12 +157,14 @@ ROWS: list[Row] = [
         "10000×10000 float32, spread",
         partial(pair, 10_000, np.float32, 20_000.0),
         {"fastgeo": ours("sparse_box_iou", n_threads=1), "table and filter": table_and_filter},
+        yardsticks=("table and filter",),
     ),
     Row(
         "sparse_box_iou",
         "3000×3000 float32, crowded",
         partial(pair, 3000, np.float32, 100.0),
         {"fastgeo": ours("sparse_box_iou", n_threads=1), "table and filter": table_and_filter},
+        yardsticks=("table and filter",),
     ),
     Row(
         "rotated_box_iou",

@@ -169,6 +169,7 @@ def layer_rows(shape: Shape) -> list[Row]:
             shape.name,
             shape.arrays,
             {"fastgeo": function(shape, n_threads=1), "Conv2d": layer(shape, n_threads=1)},
+            yardsticks=("Conv2d",),
         ),
     ]
 
