@@ -1,7 +1,8 @@
-"""Cross-compile the extension modules with the compiler of the `ziglang` package.
+r"""Cross-compile the extension modules with the compiler of the `ziglang` package.
 
     python tools/cross_build.py --check          compile the C of every room, no Python needed, for every target below
-    python tools/cross_build.py aarch64-linux-gnu.2.17 --python-include DIR --numpy-include DIR --suffix SUFFIX --output DIR
+    python tools/cross_build.py aarch64-linux-gnu.2.17 --python-include DIR --numpy-include DIR --suffix SUFFIX \
+        --output DIR
 
 The modules are those of setup.py. Run with a Python that has Cython, NumPy, setuptools and ziglang.
 """
