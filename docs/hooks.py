@@ -1,0 +1,84 @@
+"""Build hooks of MkDocs: draw the pictures, set the speed tables, show the examples and the --help texts."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+RUN = {
+    "cwd": DOCS.parent,
+    "env": {**os.environ, "PYTHONPATH": str(DOCS.parent), "COLUMNS": "90"},
+    "capture_output": True,
+    "text": True,
+    "check": True,
+}
+PLACE = re.compile(r"<!-- (speed|example|help): ?(.*?) ?-->")
+
+
+def on_pre_build(config):
+    sys.path.insert(0, str(DOCS))
+    import pictures
+
+    pictures.draw_all(DOCS / "pictures")
+
+
+def on_page_markdown(markdown, page, config, files):
+    makers = {"speed": speed_table, "example": example, "help": help_text}
+    return PLACE.sub(lambda match: makers[match[1]](*match[2].split()), markdown)
+
+
+def on_page_content(html, page, config, files):
+    # roles of the docstrings, which are written for any reader of numpydoc
+    return re.sub(r":(?:func|class|meth|mod):<code>([^<]*)</code>", r"<code>\1</code>", html)
+
+
+def speed_table(*groups):
+    """The rows of some functions, as ``fastgeo bench --json`` measured them."""
+    path = DOCS / "speed.json"
+    measured = json.loads(path.read_text())
+    rows = [row for row in measured["rows"] if row["group"] in groups]
+    if not rows:
+        raise ValueError(f"{path}: no figures for {', '.join(groups)}")
+    lines = ["| function | work | fastgeo | reference | best peer |", "|---|---|--:|--:|--:|"]
+    for row in rows:
+        own, reference, peer = row["seconds"]["fastgeo"], row["seconds"].get("reference"), row["best_peer"]
+        cells = [f"`{row['group']}`", row["work"], duration(own), beside(reference, own)]
+        cells.append(f"{peer} {beside(row['seconds'][peer], own)}" if peer else "")
+        lines.append(f"| {' | '.join(cells)} |")
+    runtime = measured["runtime"]
+    note = (
+        f"One thread, instruction set {runtime['isa']}, {measured['machine']}; the least time of interleaved rounds, "
+        "and how many times as long the others took in the same run. `fastgeo bench` measures them on your machine."
+    )
+    return "\n".join([*lines, "", note])
+
+
+def example(name):
+    """An example under its first line, folded."""
+    source = (DOCS.parent / "examples" / f"{name}.py").read_text()
+    title, _, rest = ast.get_docstring(ast.parse(source)).partition("\n\n")
+    output = subprocess.run([sys.executable, f"examples/{name}.py"], **RUN).stdout
+    code = "".join(f"    {line}\n" for line in f"```python\n{source}```".splitlines())
+    name = f"`examples/{name}.py`"
+    return f'## {name}\n\n{title}\n\n{rest}\n\n```text\n{output}```\n\n??? example "the program"\n\n{code}'
+
+
+def help_text(*command):
+    output = subprocess.run([sys.executable, "-m", "fastgeo", *command, "--help"], **RUN).stdout
+    title = " ".join(["fastgeo", *command])
+    return f"## `{title}`\n\n```text\n{output}```"
+
+
+def beside(seconds, own):
+    return "" if seconds is None else f"{duration(seconds)} ({seconds / own:.3g}×)"
+
+
+def duration(seconds):
+    for unit, factor in (("s", 1), ("ms", 1e3), ("µs", 1e6)):
+        if seconds * factor >= 1:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds * 1e9:.0f} ns"

@@ -1,0 +1,221 @@
+"""OpenCV's box suppression and linear filter: ``from fastgeo.compat.cv2 import NMSBoxes, filter2D``.
+
+`NMSBoxes`, `NMSBoxesBatched` and `softNMSBoxes` are those of ``cv2.dnn``, `filter2D` is that of ``cv2``; OpenCV is not
+imported. Boxes are (x, y, width, height). Differences:
+
+- An empty result is an empty array, int32 (0,), where OpenCV returns an empty tuple.
+- Boxes of any float type are taken as they are; OpenCV's `softNMSBoxes` takes whole numbers only.
+- An overlap is compared with the threshold in float64; OpenCV rounds it to float32 first, so that a pair within 1e-7 of
+  the threshold may be decided otherwise.
+- Two boxes without area have overlap 0, so both stay; OpenCV takes them for equal (overlap 1) and keeps the first.
+- `NMSBoxesBatched` compares the boxes themselves within a class; OpenCV shifts each class by an offset, which rounds.
+- NaN, infinite and enormous coordinates and NaN scores raise ``ValueError``.
+- `softNMSBoxes` computes exp to fastgeo's stated accuracy, so new scores may differ in the last digits.
+- `filter2D` sums in float32 (float64 for float64 images) in a fixed order; OpenCV's order depends on the machine, and
+  from 11×11 it uses a Fourier transform. Images of whole numbers are rounded half to even and clipped as in OpenCV, so
+  they may differ by 1 where a sum lies at a half.
+- Errors are ``ValueError`` and ``TypeError``, not ``cv2.error``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import fastgeo
+from fastgeo.runtime import checks
+from fastgeo.runtime.checks import Array
+
+__all__ = [
+    "BORDER_CONSTANT",
+    "BORDER_DEFAULT",
+    "BORDER_ISOLATED",
+    "BORDER_REFLECT",
+    "BORDER_REFLECT101",
+    "BORDER_REFLECT_101",
+    "BORDER_REPLICATE",
+    "SOFT_NMSMETHOD_SOFTNMS_GAUSSIAN",
+    "SOFT_NMSMETHOD_SOFTNMS_LINEAR",
+    "NMSBoxes",
+    "NMSBoxesBatched",
+    "filter2D",
+    "softNMSBoxes",
+]
+
+SOFT_NMSMETHOD_SOFTNMS_LINEAR = 1
+SOFT_NMSMETHOD_SOFTNMS_GAUSSIAN = 2
+
+BORDER_CONSTANT = 0
+BORDER_REPLICATE = 1
+BORDER_REFLECT = 2
+BORDER_REFLECT_101 = BORDER_REFLECT101 = BORDER_DEFAULT = 4
+BORDER_ISOLATED = 16
+
+# fastgeo's padding mode, and NumPy's for what the kernel does not do: a repeated edge, a border wider than the image
+PADDING_MODES = {BORDER_CONSTANT: "zeros", BORDER_REPLICATE: "replicate", BORDER_REFLECT_101: "reflect"}
+NUMPY_MODES = {BORDER_REFLECT: "symmetric", BORDER_REFLECT_101: "reflect"}
+
+DEPTHS = {0: np.uint8, 1: np.int8, 2: np.uint16, 3: np.int16, 4: np.int32, 5: np.float32, 6: np.float64}
+DESTINATIONS = {
+    np.dtype(np.uint8): (0, 3, 5, 6),
+    np.dtype(np.uint16): (2, 5, 6),
+    np.dtype(np.int16): (3, 5, 6),
+    np.dtype(np.float32): (5,),
+    np.dtype(np.float64): (6,),
+}
+
+
+def NMSBoxes(
+    bboxes: Any, scores: Any, score_threshold: float, nms_threshold: float, eta: float = 1.0, top_k: int = 0
+) -> Array:
+    """Indices of the kept boxes by descending score, int32, as ``cv2.dnn.NMSBoxes``.
+
+    `top_k` > 0 lets only that many boxes of the highest scores take part. With `eta` < 1 each kept box multiplies the
+    threshold by `eta` until it is at most 0.5.
+    """
+    return _suppress(bboxes, scores, None, score_threshold, nms_threshold, eta, top_k)
+
+
+def NMSBoxesBatched(
+    bboxes: Any,
+    scores: Any,
+    class_ids: Any,
+    score_threshold: float,
+    nms_threshold: float,
+    eta: float = 1.0,
+    top_k: int = 0,
+) -> Array:
+    """As `NMSBoxes`, suppressing only inside one class, as ``cv2.dnn.NMSBoxesBatched``."""
+    return _suppress(bboxes, scores, class_ids, score_threshold, nms_threshold, eta, top_k)
+
+
+def softNMSBoxes(
+    bboxes: Any,
+    scores: Any,
+    score_threshold: float,
+    nms_threshold: float,
+    top_k: int = 0,
+    sigma: float = 0.5,
+    method: int = SOFT_NMSMETHOD_SOFTNMS_GAUSSIAN,
+) -> tuple[Array, Array]:
+    """New scores (float32) and indices (int32) by descending new score, as ``cv2.dnn.softNMSBoxes``."""
+    boxes, scores = _boxes_and_scores(bboxes, scores)
+    if method not in (SOFT_NMSMETHOD_SOFTNMS_LINEAR, SOFT_NMSMETHOD_SOFTNMS_GAUSSIAN):
+        raise ValueError(f"method: expected 1 (linear) or 2 (Gaussian), got {method!r}")
+    keep, new_scores = fastgeo.soft_nms(
+        boxes,
+        scores,
+        method="linear" if method == SOFT_NMSMETHOD_SOFTNMS_LINEAR else "gaussian",
+        sigma=sigma,
+        iou_threshold=float(np.float32(nms_threshold)),
+        # OpenCV keeps a score equal to the threshold, fastgeo only what is above
+        score_threshold=float(np.nextafter(np.float32(score_threshold), np.float32(-np.inf))),
+        fmt="xywh",
+    )
+    count = top_k if top_k > 0 else len(keep)
+    return new_scores[:count], keep[:count].astype(np.int32)
+
+
+def filter2D(
+    src: Any,
+    ddepth: int,
+    kernel: Any,
+    dst: Any = None,
+    anchor: tuple[int, int] = (-1, -1),
+    delta: float = 0,
+    borderType: int = BORDER_DEFAULT,
+) -> Array:
+    """Correlate every channel of an image (H, W) or (H, W, C) with one kernel, as ``cv2.filter2D``."""
+    src = checks.numeric_array("src", src)
+    if src.ndim not in (2, 3):
+        raise ValueError(f"src: expected shape (H, W) or (H, W, C), got {src.shape}")
+    if src.dtype not in DESTINATIONS:
+        raise TypeError(f"src: expected uint8, uint16, int16, float32 or float64, got {src.dtype}")
+    if ddepth != -1 and ddepth not in DESTINATIONS[src.dtype]:
+        raise ValueError(f"ddepth: expected -1 or one of {DESTINATIONS[src.dtype]} for {src.dtype}, got {ddepth}")
+    dtype = np.dtype(src.dtype if ddepth == -1 else DEPTHS[ddepth])
+    work = np.float64 if dtype == np.float64 else np.float32
+    kernel = checks.shaped("kernel", checks.numeric_array("kernel", kernel), ("height", "width")).astype(work)
+    (top, bottom), (left, right) = pads = _pads(kernel.shape, anchor)
+    border = borderType & ~BORDER_ISOLATED
+    if border not in (*PADDING_MODES, *NUMPY_MODES):
+        raise ValueError(f"borderType: expected constant, replicate, reflect or reflect_101, got {borderType}")
+    image = (src if src.ndim == 3 else src[:, :, None]).astype(work, copy=False)
+    height, width, channels = image.shape
+    too_wide = border == BORDER_REFLECT_101 and (max(top, bottom) >= height or max(left, right) >= width)
+    if image.size and (border == BORDER_REFLECT or too_wide):
+        image = np.pad(image, (*pads, (0, 0)), mode=NUMPY_MODES[border])  # type: ignore[call-overload]
+        pads = ((0, 0), (0, 0))
+    filtered = fastgeo.conv2d(
+        image[None],
+        np.repeat(kernel[:, :, None, None], channels, axis=3),
+        np.full(channels, delta, work),
+        padding=pads,
+        groups=channels,
+        padding_mode=PADDING_MODES.get(border, "zeros"),
+    )[0]
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        filtered = np.clip(np.rint(filtered), limits.min, limits.max)
+    result: Array = filtered.astype(dtype, copy=False).reshape(src.shape)
+    if dst is None:
+        return result
+    np.copyto(dst, result)
+    written: Array = dst
+    return written
+
+
+def _pads(shape: tuple[int, ...], anchor: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """((top, bottom), (left, right)) so that the anchor (x, y) of the kernel lies on the filtered pixel."""
+    x, y = (size // 2 if at == -1 else at for at, size in zip(anchor, shape[::-1], strict=True))
+    if not (0 <= y < shape[0] and 0 <= x < shape[1]):
+        raise ValueError(f"anchor: expected a cell of the kernel of shape {shape}, got {anchor}")
+    return (y, shape[0] - 1 - y), (x, shape[1] - 1 - x)
+
+
+def _boxes_and_scores(bboxes: Any, scores: Any) -> tuple[Array, Array]:
+    boxes = checks.float_array("bboxes", bboxes, ("N", 4)).astype(np.float64, copy=False)
+    scores = checks.scores_array("scores", scores).astype(np.float32, copy=False)
+    checks.same_length("bboxes", boxes, "scores", scores)
+    return boxes, scores
+
+
+def _suppress(
+    bboxes: Any, scores: Any, class_ids: Any, score_threshold: float, nms_threshold: float, eta: float, top_k: int
+) -> Array:
+    boxes, scores = _boxes_and_scores(bboxes, scores)
+    ids = np.zeros(len(boxes), np.int64) if class_ids is None else np.asarray(class_ids, np.int64)
+    checks.same_length("bboxes", boxes, "class_ids", ids)
+    chosen = np.flatnonzero(scores > np.float32(score_threshold))
+    if 0 < top_k < len(chosen) or eta < 1:
+        chosen = chosen[np.argsort(-scores[chosen], kind="stable")]
+        chosen = chosen[:top_k] if top_k > 0 else chosen
+    threshold = float(np.float32(nms_threshold))
+    kept: list[int] = []
+    if eta < 1 and threshold > 0.5:
+        kept, chosen, threshold = _adapt(boxes, ids, chosen, threshold, eta)
+    if class_ids is None:
+        keep = fastgeo.nms(boxes[chosen], scores[chosen], threshold, fmt="xywh")
+    else:
+        keep = fastgeo.batched_nms(boxes[chosen], scores[chosen], ids[chosen], threshold, fmt="xywh")
+    return np.concatenate([kept, chosen[keep]]).astype(np.int32)
+
+
+def _adapt(boxes: Array, ids: Array, chosen: Array, threshold: float, eta: float) -> tuple[list[int], Array, float]:
+    """Keep boxes one by one while the threshold still shrinks; returns them, those left undecided, the threshold."""
+    kept = []
+    overlap = np.zeros(len(chosen))  # of every undecided box with the kept ones
+    while threshold > 0.5 and len(chosen):
+        best, chosen, overlap = chosen[0], chosen[1:], overlap[1:]
+        kept.append(int(best))
+        threshold = float(np.float32(threshold) * np.float32(eta))
+        row = fastgeo.box_iou(boxes[[best]], boxes[chosen], fmt="xywh")[0]
+        overlap = np.maximum(overlap, np.where(ids[chosen] == ids[best], row, 0))
+        if threshold > 0.5:
+            # boxes before the next kept one are dropped at this threshold
+            passing = overlap <= threshold
+            first = int(passing.argmax()) if passing.any() else len(chosen)
+            chosen, overlap = chosen[first:], overlap[first:]
+    undecided = chosen[overlap <= threshold]
+    return kept, undecided, threshold

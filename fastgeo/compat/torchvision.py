@@ -1,0 +1,191 @@
+"""``torchvision.ops`` box functions on CPU tensors: ``from fastgeo.compat.torchvision import nms, box_iou``.
+
+Tensors in, tensors out, sharing memory both ways; NumPy arrays in, NumPy arrays out. PyTorch is never imported from
+here: a tensor can only arrive where it already is. Types, shapes and values are those of ``torchvision.ops``, except:
+
+- Tensors on another device raise: call ``.cpu()`` first.
+- There are no gradients. A tensor with ``requires_grad`` raises, unless gradients are disabled; use ``.detach()``.
+  `nms`, `batched_nms` and `remove_small_boxes` return indices and take such tensors as they are.
+- No TorchScript, tracing or ``torch.compile``.
+- NaN, infinite and enormous coordinates and NaN scores raise ``ValueError``.
+- A box with x2 < x1 or y2 < y1 is empty: its area and IoU are 0 (torchvision multiplies the negative extents).
+- 0 / 0 is 0, not NaN: two empty boxes have IoU 0. `eps` of `distance_box_iou` and `complete_box_iou` is accepted and
+  not added, so results differ by about `eps` where boxes are large and more where they are tiny.
+- Integer boxes are computed in float64, then given torchvision's type (torch's default type for the IoU functions), so
+  they do not overflow and ``clip_boxes_to_image`` cuts off a fractional size. float16 and bfloat16 boxes are computed
+  in float32 throughout. NumPy integers give float64, as in fastgeo.
+- `nms` takes boxes and scores of different float types, integer and float16 boxes, which torchvision rejects.
+- `batched_nms` compares the boxes themselves within a class. torchvision shifts each class by an offset if there are
+  few boxes, which rounds the coordinates and can change a decision near the threshold. `idxs` must be integers.
+- Of the rotated formats `box_iou` takes ``"cxcywhr"``, to the accuracy that fastgeo states for rotated boxes, and
+  keeps float64 (torchvision returns float32); `box_convert` takes none.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import fastgeo
+from fastgeo.runtime.checks import Array, float_type
+
+__all__ = [
+    "batched_nms",
+    "box_area",
+    "box_convert",
+    "box_iou",
+    "clip_boxes_to_image",
+    "complete_box_iou",
+    "distance_box_iou",
+    "generalized_box_iou",
+    "nms",
+    "remove_small_boxes",
+]
+
+
+def nms(boxes: Any, scores: Any, iou_threshold: float) -> Any:
+    """Non-maximum suppression: indices of the kept boxes by descending score, int64."""
+    torch = _torch_of(boxes, scores)
+    keep = fastgeo.nms(
+        _array("boxes", boxes, torch, gradient=False), _array("scores", scores, torch, gradient=False), iou_threshold
+    )
+    return _answer(keep, torch)
+
+
+def batched_nms(boxes: Any, scores: Any, idxs: Any, iou_threshold: float) -> Any:
+    """Non-maximum suppression inside each value of `idxs`: indices by descending score, int64."""
+    torch = _torch_of(boxes, scores, idxs)
+    keep = fastgeo.batched_nms(
+        _array("boxes", boxes, torch, gradient=False),
+        _array("scores", scores, torch, gradient=False),
+        _array("idxs", idxs, torch),
+        iou_threshold,
+    )
+    return _answer(keep, torch)
+
+
+def box_iou(boxes1: Any, boxes2: Any, fmt: str = "xyxy") -> Any:
+    """IoU of every pair, (..., N, 4) and (..., M, 4) to (..., N, M); (..., 5) for ``fmt="cxcywhr"``."""
+    if fmt == "cxcywhr":
+        return _pairwise(fastgeo.rotated_box_iou, boxes1, boxes2)
+    return _pairwise(fastgeo.box_iou, boxes1, boxes2, fmt=fmt)
+
+
+def generalized_box_iou(boxes1: Any, boxes2: Any) -> Any:
+    """GIoU of every pair, (..., N, 4) and (..., M, 4) to (..., N, M)."""
+    return _pairwise(fastgeo.generalized_box_iou, boxes1, boxes2)
+
+
+def distance_box_iou(boxes1: Any, boxes2: Any, eps: float = 1e-7) -> Any:
+    """DIoU of every pair, (..., N, 4) and (..., M, 4) to (..., N, M)."""
+    return _pairwise(fastgeo.distance_box_iou, boxes1, boxes2)
+
+
+def complete_box_iou(boxes1: Any, boxes2: Any, eps: float = 1e-7) -> Any:
+    """CIoU of every pair, (..., N, 4) and (..., M, 4) to (..., N, M)."""
+    return _pairwise(fastgeo.complete_box_iou, boxes1, boxes2)
+
+
+def box_area(boxes: Any, fmt: str = "xyxy") -> Any:
+    """Areas, (..., 4) to (...)."""
+    torch = _torch_of(boxes)
+    array = _array("boxes", boxes, torch)
+    areas = fastgeo.box_area(_rows(array), fmt=fmt).reshape(np.shape(array)[:-1])
+    if torch is None or boxes.dtype.is_floating_point:
+        return _answer(areas, torch)
+    return _answer(areas, torch, torch.int64 if boxes.dtype is torch.int64 else torch.int32)
+
+
+def box_convert(boxes: Any, in_fmt: str, out_fmt: str) -> Any:
+    """Boxes (..., 4) in another format."""
+    torch = _torch_of(boxes)
+    array = _array("boxes", boxes, torch)
+    converted = fastgeo.box_convert(_rows(array), in_fmt, out_fmt).reshape(np.shape(array))
+    if torch is not None and "cxcywh" in (in_fmt, out_fmt) and not boxes.dtype.is_floating_point and in_fmt != out_fmt:
+        return _answer(converted, torch, torch.get_default_dtype())
+    return _answer(converted, torch, None if torch is None else boxes.dtype)
+
+
+def clip_boxes_to_image(boxes: Any, size: tuple[int, int]) -> Any:
+    """Boxes (..., 4) clipped to an image of `size` (height, width)."""
+    torch = _torch_of(boxes)
+    array = _array("boxes", boxes, torch)
+    clipped = fastgeo.clip_boxes(_rows(array), size).reshape(np.shape(array))
+    return _answer(clipped, torch, None if torch is None else boxes.dtype)
+
+
+def remove_small_boxes(boxes: Any, min_size: float) -> Any:
+    """Indices of the boxes (N, 4) whose sides are both at least `min_size`, int64."""
+    torch = _torch_of(boxes)
+    sizes = fastgeo.box_convert(_array("boxes", boxes, torch, gradient=False), "xyxy", "xywh")[:, 2:]
+    return _answer(np.flatnonzero((sizes >= min_size).all(axis=1)), torch)
+
+
+def _pairwise(function: Callable[..., Array], boxes1: Any, boxes2: Any, **options: Any) -> Any:
+    torch = _torch_of(boxes1, boxes2)
+    a, b = _array("boxes1", boxes1, torch), _array("boxes2", boxes2, torch)
+    if np.ndim(a) <= 2 and np.ndim(b) <= 2:
+        result = function(a, b, **options)
+    else:
+        result = _over_leading_axes(function, np.asarray(a), np.asarray(b), options)
+    return _answer(result, torch, _ratio_type(torch, boxes1, boxes2))
+
+
+def _over_leading_axes(function: Callable[..., Array], a: Array, b: Array, options: dict[str, Any]) -> Array:
+    leading = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    a = np.broadcast_to(a, leading + a.shape[-2:])
+    b = np.broadcast_to(b, leading + b.shape[-2:])
+    result = np.empty((*leading, a.shape[-2], b.shape[-2]), float_type(np.result_type(a, b)))
+    for index in np.ndindex(leading):
+        result[index] = function(a[index], b[index], **options)
+    return result
+
+
+def _rows(array: Any) -> Any:
+    """(..., 4) as (n, 4)."""
+    return array if np.ndim(array) == 2 else np.reshape(array, (-1, 4))
+
+
+def _torch_of(*values: Any) -> Any:
+    """The torch module if one of the values is a tensor, else None."""
+    torch = sys.modules.get("torch")
+    return torch if torch is not None and any(isinstance(value, torch.Tensor) for value in values) else None
+
+
+def _array(name: str, value: Any, torch: Any, gradient: bool = True) -> Any:
+    """A tensor as an array on the same memory. `gradient`: torchvision's function would pass gradients back."""
+    if torch is None or not isinstance(value, torch.Tensor):
+        return value
+    if value.device.type != "cpu":
+        raise TypeError(f"{name}: expected a tensor on the CPU, got one on {value.device}; call .cpu() first")
+    if value.layout is not torch.strided or value.is_quantized:
+        raise TypeError(f"{name}: expected a dense tensor, got layout {value.layout}, dtype {value.dtype}")
+    if value.requires_grad:
+        if gradient and torch.is_grad_enabled():
+            raise ValueError(f"{name}: expected a tensor without gradient, got requires_grad; call .detach() first")
+        value = value.detach()
+    if value.dtype is torch.bfloat16:
+        value = value.float()
+    return value.numpy()
+
+
+def _answer(array: Array, torch: Any, dtype: Any = None) -> Any:
+    """The array itself, or a tensor on its memory; of another type if `dtype` says so."""
+    if torch is None:
+        return array
+    tensor = torch.from_numpy(array)
+    return tensor if dtype is None or tensor.dtype is dtype else tensor.to(dtype)
+
+
+def _ratio_type(torch: Any, *boxes: Any) -> Any:
+    """The type of a quotient in torchvision: the promoted type, float32 for half floats, the default for integers."""
+    if torch is None:
+        return None
+    tensors = [torch.as_tensor(box) for box in boxes]
+    dtype = tensors[0].dtype if tensors[0].dtype is tensors[1].dtype else torch.result_type(*tensors)
+    if not dtype.is_floating_point:
+        return torch.get_default_dtype()
+    return torch.float32 if dtype.itemsize < 4 else dtype

@@ -1,0 +1,174 @@
+"""fastgeo.compat.cv2 beside OpenCV: every sameness and every difference that its docstring states."""
+
+import numpy as np
+import pytest
+from cases import random_boxes
+
+from fastgeo.compat import cv2 as ours
+
+cv2 = pytest.importorskip("cv2", reason="needs OpenCV")
+
+
+def made(n, seed=0):
+    boxes = random_boxes(n, np.float64, seed)
+    boxes[:, 2:] -= boxes[:, :2] - 1
+    scores = np.random.default_rng(seed).integers(0, 40, n).astype(np.float32) / 40
+    return boxes, scores
+
+
+def same(actual, expected):
+    assert actual.dtype == np.int32
+    np.testing.assert_array_equal(actual, np.asarray(expected, np.int32))
+
+
+@pytest.mark.parametrize("top_k", [0, 5, 100])
+@pytest.mark.parametrize("eta", [1.0, 0.9, 0.5])
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.55, 0.9])
+@pytest.mark.parametrize("n", [0, 1, 30, 300])
+def test_nms_boxes(n, threshold, eta, top_k):
+    boxes, scores = made(n)
+    arguments = (0.1, threshold, eta, top_k)
+    same(ours.NMSBoxes(boxes, scores, *arguments), cv2.dnn.NMSBoxes(boxes, scores, *arguments))
+    ids = np.arange(n) % 3
+    expected = cv2.dnn.NMSBoxesBatched(boxes, scores, ids, *arguments)
+    same(ours.NMSBoxesBatched(boxes, scores, ids, *arguments), expected)
+
+
+def test_lists_and_keywords():
+    boxes, scores = [[0, 0, 10, 10], [1, 1, 10, 10], [20, 20, 5, 5]], [0.9, 0.8, 0.7]
+    options = {"bboxes": boxes, "scores": scores, "score_threshold": 0.1, "nms_threshold": 0.4}
+    same(ours.NMSBoxes(**options), cv2.dnn.NMSBoxes(**options))
+
+
+def test_scores_at_the_threshold_are_left_out():
+    boxes, scores = [[0, 0, 1, 1], [5, 5, 1, 1]], [0.5, 0.25]
+    assert ours.NMSBoxes(boxes, scores, 0.25, 0.5).tolist() == list(cv2.dnn.NMSBoxes(boxes, scores, 0.25, 0.5)) == [0]
+
+
+def test_empty_result_is_an_array():
+    for arguments in [([], []), ([[0, 0, 1, 1]], [0.1])]:
+        assert len(cv2.dnn.NMSBoxes(*arguments, 0.5, 0.5)) == 0
+        result = ours.NMSBoxes(*arguments, 0.5, 0.5)
+        assert (result.dtype, result.shape) == (np.int32, (0,))
+
+
+def test_boxes_without_area_all_stay():
+    boxes, scores = [[1.0, 1, 0, 0], [5.0, 5, 0, 0]], [0.9, 0.8]
+    assert list(cv2.dnn.NMSBoxes(boxes, scores, 0.1, 0.5)) == [0]
+    assert ours.NMSBoxes(boxes, scores, 0.1, 0.5).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("method", [1, 2])
+@pytest.mark.parametrize("top_k", [0, 7])
+@pytest.mark.parametrize("n", [1, 40, 200])
+def test_soft_nms(n, top_k, method):
+    boxes, scores = made(n)
+    boxes = np.round(boxes)
+    scores = (scores + np.arange(n) / 1000).astype(np.float32)
+    arguments = (0.05, 0.3, top_k, 0.5, method)
+    expected_scores, expected = cv2.dnn.softNMSBoxes(boxes.astype(int).tolist(), scores, *arguments)
+    new_scores, keep = ours.softNMSBoxes(boxes, scores, *arguments)
+    assert new_scores.dtype == np.float32
+    same(keep, expected)
+    np.testing.assert_allclose(new_scores, expected_scores, rtol=1e-5)
+
+
+def test_soft_nms_keeps_the_score_at_the_threshold():
+    boxes, scores = [[0, 0, 1, 1], [5, 5, 1, 1]], np.array([0.5, 0.25], np.float32)
+    assert list(cv2.dnn.softNMSBoxes(boxes, scores, 0.25, 0.5)[1]) == [0, 1]
+    assert ours.softNMSBoxes(boxes, scores, 0.25, 0.5)[1].tolist() == [0, 1]
+
+
+def test_soft_nms_of_fractions():
+    keep = ours.softNMSBoxes([[0.25, 0.25, 0.5, 0.5], [0.26, 0.25, 0.5, 0.5]], [0.9, 0.8], 0.01, 0.3)[1]
+    assert keep.tolist() == [0, 1]
+    with pytest.raises(ValueError, match="method"):
+        ours.softNMSBoxes([[0, 0, 1, 1]], [0.5], 0.1, 0.3, method=3)
+
+
+def test_constants():
+    for name in ours.__all__:
+        if name.isupper():
+            assert getattr(ours, name) == getattr(cv2, name, None) or getattr(ours, name) == getattr(cv2.dnn, name), (
+                name
+            )
+
+
+IMAGES = {
+    "grey": np.random.default_rng(0).integers(0, 256, (23, 31)).astype(np.uint8),
+    "colour": np.random.default_rng(1).integers(0, 256, (17, 40, 3)).astype(np.uint8),
+    "uint16": np.random.default_rng(2).integers(0, 65536, (12, 13)).astype(np.uint16),
+    "int16": np.random.default_rng(3).integers(-999, 999, (12, 13, 2)).astype(np.int16),
+    "float32": np.random.default_rng(4).uniform(-1, 1, (20, 21, 3)).astype(np.float32),
+    "float64": np.random.default_rng(5).uniform(-1, 1, (20, 21)),
+}
+BORDERS = ["BORDER_CONSTANT", "BORDER_REPLICATE", "BORDER_REFLECT", "BORDER_REFLECT_101", "BORDER_ISOLATED"]
+
+
+@pytest.mark.parametrize("border", BORDERS)
+@pytest.mark.parametrize("name", IMAGES)
+def test_filter_with_whole_numbers(name, border):
+    image = IMAGES[name]
+    kernel = np.array([[1, 2, 0, -1], [0, 3, 1, 1], [2, -2, 1, 0]], np.float32)
+    border = getattr(cv2, border)
+    for ddepth in [-1] if image.dtype == np.float32 else [-1, cv2.CV_64F]:
+        expected = cv2.filter2D(image, ddepth, kernel, delta=3, borderType=border)
+        actual = ours.filter2D(image, ddepth, kernel, delta=3, borderType=border)
+        assert (actual.dtype, actual.shape) == (expected.dtype, expected.shape)
+        if image.dtype.kind in "iu":  # every sum is exact
+            np.testing.assert_array_equal(actual, expected)
+        else:
+            np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5 if image.dtype == np.float32 else 1e-14)
+
+
+@pytest.mark.parametrize("anchor", [(-1, -1), (0, 0), (4, 2), (1, 2)])
+def test_filter_anchor(anchor):
+    image, kernel = IMAGES["float32"], np.random.default_rng(6).normal(size=(3, 5)).astype(np.float32)
+    expected = cv2.filter2D(image, -1, kernel, anchor=anchor)
+    np.testing.assert_allclose(ours.filter2D(image, -1, kernel, anchor=anchor), expected, rtol=0, atol=1e-5)
+
+
+def test_filter_fractions_round_to_a_neighbour_at_most():
+    image, kernel = IMAGES["colour"], np.full((5, 5), 1 / 25, np.float32)
+    difference = ours.filter2D(image, -1, kernel).astype(int) - cv2.filter2D(image, -1, kernel)
+    assert np.abs(difference).max() <= 1
+    assert (difference == 0).mean() > 0.95
+
+
+def test_filter_by_fourier_transform_there():
+    image, kernel = IMAGES["float32"], np.random.default_rng(7).normal(size=(13, 13)).astype(np.float32)
+    np.testing.assert_allclose(ours.filter2D(image, -1, kernel), cv2.filter2D(image, -1, kernel), rtol=0, atol=1e-4)
+
+
+def test_filter_border_wider_than_the_image():
+    image, kernel = np.arange(6, dtype=np.float32).reshape(2, 3), np.ones((5, 5), np.float32)
+    for border in (cv2.BORDER_REFLECT_101, cv2.BORDER_REFLECT, cv2.BORDER_REPLICATE):
+        expected = cv2.filter2D(image, -1, kernel, borderType=border)
+        np.testing.assert_array_equal(ours.filter2D(image, -1, kernel, borderType=border), expected)
+
+
+def test_filter_depth_and_destination():
+    image, kernel = IMAGES["grey"], np.array([[1, -1]], np.float32)
+    expected = cv2.filter2D(image, cv2.CV_16S, kernel)
+    actual = ours.filter2D(image, cv2.CV_16S, kernel)
+    assert actual.dtype == expected.dtype == np.int16
+    np.testing.assert_array_equal(actual, expected)
+    destination = np.empty_like(actual)
+    assert ours.filter2D(image, cv2.CV_16S, kernel, destination) is destination
+    np.testing.assert_array_equal(destination, expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"src": np.zeros(3)}, ValueError, "src: expected shape"),
+        ({"src": np.zeros((3, 3), np.int64)}, TypeError, "src: expected uint8"),
+        ({"ddepth": 4}, ValueError, "ddepth"),
+        ({"kernel": np.ones(3)}, ValueError, "kernel"),
+        ({"anchor": (5, 0)}, ValueError, "anchor"),
+        ({"borderType": 3}, ValueError, "borderType"),
+    ],
+)
+def test_filter_errors(arguments, error, message):
+    with pytest.raises(error, match=message):
+        ours.filter2D(**{"src": IMAGES["grey"], "ddepth": -1, "kernel": np.ones((3, 3)), **arguments})

@@ -1,0 +1,355 @@
+"""fastgeo.compat.sklearn beside scikit-learn: the estimator's duties, equal metrics, everything else handed over."""
+
+import pickle
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+sklearn = pytest.importorskip("sklearn", reason="needs scikit-learn")
+scipy_sparse = pytest.importorskip("scipy.sparse", reason="needs SciPy")
+
+from sklearn import cluster, metrics  # noqa: E402
+from sklearn.base import clone  # noqa: E402
+from sklearn.datasets import make_blobs  # noqa: E402
+from sklearn.exceptions import ConvergenceWarning, NotFittedError, UndefinedMetricWarning  # noqa: E402
+from sklearn.model_selection import GridSearchCV  # noqa: E402
+from sklearn.pipeline import make_pipeline  # noqa: E402
+from sklearn.preprocessing import StandardScaler  # noqa: E402
+from sklearn.utils.estimator_checks import check_estimator  # noqa: E402
+
+from fastgeo.compat import sklearn as ours  # noqa: E402
+
+
+def blobs(dtype=np.float64, n=300, k=4):
+    X, _ = make_blobs(n, 5, centers=k, cluster_std=0.5, random_state=0)
+    return X.astype(dtype)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_passes_the_checks_that_scikit_learn_passes():
+    def failed(estimator):
+        return {
+            check["check_name"]: str(check["exception"])
+            for check in check_estimator(estimator, on_fail=None, on_skip=None)
+            if check["status"] == "failed"
+        }
+
+    theirs = failed(cluster.KMeans())
+    assert {name: text for name, text in failed(ours.KMeans()).items() if name not in theirs} == {}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_same_from_the_same_start(dtype):
+    X = blobs(dtype)
+    start = X[[0, 1, 2, 3]]
+    actual, expected = (kind(4, init=start, n_init=1).fit(X) for kind in (ours.KMeans, cluster.KMeans))
+    for name in ("cluster_centers_", "labels_", "inertia_", "n_iter_", "n_features_in_"):
+        one, other = np.asarray(getattr(actual, name)), np.asarray(getattr(expected, name))
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, rtol=1e-4 if dtype == np.float32 else 1e-9, atol=1e-5)
+    assert actual.cluster_centers_.dtype == expected.cluster_centers_.dtype == dtype
+    assert actual.labels_.dtype == expected.labels_.dtype == np.int32
+    np.testing.assert_array_equal(actual.predict(X), expected.predict(X))
+    assert actual.predict(X).dtype == expected.predict(X).dtype
+    np.testing.assert_allclose(actual.transform(X), expected.transform(X), rtol=1e-3, atol=1e-4)
+    assert actual.transform(X).dtype == expected.transform(X).dtype
+    assert actual.score(X) == pytest.approx(expected.score(X), rel=1e-5)
+    weights = np.linspace(0.5, 2, len(X))
+    assert actual.score(X, sample_weight=weights) == pytest.approx(expected.score(X, sample_weight=weights), rel=1e-5)
+
+
+def test_sample_weight():
+    X = blobs()
+    weights = np.linspace(0.1, 2, len(X))
+    actual, expected = (
+        kind(4, init=X[:4], n_init=1).fit(X, sample_weight=weights) for kind in (ours.KMeans, cluster.KMeans)
+    )
+    np.testing.assert_allclose(actual.cluster_centers_, expected.cluster_centers_, rtol=1e-9)
+    assert actual.inertia_ == pytest.approx(expected.inertia_)
+
+
+def test_repeats_with_a_seed_and_does_not_change_the_data():
+    X = blobs()
+    before = X.copy()
+    first, second = (ours.KMeans(4, random_state=3).fit(X) for _ in range(2))
+    np.testing.assert_array_equal(first.cluster_centers_, second.cluster_centers_)
+    np.testing.assert_array_equal(first.fit_predict(X), first.labels_)
+    np.testing.assert_array_equal(X, before)
+    state = np.random.RandomState(0)
+    assert ours.KMeans(4, random_state=state).fit(X).inertia_ > 0
+
+
+def test_finds_the_blobs_as_well():
+    X = blobs()
+    for init in ("k-means++", "random"):
+        best = cluster.KMeans(4, n_init=10, random_state=0).fit(X).inertia_
+        assert ours.KMeans(4, init=init, n_init=10, random_state=0).fit(X).inertia_ == pytest.approx(best, rel=1e-9)
+
+
+def test_runs_of_auto():
+    assert ours.KMeans()._runs() == 1
+    assert ours.KMeans(init="random")._runs() == 10
+    assert ours.KMeans(init=lambda X, k, random_state: X[:k])._runs() == 10
+    assert ours.KMeans(init=blobs()[:8])._runs() == 1
+
+
+def test_callable_init():
+    X = blobs()
+    model = ours.KMeans(4, init=lambda X, k, random_state: X[random_state.permutation(len(X))[:k]], random_state=0).fit(
+        X
+    )
+    assert model.inertia_ == pytest.approx(cluster.KMeans(4, n_init=10, random_state=0).fit(X).inertia_, rel=1e-9)
+
+
+def test_explicit_start_runs_once():
+    X = blobs()
+    with pytest.warns(RuntimeWarning, match="Explicit initial center position passed"):
+        ours.KMeans(4, init=X[:4], n_init=3).fit(X)
+    with pytest.raises(ValueError, match="initial centers"):
+        ours.KMeans(4, init=X[:3]).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_clusters": 0}, "n_clusters"),
+        ({"n_clusters": 301}, "n_samples=300 should be >= n_clusters=301"),
+        ({"tol": -1}, "tol"),
+        ({"n_init": 0}, "n_init"),
+        ({"n_init": "some"}, "n_init"),
+        ({"init": "best"}, "init"),
+        ({"max_iter": 0}, "max_iter"),
+        ({"algorithm": "fast"}, "algorithm"),
+    ],
+)
+def test_bad_parameters(options, message):
+    with pytest.raises(ValueError, match=message):
+        ours.KMeans(**options).fit(blobs())
+
+
+def test_not_fitted():
+    for method in ("predict", "transform", "score"):
+        with pytest.raises(NotFittedError):
+            getattr(ours.KMeans(), method)(blobs())
+
+
+def test_too_few_distinct_points():
+    with pytest.warns(
+        ConvergenceWarning, match=r"Number of distinct clusters \(1\) found smaller than n_clusters \(3\)"
+    ):
+        ours.KMeans(3, random_state=0).fit(np.ones((10, 2)))
+
+
+def test_clone_pickle_pipeline_search():
+    X = blobs()
+    model = ours.KMeans(4, random_state=0)
+    assert clone(model).get_params() == model.get_params()
+    model.fit(X)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), model.labels_)
+    pipeline = make_pipeline(StandardScaler(), ours.KMeans(4, random_state=0)).fit(X)
+    assert len(set(pipeline.predict(X))) == 4
+    search = GridSearchCV(ours.KMeans(random_state=0), {"n_clusters": [2, 4]}, cv=2).fit(X)
+    assert search.best_params_ == {"n_clusters": 4}
+    assert metrics.silhouette_score(X, model.labels_) > 0.5
+
+
+def test_set_output():
+    pandas = pytest.importorskip("pandas", reason="needs pandas")
+    X = pandas.DataFrame(blobs(), columns=list("abcde"))
+    model = ours.KMeans(4, random_state=0).set_output(transform="pandas").fit(X)
+    assert list(model.transform(X).columns) == ["kmeans0", "kmeans1", "kmeans2", "kmeans3"]
+    assert list(model.feature_names_in_) == list("abcde")
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(X.rename(columns={"a": "z"}))
+
+
+def test_sparse_is_converted():
+    X = blobs()
+    X[X < 0] = 0
+    sparse, dense = (ours.KMeans(4, random_state=0).fit(data) for data in (scipy_sparse.csr_matrix(X), X))
+    np.testing.assert_array_equal(sparse.cluster_centers_, dense.cluster_centers_)
+    np.testing.assert_array_equal(sparse.predict(scipy_sparse.csr_array(X)), dense.labels_)
+
+
+def test_much_sparse_data_warns(monkeypatch):
+    monkeypatch.setattr(ours, "MUCH_MEMORY", 1000)
+    with pytest.warns(UserWarning, match=r"sparse X is converted to a dense array of 0\.0 GiB"):
+        ours.KMeans(2, random_state=0).fit(scipy_sparse.csr_matrix(blobs()))
+
+
+def ranked(n=500, dtype=np.float64, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, n)
+    # two digits: many ties
+    return labels, np.round(rng.normal(labels, 1.5), 2).astype(dtype), rng.uniform(0, 2, n).round(1)
+
+
+BINARY = [ours.roc_auc_score, ours.average_precision_score, ours.roc_curve, ours.precision_recall_curve]
+
+
+def theirs(function):
+    return getattr(metrics, function.__name__)
+
+
+def here(monkeypatch):
+    """Make handing over an error."""
+    monkeypatch.setattr(ours, "theirs", None)
+
+
+def agree(actual, expected):
+    if isinstance(expected, tuple):
+        assert len(actual) == len(expected)
+        for one, other in zip(actual, expected, strict=True):
+            assert one.dtype == other.dtype or one.dtype == np.float64
+            np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
+    else:
+        assert isinstance(actual, float)
+        assert actual == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("function", BINARY, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_binary(monkeypatch, function, weighted, dtype):
+    labels, scores, weights = ranked(dtype=dtype)
+    options = {"sample_weight": weights} if weighted else {}
+    expected = theirs(function)(labels, scores, **options)
+    here(monkeypatch)
+    agree(function(labels, scores, **options), expected)
+    agree(function(labels.astype(bool).tolist(), scores, **options), expected)
+    agree(function(labels.astype(float), scores, **options), expected)
+
+
+@pytest.mark.parametrize("function", BINARY, ids=lambda f: f.__name__)
+def test_other_pairs_of_labels(monkeypatch, function):
+    labels, scores, _ = ranked()
+    signed = 2 * labels - 1
+    expected = theirs(function)(signed, scores)
+    here(monkeypatch)
+    agree(function(signed, scores), expected)
+
+
+@pytest.mark.parametrize("function", BINARY[1:], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("pos_label", [3, 7])
+def test_pos_label(monkeypatch, function, pos_label):
+    labels, scores, _ = ranked()
+    labels = np.where(labels, 7, 3)
+    expected = theirs(function)(labels, scores, pos_label=pos_label)
+    here(monkeypatch)
+    agree(function(labels, scores, pos_label=pos_label), expected)
+
+
+def test_drop_intermediate():
+    labels, scores, _ = ranked()
+    for drop in (False, True):
+        for name in ("roc_curve", "precision_recall_curve"):
+            options = {"drop_intermediate": drop}
+            agree(getattr(ours, name)(labels, scores, **options), getattr(metrics, name)(labels, scores, **options))
+
+
+def test_perfect_ranking_scores_one():
+    assert ours.roc_auc_score([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]) == 1.0
+
+
+def test_whole_numbers_beyond_float64_are_compared_as_such():
+    labels, scores = [0, 1], np.array([2**53, 2**53 + 1])
+    assert ours.roc_auc_score(labels, scores) == 1.0
+
+
+MULTICLASS = [{"multi_class": m, "average": a} for m in ("ovr", "ovo") for a in ("macro", "weighted")]
+MULTICLASS += [{"multi_class": "ovr", "average": None}, {"multi_class": "ovr", "average": "micro"}]
+
+
+@pytest.mark.parametrize("options", MULTICLASS, ids=str)
+def test_multiclass(options):
+    rng = np.random.default_rng(0)
+    labels, scores = rng.integers(0, 3, 200), rng.dirichlet([1, 1, 1], 200)
+    np.testing.assert_array_equal(
+        ours.roc_auc_score(labels, scores, **options), metrics.roc_auc_score(labels, scores, **options)
+    )
+
+
+@pytest.mark.parametrize("average", ["macro", "micro", "samples", "weighted", None])
+def test_multilabel(average):
+    rng = np.random.default_rng(0)
+    labels, scores = rng.integers(0, 2, (50, 3)), rng.random((50, 3))
+    labels[:, 0], labels[:, 1] = 1 - labels[:, 1], labels[:, 1]
+    for name in ("roc_auc_score", "average_precision_score"):
+        np.testing.assert_array_equal(
+            getattr(ours, name)(labels, scores, average=average),
+            getattr(metrics, name)(labels, scores, average=average),
+        )
+
+
+@pytest.mark.parametrize("max_fpr", [0.1, 1.0])
+def test_max_fpr(max_fpr):
+    labels, scores, _ = ranked()
+    expected = metrics.roc_auc_score(labels, scores, max_fpr=max_fpr)
+    assert ours.roc_auc_score(labels, scores, max_fpr=max_fpr) == expected
+
+
+def test_strings():
+    labels, scores, _ = ranked()
+    names = np.where(labels, "yes", "no")
+    agree(ours.roc_auc_score(names, scores), metrics.roc_auc_score(names, scores))
+    agree(ours.roc_curve(names, scores, pos_label="yes"), metrics.roc_curve(names, scores, pos_label="yes"))
+
+
+BAD = {
+    "three classes": ([0, 1, 2], [0.1, 0.2, 0.3], {}),
+    "lengths": ([0, 1], [0.1], {}),
+    "nan": ([0, 1], [0.1, np.nan], {}),
+    "infinite": ([0, 1], [0.1, np.inf], {}),
+    "fractions": ([0.5, 1.5], [0.1, 0.2], {}),
+    "empty": ([], [], {}),
+    "weights": ([0, 1], [0.1, 0.2], {"sample_weight": [1]}),
+    "weight nan": ([0, 1], [0.1, 0.2], {"sample_weight": [1, np.nan]}),
+    "one": (1, 0.5, {}),
+    "text": ([0, 1], ["a", "b"], {}),
+}
+
+
+@pytest.mark.parametrize("function", BINARY, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("case", BAD)
+def test_same_exceptions(function, case):
+    labels, scores, options = BAD[case]
+    with pytest.raises(Exception) as expected:  # noqa: PT011  whatever scikit-learn raises
+        theirs(function)(labels, scores, **options)
+    with pytest.raises(expected.type) as raised:
+        function(labels, scores, **options)
+    assert str(raised.value) == str(expected.value)
+
+
+@pytest.mark.parametrize("function", BINARY, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("label", [0, 1])
+def test_one_class_warns_as_there(function, label):
+    arguments = ([label] * 3, [0.1, 0.2, 0.3])
+    with warnings.catch_warnings(record=True) as expected_warnings:
+        warnings.simplefilter("always")
+        expected = theirs(function)(*arguments)
+    with warnings.catch_warnings(record=True) as actual_warnings:
+        warnings.simplefilter("always")
+        actual = function(*arguments)
+    assert [str(w.message) for w in actual_warnings] == [str(w.message) for w in expected_warnings]
+    np.testing.assert_equal(actual, expected)
+
+
+def test_one_class_is_undefined():
+    with pytest.warns(UndefinedMetricWarning):
+        assert np.isnan(ours.roc_auc_score([1, 1], [0.1, 0.2]))
+
+
+def test_negative_weights_are_handed_over():
+    labels, scores, weights = ranked()
+    weights[0] = -1
+    assert ours.roc_auc_score(labels, scores, sample_weight=weights) == metrics.roc_auc_score(
+        labels, scores, sample_weight=weights
+    )
+
+
+def test_host_is_imported_only_with_the_module():
+    code = "import sys, fastgeo; assert 'sklearn' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
