@@ -26,6 +26,67 @@ def nms_arrays(boxes: Any, scores: Any, idxs: Any = None) -> tuple[Array, Array,
     return boxes, scores, idxs
 
 
+def rotated_arrays(boxes: Any, scores: Any) -> tuple[Array, Array]:
+    """Checked boxes (cx, cy, w, h, degrees) and plain scores of equal length."""
+    boxes = checks.float_array("boxes", boxes, ("N", 5))
+    scores = checks.float_array("scores", scores, ("N",))
+    checks.same_length("boxes", boxes, "scores", scores)
+    checks.box_values("boxes", boxes)
+    return boxes, scores
+
+
+class Head(NamedTuple):
+    """The arguments of multiclass_nms, checked; the thresholds one for each class."""
+
+    boxes: Array
+    scores: Array
+    iou_thresholds: Array
+    score_thresholds: Array
+    top_k: int | None
+    max_output: int
+    class_agnostic: bool
+
+
+def head(
+    boxes: Any,
+    scores: Any,
+    iou_threshold: Any,
+    score_threshold: Any,
+    top_k: Any,
+    max_boxes: Any,
+    class_agnostic: Any,
+    fmt: Any,
+) -> Head:
+    """Check the arguments of multiclass_nms, except for the values in boxes and scores."""
+    scores = checks.float_array("scores", scores, ("B", "N", "C"))
+    batch, n, n_classes = scores.shape
+    array = checks.numeric_array("boxes", boxes)
+    shape: tuple[int, ...] = (batch, n, n_classes, 4) if array.ndim == 4 else (batch, n, 4)
+    if array.shape != shape:
+        raise ValueError(f"boxes: expected shape {shape}, to match scores, got {array.shape}")
+    array = checks.plain(array, checks.float_type(array.dtype))
+    if class_agnostic not in (True, False):
+        raise TypeError(f"class_agnostic: expected True or False, got {class_agnostic!r}")
+    iou_thresholds = class_values("iou_threshold", iou_threshold, n_classes)
+    checks.reject("iou_threshold", iou_thresholds, ~((iou_thresholds >= 0) & (iou_thresholds <= 1)), "from 0 to 1")
+    if class_agnostic and len(set(iou_thresholds.tolist())) > 1:
+        raise ValueError("iou_threshold: expected one number for all classes with class_agnostic, got several")
+    score_thresholds = class_values("score_threshold", score_threshold, n_classes)
+    checks.reject("score_threshold", score_thresholds, np.isnan(score_thresholds), "a number")
+    top_k = None if top_k is None else checks.integer("top_k", top_k, 0)
+    checks.choice("fmt", fmt, checks.FORMATS)
+    limit = checks.integer("max_output", max_boxes, 0, 2**40)
+    return Head(array, scores, iou_thresholds, score_thresholds, top_k, limit, bool(class_agnostic))
+
+
+def class_values(name: str, value: Any, n_classes: int) -> Array:
+    """One float64 for each class, from one number or an array of them."""
+    array = checks.numeric_array(name, value)
+    if array.ndim == 0:
+        return np.full(n_classes, array, np.float64)
+    return checks.plain(checks.shaped(name, array, (n_classes,)), np.float64)
+
+
 def nms_values(boxes: Array, scores: Array) -> None:
     """Raise for a value that breaks the input contract."""
     checks.box_values("boxes", boxes)

@@ -7,6 +7,8 @@ from libc.string cimport memcpy
 from fastgeo.runtime.arrays cimport is_f64, is_plain, is_plain_boxes, is_plain_float, new_array
 from fastgeo.runtime.core cimport fg_runtime, raise_status, runtime
 
+import numpy as np
+
 from fastgeo.suppression.reference import __all__
 from fastgeo.runtime import checks
 from fastgeo.suppression import arguments
@@ -22,6 +24,7 @@ cdef extern from "suppression/nms.h" nogil:
         const void *scores
         const int64_t *groups
         int64_t n
+        int64_t repeat
         int boxes_f64
         int scores_f64
         double iou_threshold
@@ -72,6 +75,45 @@ cdef extern from "suppression/fusion.h" nogil:
         int64_t n_out
     int fg_weighted_boxes_fusion(const fg_runtime *runtime, fg_fusion_call *call)
 
+cdef extern from "suppression/multiclass.h" nogil:
+    ctypedef struct fg_multiclass_call:
+        const void *boxes
+        const void *scores
+        int64_t batch
+        int64_t n
+        int64_t n_classes
+        int own_boxes
+        int boxes_f64
+        int scores_f64
+        const double *iou_thresholds
+        const double *score_thresholds
+        int64_t top_k
+        int64_t max_output
+        int class_agnostic
+        int fmt
+        int n_threads
+        void *out_boxes
+        void *out_scores
+        int64_t *out_classes
+        int64_t *out_indices
+        int64_t *out_counts
+    int fg_multiclass_nms(const fg_runtime *runtime, const fg_multiclass_call *call)
+
+cdef extern from "suppression/rotated_nms.h" nogil:
+    ctypedef struct fg_rotated_nms_call:
+        const void *boxes
+        const void *scores
+        int64_t n
+        int boxes_f64
+        int scores_f64
+        double iou_threshold
+        int has_score_threshold
+        double score_threshold
+        int64_t max_output
+        int64_t *keep
+        int64_t n_keep
+    int fg_rotated_nms(const fg_runtime *runtime, fg_rotated_nms_call *call)
+
 cdef enum:
     SMALL = 128
 
@@ -119,6 +161,7 @@ cdef object suppress(boxes, scores, idxs, iou_threshold, score_threshold, max_ou
     cdef int64_t small[SMALL]
     cdef object owner = None, keep
     call.n = length = cnp.PyArray_DIM(boxes, 0)
+    call.repeat = 1
     call.boxes = cnp.PyArray_DATA(boxes)
     call.scores = cnp.PyArray_DATA(scores)
     call.groups = NULL
@@ -219,3 +262,66 @@ def weighted_boxes_fusion(boxes_list, scores_list, labels_list, *, weights=None,
     raise_status(status)
     n_out = call.n_out
     return boxes[:n_out].astype(case.box_type), scores[:n_out].astype(case.score_type), case.label_values[labels[:n_out]]
+
+
+def rotated_nms(boxes, scores, iou_threshold, *, score_threshold=None, max_output=None, n_threads=None):
+    boxes, scores = arguments.rotated_arrays(boxes, scores)
+    cdef fg_rotated_nms_call call
+    cdef cnp.npy_intp length = len(boxes)
+    cdef int status
+    call.n = length
+    call.boxes = cnp.PyArray_DATA(boxes)
+    call.scores = cnp.PyArray_DATA(scores)
+    call.boxes_f64 = is_f64(boxes)
+    call.scores_f64 = is_f64(scores)
+    call.iou_threshold = checks.in_range("iou_threshold", iou_threshold, 0, 1)
+    call.has_score_threshold = score_threshold is not None
+    call.score_threshold = 0 if score_threshold is None else arguments.score_threshold(score_threshold)
+    call.max_output = -1 if max_output is None else arguments.max_output(max_output)
+    checks.thread_count(n_threads)
+    keep = new_array(1, &length, cnp.NPY_INT64)
+    call.keep = <int64_t *>cnp.PyArray_DATA(keep)
+    with nogil:
+        status = fg_rotated_nms(runtime(), &call)
+    if status == FG_BAD_VALUE:
+        checks.scores_array("scores", scores)
+    raise_status(status)
+    return keep[:call.n_keep].copy()
+
+
+def multiclass_nms(boxes, scores, iou_threshold, *, score_threshold=0.0, top_k=None, max_output=100,
+                   class_agnostic=False, fmt="xyxy", n_threads=None):
+    case = arguments.head(boxes, scores, iou_threshold, score_threshold, top_k, max_output, class_agnostic, fmt)
+    cdef fg_multiclass_call call
+    cdef int status
+    call.n_threads = checks.thread_count(n_threads)
+    call.batch, call.n, call.n_classes = case.scores.shape
+    call.boxes = cnp.PyArray_DATA(case.boxes)
+    call.scores = cnp.PyArray_DATA(case.scores)
+    call.own_boxes = case.boxes.ndim == 4
+    call.boxes_f64 = is_f64(case.boxes)
+    call.scores_f64 = is_f64(case.scores)
+    call.iou_thresholds = <const double *>cnp.PyArray_DATA(case.iou_thresholds)
+    call.score_thresholds = <const double *>cnp.PyArray_DATA(case.score_thresholds)
+    call.top_k = -1 if case.top_k is None else min(case.top_k, 2**62)
+    call.max_output = case.max_output
+    call.class_agnostic = case.class_agnostic
+    call.fmt = checks.FORMATS.index(fmt)
+    shape = (call.batch, case.max_output)
+    out_boxes = np.zeros((*shape, 4), case.boxes.dtype)
+    out_scores = np.zeros(shape, case.scores.dtype)
+    classes = np.full(shape, -1, np.int64)
+    indices = np.full(shape, -1, np.int64)
+    counts = np.zeros(call.batch, np.int64)
+    call.out_boxes = cnp.PyArray_DATA(out_boxes)
+    call.out_scores = cnp.PyArray_DATA(out_scores)
+    call.out_classes = <int64_t *>cnp.PyArray_DATA(classes)
+    call.out_indices = <int64_t *>cnp.PyArray_DATA(indices)
+    call.out_counts = <int64_t *>cnp.PyArray_DATA(counts)
+    with nogil:
+        status = fg_multiclass_nms(runtime(), &call)
+    if status == FG_BAD_VALUE:
+        checks.box_values("boxes", case.boxes)
+        checks.reject("scores", case.scores, np.isnan(case.scores), "a number")
+    raise_status(status)
+    return out_boxes, out_scores, classes, indices, counts

@@ -17,6 +17,7 @@ enum { SMALL_BYTES = 4096 };
 /* One group while it is worked on. Boxes are numbered by position: 0 has the highest score. */
 typedef struct {
     const fg_nms_call *call;
+    int isa;
     void *soa; /* five runs of n */
     int64_t n;
     uint32_t *owner; /* position of the box that keeps or suppresses it, or NONE */
@@ -50,25 +51,45 @@ typedef struct {
     nms_state single;
 } nms_job;
 
-/* Sorts the group's boxes and lays them out; the scratch of the sort then holds `owner` and `kept`. */
+/* Lays out boxes that are sorted; the scratch of the sort now holds `owner` and `kept`. */
+static nms_state open_sorted(int isa, const fg_nms_call *call, const fg_ranked *entries, fg_ranked *scratch, int64_t n,
+                             void *soa)
+{
+    nms_state state = {.call = call, .isa = isa, .soa = soa, .n = n};
+    state.owner = (uint32_t *)scratch;
+    state.kept = state.owner + n;
+    state.max_kept = call->max_output >= 0 && call->max_output < n ? call->max_output : n;
+    memset(state.owner, 0xff, (size_t)n * sizeof *state.owner);
+    gather_table[isa][call->boxes_f64](call, entries, n, soa);
+    return state;
+}
+
 static nms_state open_group(const nms_job *job, int64_t begin, int64_t n)
 {
     const fg_nms_call *call = job->call;
     const size_t value = call->boxes_f64 ? sizeof(double) : sizeof(float);
     fg_ranked *entries = job->entries + begin, *scratch = job->scratch + begin;
     fg_sort_ranked(entries, scratch, n, call->scores, call->scores_f64);
-    nms_state state = {.call = call, .soa = job->soa + 5 * (size_t)begin * value, .n = n};
-    state.owner = (uint32_t *)scratch;
-    state.kept = state.owner + n;
-    state.max_kept = call->max_output >= 0 && call->max_output < n ? call->max_output : n;
-    memset(state.owner, 0xff, (size_t)n * sizeof *state.owner);
-    gather_table[job->isa][call->boxes_f64](call, entries, n, state.soa);
-    return state;
+    return open_sorted(job->isa, call, entries, scratch, n, job->soa + 5 * (size_t)begin * value);
 }
 
-static void advance(const nms_job *job, nms_state *state, int64_t end)
+static void advance(nms_state *state, int64_t end)
 {
-    plain_steps_table[job->isa][job->call->boxes_f64](state, end);
+    plain_steps_table[state->isa][state->call->boxes_f64](state, end);
+}
+
+int64_t fg_nms_sorted(int isa, const fg_nms_call *call, const fg_ranked *entries, fg_ranked *scratch, int64_t n,
+                      void *soa, const uint32_t **kept)
+{
+    nms_state state = open_sorted(isa, call, entries, scratch, n, soa);
+    advance(&state, n);
+    *kept = state.kept;
+    return state.n_kept;
+}
+
+int fg_check_boxes(int isa, const void *boxes, int is_f64, int64_t n)
+{
+    return check_boxes_table[isa][is_f64](boxes, n);
 }
 
 /* From positions to boxes. */
@@ -89,7 +110,7 @@ static void single_step(void *argument, int64_t chunk, int slot)
     nms_job *job = argument;
     nms_state *state = &job->single;
     const int64_t end = (chunk + 1) * STEP;
-    advance(job, state, end < state->n ? end : state->n);
+    advance(state, end < state->n ? end : state->n);
 }
 
 static void groups_chunk(void *argument, int64_t chunk, int slot)
@@ -99,7 +120,7 @@ static void groups_chunk(void *argument, int64_t chunk, int slot)
     for (int64_t g = job->groups.chunk[chunk]; g < job->groups.chunk[chunk + 1]; g++) {
         const int64_t begin = job->groups.begin[g];
         nms_state state = open_group(job, begin, job->groups.begin[g + 1] - begin);
-        advance(job, &state, state.n);
+        advance(&state, state.n);
         for (int64_t k = 0; k < state.n_kept; k++)
             job->is_kept[fg_ranked_index(job->entries[begin + state.kept[k]])] = 1;
         write_owners(&state, job->entries + begin);
@@ -187,7 +208,7 @@ static int run_groups(const fg_runtime *runtime, nms_job *job, int64_t n)
 static int run(const fg_runtime *runtime, nms_job *job)
 {
     const fg_nms_call *call = job->call;
-    if (check_boxes_table[job->isa][call->boxes_f64](call->boxes, call->n) != FG_OK)
+    if (fg_check_boxes(job->isa, call->boxes, call->boxes_f64, call->n) != FG_OK)
         return FG_BAD_VALUE;
     const int64_t n = list_boxes(call, job->entries);
     if (n < 0)

@@ -4,6 +4,7 @@
 
 #include "runtime/box_format.h"
 #include "runtime/runtime.h"
+#include "suppression/score_order.h"
 
 /* In the order of KINDS in reference.py. */
 enum { FG_NMS_IOU, FG_NMS_DIOU, FG_NMS_IOA };
@@ -16,6 +17,7 @@ typedef struct {
     const void *scores;    /* (n,) */
     const int64_t *groups; /* (n,): boxes suppress only inside one group; NULL: all are one group */
     int64_t n;
+    int64_t repeat; /* how many scores in a row share one box: 1 */
     int boxes_f64, scores_f64;
     double iou_threshold;
     int has_score_threshold;
@@ -30,5 +32,15 @@ typedef struct {
 
 /* FG_OK, FG_NO_MEMORY, FG_BAD_VALUE (a box or score breaks the contract), FG_INTERRUPTED or FG_FORKED. */
 int fg_nms(const fg_runtime *runtime, fg_nms_call *call);
+
+/* For the other entries of this room. */
+
+/* FG_OK, or FG_BAD_VALUE if one of the 4n values breaks the contract. */
+int fg_check_boxes(int isa, const void *boxes, int is_f64, int64_t n);
+
+/* Runs one group whose entries (see score_order.h) are sorted; `call` gives boxes and settings. `scratch` has room for n
+   entries and `soa` for 5n values. Returns how many are kept, and in `kept` (part of `scratch`) their positions. */
+int64_t fg_nms_sorted(int isa, const fg_nms_call *call, const fg_ranked *entries, fg_ranked *scratch, int64_t n,
+                      void *soa, const uint32_t **kept);
 
 #endif

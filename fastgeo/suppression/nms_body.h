@@ -124,7 +124,8 @@ static void FG_NAME(plain_steps)(nms_state *state, int64_t end)
 /* Fills the runs with the boxes in the order of the entries. */
 static void FG_NAME(gather)(const fg_nms_call *call, const fg_ranked *entries, int64_t n, void *soa)
 {
-    for (int64_t k = 0; k < n; k++)
-        FG_NAME(load_box)((const real *)call->boxes + 4 * fg_ranked_index(entries[k]), call->fmt, (real)call->offset,
-                          (real *)soa + k, n);
+    for (int64_t k = 0; k < n; k++) {
+        const int64_t i = fg_ranked_index(entries[k]), box = call->repeat == 1 ? i : i / call->repeat;
+        FG_NAME(load_box)((const real *)call->boxes + 4 * box, call->fmt, (real)call->offset, (real *)soa + k, n);
+    }
 }

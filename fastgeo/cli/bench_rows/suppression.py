@@ -137,6 +137,20 @@ def detections() -> tuple[list[Array], list[Array], list[Array]]:
     return boxes, [rng.random(300) for _ in range(3)], [labels] * 3
 
 
+def yolo_head() -> tuple[Array, Array, float]:
+    """8400 boxes and 80 classes, of which a few score high."""
+    boxes, _, _ = clusters(8400, 20)
+    scores = np.random.default_rng(0).random((1, 8400, 80), np.float32) ** 200
+    return boxes[None], scores, THRESHOLD
+
+
+def rotated_boxes() -> tuple[Array, Array, float]:
+    boxes, scores, _ = clusters(1000, 10)
+    middle, size = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    angle = np.random.default_rng(0).uniform(-90, 90, (1000, 1)).astype(np.float32)
+    return np.concatenate([middle, size, angle], axis=1), scores, THRESHOLD
+
+
 SIZES = [(20, 2), (100, 5), (1000, 10)]
 SIZES += [(n, cluster) for n in (10_000, 100_000, 1_000_000) for cluster in (2, 20, 200)]
 
@@ -171,5 +185,18 @@ ROWS = [
             "ensemble_boxes": keywords_only("weighted_boxes_fusion", "ensemble_boxes"),
         },
         short=True,
+    ),
+    Row(
+        "multiclass_nms",
+        "8400 boxes, 80 classes, float32",
+        yolo_head,
+        {
+            "fastgeo": keywords_only("multiclass_nms"),
+            "reference": keywords_only("multiclass_nms", "fastgeo.reference"),
+        },
+        short=True,
+    ),
+    Row(
+        "rotated_nms", "1000 boxes in clusters of 10, float32", rotated_boxes, {"fastgeo": keywords_only("rotated_nms")}
     ),
 ]

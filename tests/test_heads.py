@@ -1,0 +1,153 @@
+"""multiclass_nms and rotated_nms: literals worked by hand, kernels against the reference, bad input."""
+
+import numpy as np
+import pytest
+from cases import layouts
+from hypothesis import given
+from hypothesis import strategies as st
+from test_blending import same_exception
+from test_suppression import FLOATS, scattered
+
+from fastgeo import reference
+from fastgeo.testing import assert_same_answer
+
+
+def head(batch, n, n_classes, dtype=np.float32, own_boxes=False):
+    rng = np.random.default_rng(n)
+    shape = (batch, n, n_classes) if own_boxes else (batch, n)
+    boxes, _, _ = scattered(int(np.prod(shape)), dtype=dtype)
+    scores = np.round(rng.random((batch, n, n_classes)), 2)
+    return boxes.reshape(*shape, 4), scores.astype(dtype)
+
+
+class TestMulticlass:
+    # boxes 0 and 1 overlap by 81/119; box 2 is alone
+    boxes = np.array([[[0.0, 0, 10, 10], [1, 1, 11, 11], [20, 20, 30, 30]]])
+    scores = np.array([[[0.9, 0.2], [0.8, 0.3], [0.0, 0.7]]])
+
+    def test_by_class(self, impl):
+        # class 0: 0 keeps, 1 goes, 2 is not above 0; class 1: 2, then 1, which suppresses 0
+        answer = impl.multiclass_nms(self.boxes, self.scores, 0.5, max_output=4)
+        assert answer[0].tolist() == [[[0, 0, 10, 10], [20, 20, 30, 30], [1, 1, 11, 11], [0, 0, 0, 0]]]
+        assert [part.tolist() for part in answer[1:]] == [[[0.9, 0.7, 0.3, 0]], [[0, 1, 1, -1]], [[0, 2, 1, -1]], [3]]
+
+    def test_agnostic(self, impl):
+        # in one pool: (0, class 0) suppresses all of boxes 0 and 1
+        answer = impl.multiclass_nms(self.boxes, self.scores, 0.5, max_output=3, class_agnostic=True)
+        assert [part.tolist() for part in answer[1:]] == [[[0.9, 0.7, 0]], [[0, 1, -1]], [[0, 2, -1]], [2]]
+
+    def test_thresholds_of_each_class(self, impl):
+        answer = impl.multiclass_nms(self.boxes, self.scores, [0.7, 0.5], score_threshold=[0.1, 0.5], max_output=3)
+        assert [part.tolist() for part in answer[1:]] == [[[0.9, 0.8, 0.7]], [[0, 0, 1]], [[0, 1, 2]], [3]]
+
+    def test_top_k_and_limit(self, impl):
+        answer = impl.multiclass_nms(self.boxes, self.scores, 0.7, top_k=1, max_output=3)
+        assert [part.tolist() for part in answer[1:]] == [[[0.9, 0.7, 0]], [[0, 1, -1]], [[0, 2, -1]], [2]]
+        answer = impl.multiclass_nms(self.boxes, self.scores, 0.7, max_output=1)
+        assert [part.tolist() for part in answer[1:]] == [[[0.9]], [[0]], [[0]], [1]]
+
+    def test_nothing(self, impl):
+        for batch, n, n_classes in [(0, 3, 2), (2, 0, 2), (2, 3, 0)]:
+            boxes, scores = np.zeros((batch, n, 4)), np.zeros((batch, n, n_classes))
+            answer = impl.multiclass_nms(boxes, scores, 0.5, max_output=2)
+            assert [part.shape for part in answer] == [(batch, 2, 4), *[(batch, 2)] * 3, (batch,)]
+            assert not answer[4].any()
+        assert impl.multiclass_nms(self.boxes, self.scores, 0.5, max_output=0)[4].tolist() == [0]
+
+    @pytest.mark.parametrize("dtype", FLOATS)
+    @pytest.mark.parametrize("own_boxes", [False, True])
+    @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 30, 3), (1, 300, 5), (3, 90, 7)])
+    def test_kernel_is_reference(self, kernels, dtype, own_boxes, shape):
+        boxes, scores = head(*shape, dtype, own_boxes)
+        for options in (
+            {},
+            {"class_agnostic": True, "max_output": 10},
+            {"score_threshold": 0.6, "top_k": 7, "max_output": 1000},
+            {"score_threshold": np.linspace(0, 0.9, shape[2]), "fmt": "cxcywh"},
+            {"max_output": 0},
+            {"top_k": 0},
+        ):
+            expected = reference.multiclass_nms(boxes, scores, 0.5, **options)
+            assert_same_answer(kernels.multiclass_nms(boxes, scores, 0.5, **options), expected)
+
+    def test_threads(self, kernels, n_threads):
+        boxes, scores = head(2, 2000, 12)
+        expected = kernels.multiclass_nms(boxes, scores, 0.5, n_threads=1)
+        assert_same_answer(kernels.multiclass_nms(boxes, scores, 0.5, n_threads=n_threads), expected)
+
+    def test_layouts(self, kernels):
+        boxes, scores = head(2, 30, 3, np.float64)
+        expected = reference.multiclass_nms(boxes, scores, 0.5)
+        for (_, b), (_, s) in zip(layouts(boxes), layouts(scores), strict=True):
+            assert_same_answer(kernels.multiclass_nms(b, s, 0.5), expected)
+
+    @pytest.mark.parametrize(
+        ("change", "value"),
+        [
+            ("boxes", np.zeros((1, 2, 4))),
+            ("boxes", np.zeros((1, 3, 1, 4))),
+            ("boxes", np.full((1, 3, 4), np.nan)),
+            ("boxes", "x"),
+            ("scores", np.zeros((1, 3))),
+            ("scores", np.full((1, 3, 2), np.nan)),
+            ("iou_threshold", 1.5),
+            ("iou_threshold", [0.5, np.nan]),
+            ("iou_threshold", [0.5]),
+            ("score_threshold", [0.5]),
+            ("score_threshold", np.nan),
+            ("top_k", -1),
+            ("max_output", -1),
+            ("max_output", None),
+            ("class_agnostic", 2),
+            ("fmt", "x"),
+            ("n_threads", 0),
+        ],
+    )
+    def test_bad_input(self, kernels, change, value):
+        call = {"boxes": self.boxes, "scores": self.scores, "iou_threshold": 0.5, change: value}
+        same_exception(lambda module: module.multiclass_nms(**call), kernels)
+
+    def test_agnostic_needs_one_threshold(self, kernels):
+        same_exception(
+            lambda module: module.multiclass_nms(self.boxes, self.scores, [0.5, 0.6], class_agnostic=True), kernels
+        )
+
+
+class TestRotated:
+    def test_right_angles(self, impl):
+        # a turn by 180 degrees is the same box; one by 90 shares 2×2 of 16 + 16 - 4: IoU 1/7
+        boxes = np.array([[5.0, 5, 8, 2, 0], [5, 5, 8, 2, 90], [5, 5, 8, 2, 180], [50, 5, 8, 2, 0]])
+        scores = [0.9, 0.8, 0.7, 0.6]
+        assert impl.rotated_nms(boxes, scores, 0.5).tolist() == [0, 1, 3]
+        assert impl.rotated_nms(boxes, scores, 0.1).tolist() == [0, 3]
+        assert impl.rotated_nms(boxes, scores, 0.5, max_output=1).tolist() == [0]
+        assert impl.rotated_nms(boxes, scores, 0.5, score_threshold=0.8).tolist() == [0]
+
+    def test_ties_and_empty_boxes(self, impl):
+        boxes = np.array([[0.0, 0, 1, 1, 0], [0, 0, 1, 1, 0], [0, 0, 0, 1, 30], [0, 0, -1, 1, 30]])
+        assert impl.rotated_nms(boxes, [1, 1, 1, 1], 0.5).tolist() == [0, 2, 3]
+        assert_same_answer(impl.rotated_nms(np.zeros((0, 5)), [], 0.5), np.zeros(0, np.int64))
+
+    @given(st.integers(0, 10_000), st.sampled_from(FLOATS), st.sampled_from([0.0, 0.2, 0.5]))
+    def test_kernel_is_reference(self, kernels, seed, dtype, threshold):
+        rng = np.random.default_rng(seed)
+        boxes = rng.uniform([0, 0, 0, 0, -400], [40, 40, 20, 20, 400], (25, 5)).astype(dtype)
+        scores = np.round(rng.random(25), 1).astype(dtype)
+        expected = reference.rotated_nms(boxes, scores, threshold, score_threshold=0.1)
+        assert_same_answer(kernels.rotated_nms(boxes, scores, threshold, score_threshold=0.1), expected)
+
+    @pytest.mark.parametrize(
+        ("args", "options"),
+        [
+            (([[0, 0, 1, 1]], [1], 0.5), {}),
+            (([[0, 0, 1, 1, 0]], [1, 2], 0.5), {}),
+            (([[0, 0, 1, 1, np.nan]], [1], 0.5), {}),
+            (([[0, 0, 1, 1, 0]], [np.nan], 0.5), {}),
+            (([[0, 0, 1, 1, 0]], [1], 2), {}),
+            (([[0, 0, 1, 1, 0]], [1], 0.5), {"score_threshold": np.nan}),
+            (([[0, 0, 1, 1, 0]], [1], 0.5), {"max_output": -1}),
+            (([[0, 0, 1, 1, 0]], [1], 0.5), {"n_threads": 0}),
+        ],
+    )
+    def test_bad_input(self, kernels, args, options):
+        same_exception(lambda module: module.rotated_nms(*args, **options), kernels)
