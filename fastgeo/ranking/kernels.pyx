@@ -78,12 +78,12 @@ cdef extern from "ranking/rank.h" nogil:
     double fg_weighted_auc(const double *sums, int64_t n)
 
 
-cdef int label_kind(object labels) except -1:
+cdef int label_kind(object labels):
     """How C reads these labels; NumPy's own type numbers differ between platforms, so the item size decides."""
-    cdef int typenum = cnp.PyArray_TYPE(labels)
-    if cnp.PyTypeNum_ISBOOL(typenum) or cnp.PyTypeNum_ISINTEGER(typenum):
-        return {1: FG_LABEL_8, 4: FG_LABEL_32, 8: FG_LABEL_64}[cnp.PyArray_ITEMSIZE(labels)]
-    return FG_LABEL_F64 if typenum == cnp.NPY_DOUBLE else FG_LABEL_F32
+    cdef int typenum = cnp.PyArray_TYPE(labels), size = cnp.PyArray_ITEMSIZE(labels)
+    if cnp.PyTypeNum_ISFLOAT(typenum):
+        return FG_LABEL_F64 if size == 8 else FG_LABEL_F32
+    return FG_LABEL_8 if size == 1 else FG_LABEL_32 if size == 4 else FG_LABEL_64
 
 
 cdef bint is_plain_labels(object labels):
@@ -108,15 +108,23 @@ cdef bint is_plain_pair(object labels, object scores):
             and cnp.PyArray_DIM(labels, 0) == cnp.PyArray_DIM(scores, 0))
 
 
-def histogram_auc(labels, scores, n_bins=100, *, range=(0.0, 1.0), sample_weight=None, on_undefined="raise",
+_UNIT = (0.0, 1.0)
+
+
+def histogram_auc(labels, scores, n_bins=100, *, range=_UNIT, sample_weight=None, on_undefined="raise",
                   n_threads=None):
-    n_bins = checks.integer("n_bins", n_bins, 1, inputs.MAX_BINS)
-    low, high, width = inputs.bin_range(range, n_bins)
-    checks.choice("on_undefined", on_undefined, inputs.ON_UNDEFINED)
-    threads = checks.thread_count(n_threads)
+    cdef cnp.npy_intp shape[2]
+    shape[0] = 100 if n_bins is 100 else checks.integer("n_bins", n_bins, 1, inputs.MAX_BINS)
+    shape[1] = 2
+    cdef double low = 0, high = 1, width = 1.0 / shape[0]
+    if range is not _UNIT:
+        low, high, width = inputs.bin_range(range, shape[0])
+    if on_undefined is not "raise":
+        checks.choice("on_undefined", on_undefined, inputs.ON_UNDEFINED)
+    cdef int threads = 0 if n_threads is None else 1 if n_threads is 1 else checks.thread_count(n_threads)
     if not (sample_weight is None and is_plain_pair(labels, scores)):
         labels, scores, sample_weight = inputs.histogram_samples(labels, scores, sample_weight)
-    cells = np.zeros((n_bins, 2), np.int64 if sample_weight is None else np.float64)
+    cells = cnp.PyArray_ZEROS(2, shape, cnp.NPY_INT64 if sample_weight is None else cnp.NPY_DOUBLE, 0)
     add_samples(cells, labels, scores, sample_weight, low, high, width, threads)
     return auc_of_cells(cells, on_undefined, "labels")
 
@@ -185,10 +193,11 @@ cdef tuple pairs_of_counts(cells):
 
 
 def roc_auc(labels, scores, *, sample_weight=None, groups=None, max_fpr=None, on_undefined="raise", n_threads=None):
-    limit = curves.false_positive_limit(max_fpr)
+    cdef double limit = 1 if max_fpr is None else curves.false_positive_limit(max_fpr)
     if on_undefined is not "raise":
         checks.choice("on_undefined", on_undefined, inputs.ON_UNDEFINED)
-    checks.thread_count(n_threads)
+    if n_threads is not None and n_threads is not 1:
+        checks.thread_count(n_threads)
     if sample_weight is None and groups is None and is_plain_pair(labels, scores):
         return one_auc(labels, scores, None, limit, on_undefined, "labels")
     if inputs.has_classes(scores):
@@ -224,7 +233,7 @@ def roc_auc_interval(labels, scores, *, level=0.95, n_threads=None):
     return curves.delong(curves.Ranked(distinct, cells[:, 0], cells[:, 1]), level, auc)
 
 
-cdef object one_auc(labels, scores, weights, limit, on_undefined, what):
+cdef object one_auc(labels, scores, weights, double limit, on_undefined, what):
     """AUC of plain arrays, whose values are checked here."""
     cdef fg_auc_call call
     cdef int status
@@ -244,7 +253,7 @@ cdef object one_auc(labels, scores, weights, limit, on_undefined, what):
     return call.auc if call.auc >= 0 else inputs.undefined(on_undefined, call.positives, call.n - call.positives, what)
 
 
-cdef object grouped_auc(labels, scores, weights, groups, limit, on_undefined):
+cdef object grouped_auc(labels, scores, weights, groups, double limit, on_undefined):
     cells, distinct, first, starts = rank(labels, scores, weights, groups)
     ids = groups[first[starts]]
     ends = np.append(starts[1:], len(cells))
@@ -254,7 +263,7 @@ cdef object grouped_auc(labels, scores, weights, groups, limit, on_undefined):
     return curves.mean_of_defined(ids, values, on_undefined)
 
 
-cdef object limited_auc(cells, distinct, limit, on_undefined, what):
+cdef object limited_auc(cells, distinct, double limit, on_undefined, what):
     if limit == 1:
         return auc_of_cells(cells, on_undefined, what)
     ranked = curves.Ranked(distinct, cells[:, 0], cells[:, 1])
