@@ -6,9 +6,13 @@
    each other out of the first-level cache, through one with gaps. */
 
 typedef struct {
-    int64_t image, y, x; /* first output pixel */
+    int64_t image, y, x;
+} FG_NAME(place);
+
+typedef struct {
+    FG_NAME(place) first; /* output pixel */
     conv_extent size;
-    int64_t pixels, tiles;
+    int64_t pixels, tiles, tile_pixels, longer_tiles;
     const real **cells; /* tile by tile: [tap][pixel of the tile] */
     real **outs;
     real *patches, *strip, *tile;
@@ -17,6 +21,20 @@ typedef struct {
 } FG_NAME(block);
 
 #define BLOCK FG_NAME(block)
+#define PLACE FG_NAME(place)
+
+/* Moves on by n pixels, which do not reach beyond the end of the row. */
+FG_INLINE void FG_NAME(advance)(const BLOCK *block, PLACE *at, int64_t n)
+{
+    at->x += n;
+    if (at->x < block->first.x + block->size.columns)
+        return;
+    at->x = block->first.x;
+    if (++at->y == block->first.y + block->size.rows) {
+        at->y = block->first.y;
+        at->image++;
+    }
+}
 
 /* The rows or columns that a block reads: smallest and largest index after padding. */
 static void FG_NAME(span)(int64_t first, int64_t outputs, int64_t stride, int64_t size, int64_t dilation, int64_t pad,
@@ -59,19 +77,19 @@ static void FG_NAME(load_strip)(const conv_job *job, BLOCK *block)
 {
     const fg_conv_call *call = job->call;
     int64_t top, bottom, left, right;
-    FG_NAME(span)(block->y, block->size.rows, call->stride_y, call->kernel_height, call->dilation_y, call->pad_top,
+    FG_NAME(span)(block->first.y, block->size.rows, call->stride_y, call->kernel_height, call->dilation_y, call->pad_top,
                   call->height, call->padding_mode, &top, &bottom);
-    FG_NAME(span)(block->x, block->size.columns, call->stride_x, call->kernel_width, call->dilation_x, call->pad_left,
+    FG_NAME(span)(block->first.x, block->size.columns, call->stride_x, call->kernel_width, call->dilation_x, call->pad_left,
                   call->width, call->padding_mode, &left, &right);
     const int64_t columns = right < left ? 0 : right - left + 1, rows = bottom < top ? 0 : bottom - top + 1;
     block->source = block->strip;
     block->row_pitch = columns * job->cell_pitch;
     block->image_pitch = rows * block->row_pitch;
-    block->origin = block->image * block->image_pitch + top * block->row_pitch + left * job->cell_pitch;
+    block->origin = block->first.image * block->image_pitch + top * block->row_pitch + left * job->cell_pitch;
     for (int64_t image = 0; image < block->size.images; image++)
         for (int64_t y = 0; y < rows; y++) {
             real *to = block->strip + image * block->image_pitch + y * block->row_pitch;
-            FG_NAME(load_row)(job, block->image + image, top + y, left, columns, to);
+            FG_NAME(load_row)(job, block->first.image + image, top + y, left, columns, to);
         }
 }
 
@@ -81,10 +99,10 @@ static void FG_NAME(store_planes)(const conv_job *job, const BLOCK *block, int64
     const fg_conv_call *call = job->call;
     const int64_t plane = call->out_height * call->out_width, n = out_end - out_begin;
     const real *from = block->tile;
-    for (int64_t image = block->image; image < block->image + block->size.images; image++)
-        for (int64_t y = block->y; y < block->y + block->size.rows; y++) {
+    for (int64_t image = block->first.image; image < block->first.image + block->size.images; image++)
+        for (int64_t y = block->first.y; y < block->first.y + block->size.rows; y++) {
             real *to = (real *)call->output + (image * call->out_channels + out_begin) * plane +
-                       y * call->out_width + block->x;
+                       y * call->out_width + block->first.x;
             for (int64_t x0 = 0; x0 < block->size.columns; x0 += 16) {
                 const int64_t x1 = x0 + 16 < block->size.columns ? x0 + 16 : block->size.columns;
                 for (int64_t o = 0; o < n; o++)
@@ -155,41 +173,48 @@ static void FG_NAME(regular_cells)(const conv_job *job, const BLOCK *block, int6
     }
 }
 
+/* Pixels of a tile: all alike but for one more in the first few. */
+FG_INLINE int64_t FG_NAME(tile_size)(const BLOCK *block, int64_t tile)
+{
+    return block->tile_pixels + (tile < block->longer_tiles);
+}
+
+/* The cells of a tile, whatever they meet, pixel by pixel; moves on to the pixel after it. */
+static void FG_NAME(any_cells)(const conv_job *job, BLOCK *block, PLACE *at, const real **cells, int64_t pixels)
+{
+    const fg_conv_call *call = job->call;
+    const int64_t last_top = call->height - 1 - (call->kernel_height - 1) * call->dilation_y;
+    const int64_t last_left = call->width - 1 - (call->kernel_width - 1) * call->dilation_x;
+    for (int64_t p = 0; p < pixels; p++, cells++) {
+        const int64_t top = at->y * call->stride_y - call->pad_top, left = at->x * call->stride_x - call->pad_left;
+        if (!job->strip && top >= 0 && left >= 0 && top <= last_top && left <= last_left) {
+            const real *cell = block->source + at->image * block->image_pitch + top * block->row_pitch +
+                               left * call->channels;
+            for (int64_t tap = 0; tap < job->taps; tap++)
+                cells[tap * pixels] = cell + job->tap_offsets[tap];
+        } else {
+            FG_NAME(border_cells)(job, block, at->image, top, left, cells, pixels);
+        }
+        FG_NAME(advance)(block, at, 1);
+    }
+}
+
 static void FG_NAME(find_cells)(const conv_job *job, BLOCK *block)
 {
     const fg_conv_call *call = job->call;
-    const int64_t taps = job->taps, columns = block->size.columns, rows = block->size.rows;
-    const int64_t last_top = call->height - 1 - (call->kernel_height - 1) * call->dilation_y;
     const int64_t last_left = call->width - 1 - (call->kernel_width - 1) * call->dilation_x;
+    const int64_t end_x = block->first.x + block->size.columns;
+    const real **cells = block->cells;
+    PLACE at = block->first;
     for (int64_t tile = 0; tile < block->tiles; tile++) {
-        const int64_t begin = tile * block->pixels / block->tiles;
-        const int64_t n = (tile + 1) * block->pixels / block->tiles - begin;
-        int64_t x = begin % columns, y = begin / columns % rows, image = block->image + begin / columns / rows;
-        const real **cells = block->cells + begin * taps;
-        int64_t left = (block->x + x) * call->stride_x - call->pad_left;
-        if (n > 1 && x + n <= columns && left >= 0 && left + (n - 1) * call->stride_x <= last_left) {
-            FG_NAME(regular_cells)(job, block, image, (block->y + y) * call->stride_y - call->pad_top, left, cells, n);
-            continue;
+        const int64_t n = FG_NAME(tile_size)(block, tile), left = at.x * call->stride_x - call->pad_left;
+        if (n > 1 && at.x + n <= end_x && left >= 0 && left + (n - 1) * call->stride_x <= last_left) {
+            FG_NAME(regular_cells)(job, block, at.image, at.y * call->stride_y - call->pad_top, left, cells, n);
+            FG_NAME(advance)(block, &at, n);
+        } else {
+            FG_NAME(any_cells)(job, block, &at, cells, n);
         }
-        for (int64_t p = 0; p < n; p++, cells++) {
-            const int64_t top = (block->y + y) * call->stride_y - call->pad_top;
-            left = (block->x + x) * call->stride_x - call->pad_left;
-            if (!job->strip && top >= 0 && left >= 0 && top <= last_top && left <= last_left) {
-                const real *cell = block->source + image * block->image_pitch + top * block->row_pitch +
-                                   left * call->channels;
-                for (int64_t tap = 0; tap < taps; tap++)
-                    cells[tap * n] = cell + job->tap_offsets[tap];
-            } else {
-                FG_NAME(border_cells)(job, block, image, top, left, cells, n);
-            }
-            if (++x == columns) {
-                x = 0;
-                if (++y == rows) {
-                    y = 0;
-                    image++;
-                }
-            }
-        }
+        cells += n * job->taps;
     }
 }
 
@@ -197,9 +222,9 @@ static void FG_NAME(find_outs)(const conv_job *job, BLOCK *block, int64_t out_ch
 {
     const fg_conv_call *call = job->call;
     real **outs = block->outs, *tile = block->tile;
-    for (int64_t image = block->image; image < block->image + block->size.images; image++)
-        for (int64_t y = block->y; y < block->y + block->size.rows; y++) {
-            real *row = (real *)call->output + ((image * call->out_height + y) * call->out_width + block->x) *
+    for (int64_t image = block->first.image; image < block->first.image + block->size.images; image++)
+        for (int64_t y = block->first.y; y < block->first.y + block->size.rows; y++) {
+            real *row = (real *)call->output + ((image * call->out_height + y) * call->out_width + block->first.x) *
                                                    call->out_channels;
             for (int64_t x = 0; x < block->size.columns; x++, tile += out_channels)
                 *outs++ = call->planar ? tile : row + x * call->out_channels;
@@ -212,14 +237,16 @@ static BLOCK FG_NAME(open_block)(const conv_job *job, int64_t index, int slot, i
 {
     const fg_conv_call *call = job->call;
     BLOCK block = {0};
-    block.x = index % job->blocks.columns * job->block.columns;
-    block.y = index / job->blocks.columns % job->blocks.rows * job->block.rows;
-    block.image = index / job->blocks.columns / job->blocks.rows * job->block.images;
-    block.size.columns = FG_NAME(shorter)(job->block.columns, call->out_width - block.x);
-    block.size.rows = FG_NAME(shorter)(job->block.rows, call->out_height - block.y);
-    block.size.images = FG_NAME(shorter)(job->block.images, call->batch - block.image);
+    block.first.x = index % job->blocks.columns * job->block.columns;
+    block.first.y = index / job->blocks.columns % job->blocks.rows * job->block.rows;
+    block.first.image = index / job->blocks.columns / job->blocks.rows * job->block.images;
+    block.size.columns = FG_NAME(shorter)(job->block.columns, call->out_width - block.first.x);
+    block.size.rows = FG_NAME(shorter)(job->block.rows, call->out_height - block.first.y);
+    block.size.images = FG_NAME(shorter)(job->block.images, call->batch - block.first.image);
     block.pixels = block.size.images * block.size.rows * block.size.columns;
     block.tiles = (block.pixels + job->tile - 1) / job->tile;
+    block.tile_pixels = block.pixels / block.tiles;
+    block.longer_tiles = block.pixels % block.tiles;
     char *scratch = job->slots + (size_t)slot * job->slot_size;
     block.cells = (const real **)(void *)scratch;
     block.outs = (real **)(void *)(block.cells + block.pixels * job->taps);

@@ -79,6 +79,27 @@ FG_INLINE vreal FG_NAME(finish)(const PANEL *panel, vreal sum)
     return panel->relu ? v_max(v_set1(0), sum) : sum; /* 0 > x ? 0 : x keeps NaN */
 }
 
+/* One channel of P cells joins the sums. */
+FG_INLINE void FG_NAME(step)(const PANEL *panel, const real *const *cell, int64_t c, const real *weights,
+                             vreal sum[][2], const int P, const int V, const int kind)
+{
+    const int64_t part = panel->n - (V - 1) * LANES;
+    const vreal w0 = v_load(weights), w1 = V > 1 ? v_load(weights + LANES) : w0;
+    FG_UNROLL for (int p = 0; p < P; p++)
+    {
+        vreal x0, x1;
+        if (kind == BROADCAST) {
+            x0 = x1 = v_set1(cell[p][c]);
+        } else {
+            x0 = V == 1 && kind == DEPTHWISE_PART ? v_load_part(cell[p], part) : v_load(cell[p]);
+            x1 = V == 1 ? x0 : kind == DEPTHWISE_PART ? v_load_part(cell[p] + LANES, part) : v_load(cell[p] + LANES);
+        }
+        sum[p][0] = v_fma(x0, w0, sum[p][0]);
+        if (V > 1)
+            sum[p][1] = v_fma(x1, w1, sum[p][1]);
+    }
+}
+
 /* cells[tap * P + p] is where pixel p reads at that tap; NULL for the second: all follow the first in steps. */
 FG_INLINE void FG_NAME(tile)(const PANEL *panel, const real *const *cells, real *const *outs, const int P, const int V,
                              const int kind)
@@ -99,25 +120,8 @@ FG_INLINE void FG_NAME(tile)(const PANEL *panel, const real *const *cells, real 
         } else {
             FG_UNROLL for (int p = 0; p < P; p++) cell[p] = cells[p] + panel->offset;
         }
-        for (int64_t c = 0; c < run; c++, weights += 2 * LANES) {
-            const vreal w0 = v_load(weights), w1 = V > 1 ? v_load(weights + LANES) : w0;
-            FG_UNROLL for (int p = 0; p < P; p++)
-            {
-                vreal x0, x1;
-                if (kind == BROADCAST) {
-                    x0 = x1 = v_set1(cell[p][c]);
-                } else {
-                    const int64_t part = panel->n - (V - 1) * LANES;
-                    x0 = V == 1 && kind == DEPTHWISE_PART ? v_load_part(cell[p], part) : v_load(cell[p]);
-                    x1 = V == 1 ? x0
-                         : kind == DEPTHWISE_PART ? v_load_part(cell[p] + LANES, part)
-                                                  : v_load(cell[p] + LANES);
-                }
-                sum[p][0] = v_fma(x0, w0, sum[p][0]);
-                if (V > 1)
-                    sum[p][1] = v_fma(x1, w1, sum[p][1]);
-            }
-        }
+        for (int64_t c = 0; c < run; c++, weights += 2 * LANES)
+            FG_NAME(step)(panel, cell, c, weights, sum, P, V, kind);
     }
     const int64_t last = panel->n - (V - 1) * LANES; /* outputs of the last vector */
     FG_UNROLL for (int p = 0; p < P; p++)
@@ -211,10 +215,13 @@ static PANEL FG_NAME(panel_of)(const conv_job *job, int64_t panel, int64_t out_o
 
 static void FG_NAME(run_tiles)(const conv_job *job, const PANEL *panel, const BLOCK *block)
 {
-    for (int64_t tile = 0, begin = 0; tile < block->tiles; tile++) {
-        const int64_t end = (tile + 1) * block->pixels / block->tiles;
-        FG_NAME(run_tile)(job, panel, block->cells + begin * job->taps, block->outs + begin, end - begin);
-        begin = end;
+    const real *const *cells = block->cells;
+    real *const *outs = block->outs;
+    for (int64_t tile = 0; tile < block->tiles; tile++) {
+        const int64_t n = FG_NAME(tile_size)(block, tile);
+        FG_NAME(run_tile)(job, panel, cells, outs, n);
+        cells += n * job->taps;
+        outs += n;
     }
 }
 
@@ -245,5 +252,6 @@ static const conv_shape FG_NAME(conv_shape)[1] = {{LANES, TILE, NARROW_TILE, RUN
 #undef RUN
 #undef PANEL
 #undef BLOCK
+#undef PLACE
 #undef TILE_CASE
 #undef TILE_FUNCTION
