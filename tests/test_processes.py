@@ -9,13 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from calls import ENTRIES, VARIANTS, arguments
+from calls import ENTRIES, NAMES, VARIANTS, arguments
 
 import fastgeo
-from fastgeo import reference
 from fastgeo.testing import assert_same_answer
 
-NAMES = reference.__all__
 LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc")
 POSIX_ONLY = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 
@@ -39,13 +37,13 @@ def test_memory_is_flat_over_ten_thousand_calls():
     """Good and bad calls of every function in turn; a leak of a hundred bytes a call would show."""
     grown = in_fresh_process("""
 import numpy as np, os, fastgeo
-from calls import ENTRIES, VARIANTS, arguments
+from calls import ENTRIES, NAMES, VARIANTS, arguments
 
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 calls = []
-for name in fastgeo.reference.__all__:
+for name in NAMES:
     for variant in VARIANTS[name]:
         good = arguments(name, 40, np.float32, variant)
         calls.append((name, good))
@@ -87,6 +85,9 @@ LONG_CALLS = {
     "nms": _CROWDED,
     "batched_nms": _CROWDED,
     "nms_groups": _CROWDED,
+    "soft_nms": "kwargs = calls.arguments({!r}, 50_000, np.float32)",
+    "rotated_nms": "kwargs = {{**calls.arguments({!r}, 20_000, np.float32), 'iou_threshold': 0.99}}",
+    "multiclass_nms": "kwargs = calls.arguments({!r}, 300_000, np.float32)",
     "histogram_auc": "kwargs = calls.arguments({!r}, 50_000_000, np.float32)",
     "roc_auc": _SAMPLES,
     "roc_curve": _SAMPLES,

@@ -138,6 +138,9 @@ def fusion(
     boxes_list: Any, scores_list: Any, labels_list: Any, weights: Any, iou_threshold: Any, skip_box_threshold: Any
 ) -> Fusion:
     """Check and gather the arguments of weighted_boxes_fusion."""
+    for name, arrays in (("boxes_list", boxes_list), ("scores_list", scores_list), ("labels_list", labels_list)):
+        if not hasattr(arrays, "__len__") or not hasattr(arrays, "__iter__"):
+            raise TypeError(f"{name}: expected a list of arrays, got {arrays!r}")
     n_models = len(boxes_list)
     for name, other in (("scores_list", scores_list), ("labels_list", labels_list)):
         if len(other) != n_models:

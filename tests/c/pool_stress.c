@@ -1,0 +1,67 @@
+/* The thread pool under load, for ThreadSanitizer: callers that compete for it, interruptions, changing thread counts.
+
+   Every chunk must run exactly once unless the job was interrupted. Prints how many jobs ran; exit code 1 on a fault. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "runtime/pool.h"
+
+enum { CALLERS = 6, MAX_CHUNKS = 64, SPIN = 2000 };
+
+typedef struct {
+    int visits[MAX_CHUNKS];       /* plain memory: a chunk run twice at once is a race */
+    long by_slot[FG_MAX_THREADS]; /* plain memory: two threads with one slot are a race */
+} stress_job;
+
+static atomic_int polls, faults;
+static atomic_long jobs;
+static int rounds;
+
+/* Interrupts one job in a while. */
+static int poll_sometimes(void) { return atomic_fetch_add(&polls, 1) % 7 == 6; }
+
+static void visit(void *argument, int64_t chunk, int slot)
+{
+    stress_job *job = argument;
+    for (int i = 0; i < SPIN; i++)
+        job->by_slot[slot]++;
+    job->visits[chunk]++;
+}
+
+static void *caller(void *argument)
+{
+    unsigned seed = (unsigned)(size_t)argument;
+    for (int round = 0; round < rounds; round++) {
+        stress_job job = {0};
+        int n_chunks = rand_r(&seed) % MAX_CHUNKS, n_threads = rand_r(&seed) % 12;
+        if (rand_r(&seed) % 4 == 0)
+            fg_set_default_threads(1 + rand_r(&seed) % 8);
+        int before = fg_set_thread_limit(rand_r(&seed) % 5);
+        int status = fg_parallel(n_chunks, n_threads, visit, &job);
+        fg_set_thread_limit(before);
+        for (int chunk = 0; chunk < n_chunks; chunk++)
+            if (job.visits[chunk] > 1 || (status == FG_OK && job.visits[chunk] != 1))
+                atomic_store(&faults, 1);
+        if (status != FG_OK && status != FG_INTERRUPTED)
+            atomic_store(&faults, 1);
+        atomic_fetch_add(&jobs, 1);
+    }
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    pthread_t threads[CALLERS];
+    rounds = argc > 1 ? atoi(argv[1]) : 500;
+    fg_pool_setup(poll_sometimes);
+    fg_set_default_threads(4);
+    for (size_t i = 0; i < CALLERS; i++)
+        if (pthread_create(&threads[i], NULL, caller, (void *)(i + 1)))
+            return 1;
+    for (int i = 0; i < CALLERS; i++)
+        pthread_join(threads[i], NULL);
+    printf("%ld jobs from %d threads, %d polls\n", atomic_load(&jobs), CALLERS, atomic_load(&polls));
+    return atomic_load(&faults);
+}

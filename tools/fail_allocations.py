@@ -1,0 +1,85 @@
+"""Let every memory allocation of every kernel fail in turn.
+
+    python tools/fail_allocations.py
+
+Each time the call must raise MemoryError and give back all it had taken, and the next call must answer rightly. Needs a
+C compiler, Cython and NumPy. Prints how many failures were injected; any finding is exit code 1.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import instrumented
+
+RENAMED = ("malloc", "calloc", "realloc", "aligned_alloc", "free")
+
+DRIVER = """
+import ctypes, sys, numpy as np, fastgeo, calls
+from fastgeo import runtime
+from fastgeo.testing import assert_same_answer
+library = ctypes.CDLL(sys.argv[1])
+made, outstanding, fail_after = library.fg_test_made, library.fg_test_outstanding, library.fg_test_fail_after
+made.restype = outstanding.restype = ctypes.c_long
+fail_after.argtypes = [ctypes.c_long]
+injected, findings, without = 0, [], set(calls.NAMES)
+
+def check(name, variant, n, dtype):
+    global injected
+    entry, kwargs = calls.ENTRIES[name](fastgeo), calls.arguments(name, n, dtype, variant)
+    expected = entry(**kwargs)
+    before = made()
+    entry(**kwargs)
+    label = f"{name} {variant} n={n} {runtime.active_isa()} {fastgeo.get_num_threads()} threads"
+    for nth in range(1, made() - before + 1):
+        held = outstanding()
+        fail_after(nth)
+        try:
+            entry(**kwargs)
+            findings.append(f"{label}: allocation {nth} failed, and no MemoryError was raised")
+        except MemoryError:
+            pass
+        except BaseException as error:
+            findings.append(f"{label}: allocation {nth} failed with {error!r}")
+        fail_after(0)
+        injected += 1
+        without.discard(name)
+        if outstanding() > held:
+            findings.append(f"{label}: allocation {nth} failed, and {outstanding() - held} blocks leaked")
+        try:
+            assert_same_answer(entry(**kwargs), expected)
+        except BaseException as error:
+            findings.append(f"{label}: wrong after allocation {nth} had failed: {error!r}")
+
+for isa in runtime.supported_isas():
+    runtime.set_isa(isa)
+    for n_threads in (1, 3):
+        fastgeo.set_num_threads(n_threads)
+        for name in calls.NAMES:
+            for n in (5, min(800, max(calls.SIZES.get(name, (300,))))):
+                for variant in calls.VARIANTS[name]:
+                    check(name, variant, n, np.float32)
+held = outstanding()
+print(*sorted(set(findings)), sep="\\n")
+print(f"{injected} allocation failures injected, {len(findings)} findings")
+print("functions that allocate nothing in C:", ", ".join(sorted(without)) or "none")
+sys.exit(bool(findings))
+"""
+
+
+def main():
+    if sys.argv[1:]:
+        sys.exit(__doc__)
+    renamed = " ".join(f"-D{name}=fg_test_{name}" for name in RENAMED)
+    with instrumented.build(f"{renamed} -O1", "-Wl,--allow-shlib-undefined") as copy:
+        library = copy / "failing_malloc.so"
+        compiler = os.environ.get("CC", "gcc")
+        source = instrumented.ROOT / "tests" / "c" / "failing_malloc.c"
+        subprocess.run([compiler, "-std=gnu11", "-O2", "-shared", "-fPIC", source, "-o", library], check=True)
+        sys.exit(instrumented.python(copy, "-c", DRIVER, library, LD_PRELOAD=str(library)))
+
+
+if __name__ == "__main__":
+    main()
