@@ -36,6 +36,8 @@ def extension(pyx):
 
 
 setup(
+    # Extensions side by side: they share no source but the headers.
+    options={"build_ext": {"parallel": os.cpu_count()}},
     ext_modules=cythonize(
         [extension(pyx) for pyx in sorted(PACKAGE.glob("*/*.pyx"))],
         compiler_directives={
@@ -47,5 +49,5 @@ setup(
             "embedsignature": False,
             "freethreading_compatible": True,
         },
-    )
+    ),
 )

@@ -29,9 +29,10 @@ def draw(path: str, outcomes: list[Outcome]) -> None:
             label = "best installed peer" if contestant == "peer" else "NumPy reference"
             # Bars start at 1: to the right the kernel is the faster, to the left the slower.
             widths = [ratio - 1 for ratio, _ in known]
-            bars = axes.barh(places, widths, left=1, height=0.36, color=colour, label=f"over the {label}")
+            axes.barh(places, widths, left=1, height=0.36, color=colour, label=f"over the {label}")
             texts = [format_ratio(ratio) + (f" {name}" if contestant == "peer" else "") for ratio, name in known]
-            axes.bar_label(bars, texts, padding=4, fontsize=8)
+            for place, text, (ratio, _) in zip(places, texts, known, strict=True):
+                axes.annotate(text, (max(ratio, 1), place), (4, 0), textcoords="offset points", va="center", fontsize=8)
         axes.set_yticks(range(len(shown)), [outcome.row.name for outcome in shown], fontsize=9)
         axes.set_xscale("log")
         axes.axvline(1, color=PALE, lw=1)
