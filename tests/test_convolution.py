@@ -151,7 +151,8 @@ def test_error_bound(kernels, kind, dtype, groups):
     within_bound(kernels.conv2d(x, kernel, bias, 1, 1, groups=groups), x, kernel, bias, padding=1, groups=groups)
 
 
-# Shapes that take each path: few channels, pointwise, depthwise, groups, odd channels, several blocks and panels.
+# Shapes that take each path: few channels, one plane, pointwise, depthwise, groups, odd channels, several blocks and
+# panels, cells a multiple of 4 KB apart.
 PATHS = [
     ((1, 20, 21, 3), (5, 5, 3, 8), {"padding": 2}),
     ((2, 23, 30, 3), (7, 7, 3, 64), {"padding": 3, "stride": 2}),
@@ -165,6 +166,12 @@ PATHS = [
     ((2, 11, 9, 20), (3, 3, 20, 50), {"padding": 1, "padding_mode": "reflect"}),
     ((1, 7, 7, 130), (3, 3, 130, 33), {"padding": 1}),
     ((1, 90, 90, 2), (3, 3, 2, 9), {"padding": 1}),
+    ((1, 12, 40, 20), (3, 3, 1, 20), {"padding": 1, "groups": 20, "padding_mode": "reflect"}),
+    ((2, 11, 45, 17), (5, 5, 1, 17), {"padding": 2, "groups": 17, "stride": 2, "activation": "relu"}),
+    ((1, 6, 31, 48), (3, 3, 1, 48), {"padding": "same", "groups": 48, "stride": 2}),
+    ((1, 7, 33, 20), (5, 5, 1, 20), {"padding": ((0, 4), (4, 0)), "groups": 20, "padding_mode": "replicate"}),
+    ((1, 6, 7, 1024), (2, 2, 1024, 20), {"padding": 1}),
+    ((2, 5, 5, 512), (1, 1, 512, 40), {"stride": 2}),
 ]
 
 
