@@ -515,36 +515,53 @@ def test_pairwise_same_as_scipy(impl):
         )
 
 
-# Bounds skip work, never a result
+# Bounds and the int16 filter skip work, never a result
+
+
+def with_and_without(monkeypatch, call):
+    """The answers of `call` with every combination of bounds and filter."""
+    from fastgeo.clustering import kernels as module
+
+    for use_bounds in (True, False):
+        for use_filter in (True, False):
+            monkeypatch.setattr(module, "use_bounds", use_bounds)
+            monkeypatch.setattr(module, "use_filter", use_filter)
+            yield call()
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
 @pytest.mark.parametrize("offset", [0.0, 1e5])
 @pytest.mark.parametrize(
-    ("n", "d", "k", "grid"), [(2000, 8, 40, 0), (900, 16, 100, 0), (1000, 8, 30, 2), (300, 130, 9, 1)]
+    ("n", "d", "k", "grid"),
+    [(1200, 8, 40, 0), (700, 16, 100, 0), (600, 13, 25, 2), (600, 8, 30, 2), (300, 130, 24, 1), (200, 3, 50, 0)],
 )
-def test_bounds_change_nothing(kernels, monkeypatch, dtype, metric, offset, n, d, k, grid):
-    from fastgeo.clustering import kernels as module
-
+def test_skipping_changes_nothing(kernels, monkeypatch, dtype, metric, offset, n, d, k, grid):
     X = cloud(n, d, dtype, offset=offset)
     if grid:
-        X = np.round(X * grid)  # ties
-    answers = []
-    for use_bounds in (True, False):
-        monkeypatch.setattr(module, "use_bounds", use_bounds)
-        answers.append([kernels.kmeans(X, k, seed=1, max_iter=m, metric=metric) for m in (3, 12)])
-    assert_same_answer(*answers)
+        X = np.round(X * grid).astype(dtype)  # ties
+
+    def call():
+        return [kernels.kmeans(X, k, init=X[:k], max_iter=m, metric=metric) for m in (3, 12)]
+
+    first, *others = with_and_without(monkeypatch, call)
+    for other in others:
+        assert_same_answer(other, first)
 
 
-def test_bounds_survive_refilling(kernels, monkeypatch):
-    from fastgeo.clustering import kernels as module
+@pytest.mark.parametrize("scale", [1e-38, 1e-20, 1e-13, 1e-6, 1e9, 1e14])
+def test_skipping_changes_nothing_at_any_scale(kernels, monkeypatch, scale):
+    X = (cloud(500, 14) * scale).astype(np.float32)
+    X[::7] = X[0]
+    first, *others = with_and_without(monkeypatch, lambda: kernels.kmeans(X, 30, init=X[:30], max_iter=8))
+    for other in others:
+        assert_same_answer(other, first)
 
-    X = cloud(3000, 12)
+
+def test_skipping_survives_refilling(kernels, monkeypatch):
+    X = cloud(2000, 12, np.float32)
     start = np.concatenate([X[:20], np.full((12, 12), 500.0) + np.arange(12)[:, None]])
-    answers = []
-    for use_bounds in (True, False):
-        monkeypatch.setattr(module, "use_bounds", use_bounds)
-        answers.append(kernels.kmeans(X, 32, init=start))
-    assert_same_answer(*answers)
-    assert len(np.unique(answers[0].labels)) == 32
+    first, *others = with_and_without(monkeypatch, lambda: kernels.kmeans(X, 32, init=start))
+    assert len(np.unique(first.labels)) == 32
+    for other in others:
+        assert_same_answer(other, first)

@@ -53,7 +53,9 @@ cdef extern from "clustering/nearest.h" nogil:
         int32_t *labels
         void *distances
         fg_bounds *bounds
+        int filtered
         int64_t n_changed
+        int64_t n_searched
     int fg_nearest(const fg_runtime *runtime, fg_nearest_call *call)
     int fg_pairwise_distance(const fg_runtime *runtime, const fg_points *rows, const fg_points *columns, int kind,
                              void *out)
@@ -95,6 +97,7 @@ def assign(X, centroids, *, metric="euclidean", n_threads=None):
     call.labels = <int32_t *>cnp.PyArray_DATA(labels)
     call.distances = cnp.PyArray_DATA(distances)
     call.bounds = NULL
+    call.filtered = False
     cdef int status
     with nogil:
         status = fg_nearest(runtime(), &call)
@@ -167,8 +170,9 @@ cdef object bind(fg_points *points, array, str name, metric, weights, int n_thre
     return scale
 
 
-# For tests: False searches for every point at every iteration. The answers are the same.
+# For tests: False searches for every point at every iteration, or in float alone. The answers are the same.
 use_bounds = True
+use_filter = True
 
 
 cdef class KernelSteps:
@@ -177,6 +181,7 @@ cdef class KernelSteps:
     cdef fg_bounds bounds
     cdef object points, weights, scale, metric
     cdef object before, bound_arrays  # the centroids of the last assignment; what `bounds` points to
+    cdef int pause, pausing  # assignments without bounds: next time, and still to come
     cdef readonly object labels
 
     def __init__(self, points, metric, weights, n_threads):
@@ -191,6 +196,9 @@ cdef class KernelSteps:
         cdef const void *before = NULL
         cdef const void *now = cnp.PyArray_DATA(centroids)
         if not use_bounds or self.metric == "iou" or k * self.c_points.d < 128 or self.c_points.d > 1 << 20:
+            return False
+        if self.pausing > 0:
+            self.pausing -= 1
             return False
         if self.bound_arrays is None or len(self.bound_arrays[2]) != k:
             self.bound_arrays = [np.empty(size, np.float32) for size in (n, n, k, k)]
@@ -216,6 +224,7 @@ cdef class KernelSteps:
         call.k = cnp.PyArray_DIM(centroids, 0)
         call.labels = <int32_t *>cnp.PyArray_DATA(self.labels)
         call.distances = NULL
+        call.filtered = use_filter
         call.bounds = NULL
         if self.bounded(centroids):
             call.bounds = &self.bounds
@@ -223,8 +232,20 @@ cdef class KernelSteps:
         with nogil:
             status = fg_nearest(runtime(), &call)
         raise_status(status)
-        self.before = centroids
+        if call.bounds != NULL:
+            self.before = centroids
+            if self.bounds.valid:
+                self.rest(call.n_searched)
         return call.n_changed
+
+    cdef void rest(self, int64_t n_searched) noexcept:
+        """Where bounds settle few labels, do without for a while, each time longer; they cost some time themselves."""
+        if 2 * n_searched > self.c_points.n:
+            self.pause = min(2 * self.pause + 1, 15)
+            self.pausing = self.pause
+            self.before = None
+        else:
+            self.pause = 0
 
     def relabelled(self):
         self.before = None

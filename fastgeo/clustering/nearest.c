@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clustering/filter.h"
 #include "runtime/fenv.h"
 
 /* What a search looks for. */
@@ -31,7 +32,8 @@ typedef struct {
     fg_nearest_call *call;
     int64_t rows;     /* points per chunk */
     char *scratch;    /* one packed block per slot */
-    int64_t *changed; /* per chunk */
+    int64_t *counts;  /* per chunk: labels changed, points searched */
+    fg_filter *filter; /* or NULL */
 } nearest_job;
 
 /* A tile of the pairwise table: some rows by this many columns. */
@@ -112,26 +114,42 @@ void fg_move_bounds(fg_bounds *bounds, const fg_points *points, const void *befo
     fg_fenv_leave(saved);
 }
 
+static int search_all(const fg_runtime *runtime, nearest_job *job, int n_threads)
+{
+    fg_nearest_call *call = job->call;
+    const int isa = runtime->isa, is_f64 = call->points->is_f64;
+    const int64_t n_chunks = fg_chunk_count(call->points->n, job->rows);
+    job->scratch = malloc((size_t)(runtime->slots(n_threads) * packed_bytes_table[isa][is_f64](call->points->d)));
+    job->counts = malloc((size_t)(n_chunks + 1) * 2 * sizeof(int64_t));
+    int status = FG_NO_MEMORY;
+    if (job->scratch && job->counts)
+        status = runtime->parallel(n_chunks, n_threads, nearest_chunk_table[isa][is_f64], job);
+    call->n_changed = call->n_searched = 0;
+    for (int64_t c = 0; status == FG_OK && c < n_chunks; c++) {
+        call->n_changed += job->counts[2 * c];
+        call->n_searched += job->counts[2 * c + 1];
+    }
+    free(job->scratch);
+    free(job->counts);
+    return status;
+}
+
 int fg_nearest(const fg_runtime *runtime, fg_nearest_call *call)
 {
     const fg_points *points = call->points;
-    const int isa = runtime->isa, is_f64 = points->is_f64;
-    nearest_job job = {call, fg_chunk_rows(points->n, points->d * call->k), NULL, NULL};
-    const int64_t n_chunks = fg_chunk_count(points->n, job.rows);
     const int n_threads = fg_threads_for(points, (double)points->n * (double)points->d * (double)call->k);
-    job.scratch = malloc((size_t)(runtime->slots(n_threads) * packed_bytes_table[isa][is_f64](points->d)));
-    job.changed = malloc((size_t)(n_chunks + 1) * sizeof(int64_t));
-    int status = FG_NO_MEMORY;
-    if (job.scratch && job.changed) {
-        fg_fenv saved = fg_fenv_enter();
-        status = runtime->parallel(n_chunks, n_threads, nearest_chunk_table[isa][is_f64], &job);
-        fg_fenv_leave(saved);
-        call->n_changed = 0;
-        for (int64_t c = 0; status == FG_OK && c < n_chunks; c++)
-            call->n_changed += job.changed[c];
+    fg_filter filter = {0};
+    nearest_job job = {.call = call, .rows = fg_chunk_rows(points->n, points->d * call->k)};
+    int status = FG_OK;
+    fg_fenv saved = fg_fenv_enter();
+    if (call->filtered && !call->distances && runtime->isa != FG_ISA_scalar && fg_filter_suits(points, call->k)) {
+        job.filter = &filter;
+        status = fg_filter_open(&filter, points, call->centroids, call->k);
     }
-    free(job.scratch);
-    free(job.changed);
+    if (status == FG_OK)
+        status = search_all(runtime, &job, n_threads);
+    fg_filter_close(&filter);
+    fg_fenv_leave(saved);
     return status;
 }
 

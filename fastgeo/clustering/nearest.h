@@ -29,7 +29,9 @@ typedef struct {
     int32_t *labels;   /* in: the labels before; out */
     void *distances;   /* (n,) of the points' type, or NULL */
     fg_bounds *bounds; /* or NULL */
+    int filtered;      /* whether the int16 filter may help; the answer is the same */
     int64_t n_changed; /* out: how many labels differ from those before */
+    int64_t n_searched; /* out: how many points the bounds did not settle */
 } fg_nearest_call;
 
 /* FG_OK, FG_NO_MEMORY, FG_INTERRUPTED or FG_FORKED. */

@@ -2,8 +2,8 @@
 #define POINTS (2 * LANES)
 #define CENTROIDS 6
 
-/* Scratch of one slot: a packed block, and a few scaled rows behind it. */
-static int64_t FG_NAME(packed_bytes)(int64_t d) { return (POINTS + CENTROIDS) * d * (int64_t)sizeof(real); }
+/* Scratch of one slot: a packed block, behind it a few scaled rows or the block in integers. */
+static int64_t FG_NAME(packed_bytes)(int64_t d) { return 2 * (POINTS + CENTROIDS) * (d + 1) * (int64_t)sizeof(real); }
 
 /* Columns [l, l + width) of LANES rows, turned: lane p of packed[c * POINTS] is column c of row p. */
 static inline __attribute__((always_inline)) void FG_NAME(turn)(const real *const *rows, const real *scale, int64_t l,
@@ -211,31 +211,66 @@ static int64_t FG_NAME(list_open)(const fg_nearest_call *call, int64_t begin, in
     return count;
 }
 
+#if FG_REAL_BITS == 32
+#include "clustering/filter_body.h"
+#endif
+
+/* Points on their way through a chunk. */
+typedef struct {
+    real *packed;
+    int64_t open[2 * POINTS], n_open; /* left by the filter to the exact search */
+    int64_t changed;
+} FG_NAME(passage);
+
+static void FG_NAME(label_block)(const nearest_job *job, const int64_t *numbers, int64_t count,
+                                 FG_NAME(passage) *passage)
+{
+#if FG_REAL_BITS == 32
+    if (job->filter) {
+        int32_t *pairs = (int32_t *)(void *)(passage->packed + POINTS * job->call->points->d);
+        passage->changed += FG_NAME(filter_points)(job->call, job->filter, numbers, count, passage->packed, pairs,
+                                                   passage->open, &passage->n_open);
+        if (passage->n_open < POINTS)
+            return;
+        passage->changed += FG_NAME(settle)(job->call, passage->open, POINTS, passage->packed);
+        passage->n_open -= POINTS;
+        memcpy(passage->open, passage->open + POINTS, (size_t)passage->n_open * sizeof(int64_t));
+        return;
+    }
+#endif
+    passage->changed += FG_NAME(settle)(job->call, numbers, count, passage->packed);
+}
+
 static void FG_NAME(nearest_chunk)(void *job_, int64_t chunk, int slot)
 {
     nearest_job *job = job_;
     const fg_nearest_call *call = job->call;
     const int64_t n = call->points->n, d = call->points->d;
     const int64_t begin = chunk * job->rows, end = begin + job->rows < n ? begin + job->rows : n;
-    real *packed = (real *)(job->scratch + slot * FG_NAME(packed_bytes)(d));
+    FG_NAME(passage) passage = {.packed = (real *)(job->scratch + slot * FG_NAME(packed_bytes)(d))};
     const int aged = call->bounds && call->bounds->valid;
-    int64_t numbers[LISTED + POINTS], waiting = 0, changed = 0;
+    int64_t numbers[LISTED + POINTS], waiting = 0, listed = 0;
     for (int64_t first = begin; first < end; first += LISTED) {
         const int64_t last = first + LISTED < end ? first + LISTED : end;
+        const int64_t before = waiting;
         if (aged)
             waiting += FG_NAME(list_open)(call, first, last, numbers + waiting);
         else
             for (int64_t i = first; i < last; i++)
                 numbers[waiting++] = i;
+        listed += waiting - before;
         int64_t done = 0;
         for (; done + POINTS <= waiting; done += POINTS)
-            changed += FG_NAME(settle)(call, numbers + done, POINTS, packed);
+            FG_NAME(label_block)(job, numbers + done, POINTS, &passage);
         waiting -= done;
         memmove(numbers, numbers + done, (size_t)waiting * sizeof(int64_t));
     }
     if (waiting > 0)
-        changed += FG_NAME(settle)(call, numbers, waiting, packed);
-    job->changed[chunk] = changed;
+        FG_NAME(label_block)(job, numbers, waiting, &passage);
+    if (passage.n_open > 0)
+        passage.changed += FG_NAME(settle)(call, passage.open, passage.n_open, passage.packed);
+    job->counts[2 * chunk] = passage.changed;
+    job->counts[2 * chunk + 1] = listed;
 }
 
 /* Up to CENTROIDS rows of the result, one block of columns wide. */

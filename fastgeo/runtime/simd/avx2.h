@@ -20,6 +20,13 @@ static inline __m256i fg_avx2_first_64(int64_t n)
 {
     return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
 }
+/* The empty asm keeps product and sum together: GCC moves all products of a loop to its front and runs out of registers. */
+static inline __attribute__((always_inline)) __m256i fg_avx2_madd_add(__m256i a, __m256i b, __m256i c)
+{
+    c = _mm256_add_epi32(c, _mm256_madd_epi16(a, b));
+    __asm__("" : "+x"(c));
+    return c;
+}
 /* Rows become columns: pairs of rows, then fours, then the two halves. */
 static inline __attribute__((always_inline)) void fg_avx2_transpose_32(__m256 r[8])
 {
@@ -64,6 +71,9 @@ static inline __attribute__((always_inline)) void fg_avx2_transpose_64(__m256d r
 #define v_abs(a) _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a)
 #define v_trunc(a) _mm256_cvttps_epi32(a)
 #define v_transpose(rows) fg_avx2_transpose_32(rows)
+#define v_from_int(a) _mm256_cvtepi32_ps(a)
+#define i_pair(low, high) _mm256_blend_epi16(low, _mm256_slli_epi32(high, 16), 0xaa)
+#define i_madd_add(a, b, c) fg_avx2_madd_add(a, b, c)
 #define v_store_int32(p, a) _mm256_storeu_si256((__m256i *)(p), v_trunc(a))
 #define v_pow2(a) _mm256_castsi256_ps(_mm256_slli_epi32(i_add(v_trunc(a), i_set1(127)), 23))
 #define i_set1(x) _mm256_set1_epi32((int)(x))

@@ -11,6 +11,13 @@
 
 #ifndef FG_AVX512_HELPERS
 #define FG_AVX512_HELPERS
+/* The empty asm keeps product and sum together: GCC moves all products of a loop to its front and runs out of registers. */
+static inline __attribute__((always_inline)) __m512i fg_avx512_madd_add(__m512i a, __m512i b, __m512i c)
+{
+    c = _mm512_add_epi32(c, _mm512_madd_epi16(a, b));
+    __asm__("" : "+v"(c));
+    return c;
+}
 /* Rows become columns: pairs of rows, then fours, then the 128-bit quarters. */
 static inline __attribute__((always_inline)) void fg_avx512_transpose_32(__m512 r[16])
 {
@@ -71,6 +78,9 @@ static inline __attribute__((always_inline)) void fg_avx512_transpose_64(__m512d
 #define v_eq(a, b) _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ)
 #define v_trunc(a) _mm512_cvttps_epi32(a)
 #define v_transpose(rows) fg_avx512_transpose_32(rows)
+#define v_from_int(a) _mm512_cvtepi32_ps(a)
+#define i_pair(low, high) _mm512_mask_blend_epi16(0xaaaaaaaau, low, _mm512_slli_epi32(high, 16))
+#define i_madd_add(a, b, c) fg_avx512_madd_add(a, b, c)
 #define v_store_int32(p, a) _mm512_storeu_si512(p, v_trunc(a))
 #else
 #define LANES 8

@@ -40,6 +40,9 @@
 #undef v_select
 #undef v_trunc
 #undef v_transpose
+#undef v_from_int
+#undef i_pair
+#undef i_madd_add
 #undef v_store_int32
 #undef v_pow2
 #undef m_and

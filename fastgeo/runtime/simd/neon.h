@@ -32,6 +32,12 @@ static inline void fg_neon_store_part_f64(double *p, float64x2_t a, int64_t n)
     vst1q_f64(lanes, a);
     memcpy(p, lanes, (size_t)n * sizeof(double));
 }
+/* Products of int16 pairs, each pair's two added. */
+static inline int32x4_t fg_neon_madd(int32x4_t a, int32x4_t b)
+{
+    const int16x8_t a16 = vreinterpretq_s16_s32(a), b16 = vreinterpretq_s16_s32(b);
+    return vpaddq_s32(vmull_s16(vget_low_s16(a16), vget_low_s16(b16)), vmull_high_s16(a16, b16));
+}
 /* Rows become columns. */
 static inline void fg_neon_transpose_f32(float32x4_t r[4])
 {
@@ -74,6 +80,9 @@ static inline unsigned fg_neon_bits_f64(uint64x2_t m)
 #define v_store_part(p, a, n) fg_neon_store_part_f32(p, a, n)
 #define v_trunc(a) vcvtq_s32_f32(a)
 #define v_transpose(rows) fg_neon_transpose_f32(rows)
+#define v_from_int(a) vcvtq_f32_s32(a)
+#define i_pair(low, high) vsliq_n_s32(low, high, 16)
+#define i_madd_add(a, b, c) vaddq_s32(c, fg_neon_madd(a, b))
 #define v_store_int32(p, a) vst1q_s32(p, v_trunc(a))
 #define v_pow2(a) vreinterpretq_f32_s32(vshlq_n_s32(i_add(v_trunc(a), i_set1(127)), 23))
 #define m_and(m, n) vandq_u32(m, n)

@@ -51,6 +51,10 @@ static inline double fg_scalar_pow2_f64(double a)
 #define v_select(m, a, b) ((m) ? (a) : (b))
 #define v_trunc(a) ((real_int)(a))
 #define v_transpose(rows) ((void)(rows))
+#define v_from_int(a) ((real)(a))
+#define i_pair(low, high) ((vint)(((uint32_t)(high) << 16) | ((uint32_t)(low) & 0xffffu)))
+#define i_madd_add(a, b, c) \
+    ((vint)((c) + (int16_t)(a) * (int16_t)(b) + (int16_t)((a) >> 16) * (int16_t)((b) >> 16)))
 #define v_store_int32(p, a) ((void)(*(p) = (int32_t)(a)))
 #if FG_REAL_BITS == 32
 #define v_pow2(a) fg_scalar_pow2_f32(a)
