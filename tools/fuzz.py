@@ -80,7 +80,7 @@ def retyped(rng, array):
         return array.astype(rng.choice(ODD_DTYPES))
 
 
-MUTATIONS = [random_bits, special_values, rearranged, reshaped, retyped]
+VALUES, SHAPES, TYPES = (random_bits, special_values), (reshaped,), (retyped,)
 
 
 def random_call(rng):
@@ -88,14 +88,21 @@ def random_call(rng):
     variant = VARIANTS[name][rng.integers(len(VARIANTS[name]))]
     largest = 12 if "inputs" in arguments(name, 3) else 40
     kwargs = arguments(name, int(rng.integers(0, largest)), DTYPES[rng.integers(2)], variant)
-    for parameter, value in list(kwargs.items()):
-        if isinstance(value, np.ndarray):
-            for _ in range(rng.integers(3)):
-                mutation = MUTATIONS[rng.integers(len(MUTATIONS))]
-                if kwargs[parameter].dtype.kind in "fiub" or mutation in (rearranged, reshaped):
-                    kwargs[parameter] = mutation(rng, kwargs[parameter])
-        elif rng.random() < 0.05:
-            kwargs[parameter] = BAD_SCALARS[parameter][rng.integers(len(BAD_SCALARS[parameter]))]
+    arrays = [key for key, value in kwargs.items() if isinstance(value, np.ndarray)]
+    scalars = [key for key in kwargs if key not in arrays and BAD_SCALARS.get(key)]
+    # Of two faults either side may name the first: one argument is bad, in one way.
+    if not arrays or (scalars and rng.random() < 0.1):
+        parameter = scalars[rng.integers(len(scalars))]
+        kwargs[parameter] = BAD_SCALARS[parameter][rng.integers(len(BAD_SCALARS[parameter]))]
+    else:
+        parameter = arrays[rng.integers(len(arrays))]
+        mutations = (VALUES, SHAPES, TYPES, ())[rng.integers(4)]
+        for mutation in mutations:
+            if kwargs[parameter].dtype.kind == "f" or mutation not in VALUES:
+                kwargs[parameter] = mutation(rng, kwargs[parameter])
+    for parameter in arrays:
+        if rng.random() < 0.3 and not kwargs[parameter].dtype.hasobject:
+            kwargs[parameter] = rearranged(rng, kwargs[parameter])
     return name, kwargs
 
 

@@ -89,7 +89,7 @@ def max_pool2d(
            [13., 15.]])
     """
     x = channels_last(inputs, layout)
-    window = geometry.pool_window(np.shape(x), "NHWC", size, stride, padding, dilation, ceil_mode)
+    window = geometry.pool_window(np.shape(in_layout(x, layout)), layout, size, stride, padding, dilation, ceil_mode)
     checks.thread_count(n_threads)
     out = checks.output_array(out, geometry.layout_shape(window.out_shape, layout), x.dtype, x)
     best = np.full(window.out_shape, -np.inf, x.dtype)
@@ -155,7 +155,7 @@ def avg_pool2d(
            [10.5, 12.5]])
     """
     x = channels_last(inputs, layout)
-    window = geometry.pool_window(np.shape(x), "NHWC", size, stride, padding, dilation, ceil_mode)
+    window = geometry.pool_window(np.shape(in_layout(x, layout)), layout, size, stride, padding, dilation, ceil_mode)
     checks.thread_count(n_threads)
     out = checks.output_array(out, geometry.layout_shape(window.out_shape, layout), x.dtype, x)
     zero = x.dtype.type(0)
@@ -223,7 +223,7 @@ def lp_pool2d(
     array([5.])
     """
     x = channels_last(inputs, layout)
-    window = geometry.pool_window(np.shape(x), "NHWC", size, stride, padding, dilation, ceil_mode)
+    window = geometry.pool_window(np.shape(in_layout(x, layout)), layout, size, stride, padding, dilation, ceil_mode)
     p = geometry.norm_order(p)
     checks.thread_count(n_threads)
     out = checks.output_array(out, geometry.layout_shape(window.out_shape, layout), x.dtype, x)

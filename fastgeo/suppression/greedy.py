@@ -367,7 +367,7 @@ def multiclass_nms(
         flat_boxes = flat_boxes.reshape(-1, 4)
         candidates = np.flatnonzero(takes_part[b])
         kept = []
-        for c in range(1 if case.class_agnostic else n_classes):
+        for c in range(min(1, n_classes) if case.class_agnostic else n_classes):
             mine = candidates if case.class_agnostic else candidates[candidates % n_classes == c]
             mine = mine[by_descending_score(flat_scores[mine])][: case.top_k]
             found = nms(flat_boxes[mine], flat_scores[mine], float(case.iou_thresholds[c]), fmt=fmt)
