@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "runtime/box_grid.h"
 #include "runtime/fenv.h"
 #include "suppression/groups.h"
 #include "suppression/score_order.h"
@@ -14,6 +15,20 @@ enum { CHUNK_BOXES = 2048, MIN_BOXES_FOR_THREADS = 8192 };
 
 enum { SMALL_BYTES = 4096 };
 
+/* A grid pays once a box takes more vector comparisons than CHANGE_OVER against the kept ones, counted over a window of
+   boxes, and enough boxes are left to make up for building it. */
+enum { WINDOW = 256, CHANGE_OVER = 12, MIN_BOXES_FOR_GRID = 1024 };
+
+/* The boxes that were still ahead when the grid was built, in its order. */
+typedef struct {
+    fg_box_grid index;
+    void *memory; /* five runs of `stride`, then what the pointers below show */
+    int64_t count, stride;
+    uint32_t *position; /* of each box */
+    uint16_t *dead;     /* of each whole vector: the boxes that need no look any more */
+    int64_t caught_up;  /* kept boxes that have marked theirs */
+} nms_grid;
+
 /* One group while it is worked on. Boxes are numbered by position: 0 has the highest score. */
 typedef struct {
     const fg_nms_call *call;
@@ -25,6 +40,7 @@ typedef struct {
     int64_t n_kept, max_kept;
     int64_t position; /* the next box to look at */
     int64_t work;     /* vector comparisons so far */
+    nms_grid *grid;   /* NULL: not built */
 } nms_state;
 
 #define NONE UINT32_MAX
@@ -39,7 +55,10 @@ typedef void gather_function(const fg_nms_call *call, const fg_ranked *entries, 
 typedef void steps_function(nms_state *state, int64_t end);
 FG_TABLE(check_function, check_boxes);
 FG_TABLE(gather_function, gather);
+typedef int build_function(nms_state *state);
 FG_TABLE(steps_function, plain_steps);
+FG_TABLE(steps_function, grid_steps);
+FG_TABLE(build_function, build_grid);
 
 typedef struct {
     fg_nms_call *call;
@@ -73,9 +92,35 @@ static nms_state open_group(const nms_job *job, int64_t begin, int64_t n)
     return open_sorted(job->isa, call, entries, scratch, n, job->soa + 5 * (size_t)begin * value);
 }
 
+static int wants_grid(const nms_state *state, int64_t work, int64_t boxes)
+{
+    if (state->call->method != FG_NMS_AUTO)
+        return state->call->method == FG_NMS_GRID;
+    return work > boxes * CHANGE_OVER && state->n - state->position >= MIN_BOXES_FOR_GRID;
+}
+
+/* Decides the boxes before `end`. Without memory for a grid the plain way goes on. */
 static void advance(nms_state *state, int64_t end)
 {
-    plain_steps_table[state->isa][state->call->boxes_f64](state, end);
+    const int isa = state->isa, is_f64 = state->call->boxes_f64;
+    if (wants_grid(state, 0, 0) && !state->grid)
+        build_grid_table[isa][is_f64](state);
+    while (!state->grid && state->position < end && state->n_kept < state->max_kept) {
+        const int64_t work = state->work, begin = state->position;
+        plain_steps_table[isa][is_f64](state, begin + WINDOW < end ? begin + WINDOW : end);
+        if (wants_grid(state, state->work - work, state->position - begin))
+            build_grid_table[isa][is_f64](state);
+    }
+    if (state->grid)
+        grid_steps_table[isa][is_f64](state, end);
+}
+
+static void close_group(nms_state *state)
+{
+    if (state->grid)
+        free(state->grid->memory);
+    free(state->grid);
+    state->grid = NULL;
 }
 
 int64_t fg_nms_sorted(int isa, const fg_nms_call *call, const fg_ranked *entries, fg_ranked *scratch, int64_t n,
@@ -83,6 +128,7 @@ int64_t fg_nms_sorted(int isa, const fg_nms_call *call, const fg_ranked *entries
 {
     nms_state state = open_sorted(isa, call, entries, scratch, n, soa);
     advance(&state, n);
+    close_group(&state);
     *kept = state.kept;
     return state.n_kept;
 }
@@ -121,6 +167,7 @@ static void groups_chunk(void *argument, int64_t chunk, int slot)
         const int64_t begin = job->groups.begin[g];
         nms_state state = open_group(job, begin, job->groups.begin[g + 1] - begin);
         advance(&state, state.n);
+        close_group(&state);
         for (int64_t k = 0; k < state.n_kept; k++)
             job->is_kept[fg_ranked_index(job->entries[begin + state.kept[k]])] = 1;
         write_owners(&state, job->entries + begin);
@@ -163,6 +210,7 @@ static int run_single(const fg_runtime *runtime, nms_job *job, int64_t n)
     nms_state *state = &job->single;
     *state = open_group(job, 0, n);
     const int status = runtime->parallel((n + STEP - 1) / STEP, 1, single_step, job);
+    close_group(state);
     if (status != FG_OK)
         return status;
     call->n_keep = state->n_kept;

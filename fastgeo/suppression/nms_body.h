@@ -129,3 +129,162 @@ static void FG_NAME(gather)(const fg_nms_call *call, const fg_ranked *entries, i
         FG_NAME(load_box)((const real *)call->boxes + 4 * box, call->fmt, (real)call->offset, (real *)soa + k, n);
     }
 }
+
+/* A box of the runs as the grid sees it. Widths and heights of 0 mean that it overlaps nothing. */
+static inline fg_grid_box FG_NAME(grid_box)(const real *box, int64_t stride, real offset)
+{
+    return fg_grid_box_of(box[0], box[stride], box[2 * stride], box[3 * stride],
+                          FG_NAME(extent)(box[0], box[2 * stride], offset),
+                          FG_NAME(extent)(box[stride], box[3 * stride], offset), offset);
+}
+
+/* The levels of the boxes from `begin` on. Where an area is not what the extents say (sizes lost beside large
+   coordinates, underflow), the threshold bounds nothing, and the grid seeks all boxes that meet. */
+static int64_t FG_NAME(find_levels)(const nms_state *state, int64_t begin, fg_box_grid *grid)
+{
+    const fg_nms_call *call = state->call;
+    const real *soa = state->soa;
+    const double t = call->iou_threshold;
+    int w_range[2] = {0x7ff, 0}, h_range[2] = {0x7ff, 0}, consistent = 1;
+    int64_t count = 0;
+    for (int64_t p = 0; p < state->n; p++) {
+        if (p == state->n_kept && p < begin)
+            p = begin;
+        if (p == state->n)
+            break;
+        const fg_grid_box box = FG_NAME(grid_box)(soa + p, state->n, (real)call->offset);
+        const double area = soa[4 * state->n + p], product = box.w * box.h, error = area - product;
+        if (!(box.w > 0 && box.h > 0))
+            continue;
+        consistent &= error <= product * 0x1p-10 && -error <= product * 0x1p-10 && area * t >= 4 * REAL_MIN;
+        if (p < begin)
+            continue;
+        const int w = fg_exponent(box.w), h = fg_exponent(box.h);
+        w_range[0] = w < w_range[0] ? w : w_range[0];
+        w_range[1] = w > w_range[1] ? w : w_range[1];
+        h_range[0] = h < h_range[0] ? h : h_range[0];
+        h_range[1] = h > h_range[1] ? h : h_range[1];
+        count++;
+    }
+    fg_grid_open(grid, consistent ? t : 0, call->kind == FG_NMS_IOA);
+    if (count)
+        fg_grid_set_exponents(grid, w_range, h_range);
+    return count;
+}
+
+/* Sorts the boxes from the state's position on into the grid. 0 if there is no memory for it. */
+static int FG_NAME(build_grid)(nms_state *state)
+{
+    const int64_t begin = state->position, n = state->n;
+    const real offset = (real)state->call->offset, *soa = state->soa;
+    nms_grid *grid = calloc(1, sizeof *grid);
+    if (!grid)
+        return 0;
+    grid->count = FG_NAME(find_levels)(state, begin, &grid->index);
+    for (int64_t p = begin; p < n; p++) {
+        const fg_grid_box box = FG_NAME(grid_box)(soa + p, n, offset);
+        if (box.w > 0 && box.h > 0)
+            fg_grid_count(&grid->index, box.w, box.h);
+    }
+    const size_t buckets = (size_t)fg_grid_layout(&grid->index), stride = (size_t)(grid->count + LANES);
+    const size_t bytes = 5 * stride * sizeof(real) + (buckets + 2 + stride + (size_t)(n - begin)) * sizeof(uint32_t) +
+                         (stride / LANES + 1) * sizeof(uint16_t);
+    grid->memory = malloc(bytes);
+    if (!grid->memory) {
+        free(grid);
+        return 0;
+    }
+    real *runs = grid->memory;
+    uint32_t *starts = (uint32_t *)(runs + 5 * stride), *bucket = starts + buckets + 2 + stride;
+    grid->stride = (int64_t)stride;
+    grid->position = starts + buckets + 2;
+    grid->dead = (uint16_t *)(bucket + (n - begin));
+    memset(grid->dead, 0, (stride / LANES + 1) * sizeof(uint16_t));
+    memset(starts, 0, (buckets + 2) * sizeof *starts);
+    for (int64_t p = begin; p < n; p++) {
+        const fg_grid_box box = FG_NAME(grid_box)(soa + p, n, offset);
+        bucket[p - begin] = box.w > 0 && box.h > 0 ? (uint32_t)fg_grid_bucket_of(&grid->index, &box) : NONE;
+        if (bucket[p - begin] != NONE)
+            starts[bucket[p - begin] + 2]++;
+    }
+    for (size_t b = 2; b <= buckets + 1; b++)
+        starts[b] += starts[b - 1];
+    for (int64_t p = begin; p < n; p++) {
+        if (bucket[p - begin] == NONE)
+            continue;
+        const uint32_t at = starts[bucket[p - begin] + 1]++;
+        grid->position[at] = (uint32_t)p;
+        for (int run = 0; run < 5; run++)
+            runs[run * stride + at] = soa[run * n + p];
+    }
+    for (size_t at = (size_t)grid->count; at < stride; at++) {
+        runs[at] = runs[stride + at] = 1; /* no box meets one that ends so far before it begins */
+        runs[2 * stride + at] = runs[3 * stride + at] = -3;
+        runs[4 * stride + at] = 0;
+    }
+    grid->index.starts = starts;
+    state->grid = grid;
+    return 1;
+}
+
+/* Marks the boxes of the grid that the kept box at `at` of the state's runs suppresses. */
+static inline __attribute__((always_inline)) void FG_NAME(mark)(nms_state *state, int64_t at, uint32_t owner,
+                                                                const FG_NAME(limits) * limits, int kind)
+{
+    nms_grid *grid = state->grid;
+    const real *soa = state->soa, *runs = grid->memory;
+    const fg_grid_box box = FG_NAME(grid_box)(soa + at, state->n, (real)state->call->offset);
+    if (!(box.w > 0 && box.h > 0))
+        return;
+    vreal a[5], b[5];
+    for (int run = 0; run < 5; run++)
+        a[run] = v_set1(soa[run * state->n + at]);
+    fg_grid_walk walk;
+    for (int l = 0; l < grid->index.n_levels; l++) {
+        int64_t begin, end;
+        if (!fg_grid_start(&walk, &grid->index, l, &box))
+            continue;
+        while (fg_grid_next(&walk, &begin, &end))
+            for (int64_t j = begin / LANES * LANES; j < end; j += LANES) {
+                uint16_t *dead = &grid->dead[j / LANES];
+                if (*dead == (1u << LANES) - 1)
+                    continue;
+                for (int run = 0; run < 5; run++)
+                    b[run] = v_load(runs + run * grid->stride + j);
+                unsigned bits = m_bits(FG_NAME(suppressed)(a, b, b[4], limits, kind)) & ~(unsigned)*dead;
+                *dead |= (uint16_t)bits;
+                for (; bits; bits &= bits - 1) {
+                    uint32_t *loser = &state->owner[grid->position[j + fg_lowest_bit(bits)]];
+                    if (*loser == NONE)
+                        *loser = owner;
+                }
+            }
+    }
+}
+
+/* Each box that is not marked when its turn comes is kept and marks those it suppresses. */
+static inline __attribute__((always_inline)) void FG_NAME(run_grid)(nms_state *state, int64_t end, int kind)
+{
+    const FG_NAME(limits) limits = FG_NAME(limits_of)(state->call);
+    for (; state->grid->caught_up < state->n_kept; state->grid->caught_up++)
+        FG_NAME(mark)(state, state->grid->caught_up, state->kept[state->grid->caught_up], &limits, kind);
+    for (; state->position < end && state->n_kept < state->max_kept; state->position++) {
+        const int64_t p = state->position;
+        if (state->owner[p] != NONE)
+            continue;
+        state->owner[p] = (uint32_t)p;
+        state->kept[state->n_kept++] = (uint32_t)p;
+        FG_NAME(mark)(state, p, (uint32_t)p, &limits, kind);
+    }
+    state->grid->caught_up = state->n_kept;
+}
+
+static void FG_NAME(grid_steps)(nms_state *state, int64_t end)
+{
+    if (state->call->kind == FG_NMS_IOU)
+        FG_NAME(run_grid)(state, end, FG_NMS_IOU);
+    else if (state->call->kind == FG_NMS_DIOU)
+        FG_NAME(run_grid)(state, end, FG_NMS_DIOU);
+    else
+        FG_NAME(run_grid)(state, end, FG_NMS_IOA);
+}

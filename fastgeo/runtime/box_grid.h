@@ -1,0 +1,224 @@
+/* A grid over boxes, to find those that can overlap a given box by more than a threshold without looking at all.
+
+   Boxes are sorted into levels by the binary exponents of width and height. Each level is a grid of cells of its own
+   size, whose boxes lie in hashed buckets: memory grows with the boxes alone, wherever they are. A box lies in the cell
+   of its centre. Eight cells of a row are neighbours in memory. The search is generous: rounding, and cells that share
+   a bucket, may bring up boxes that do not overlap, or one box twice, but a box that does is never left out. */
+#ifndef FG_BOX_GRID_H
+#define FG_BOX_GRID_H
+
+#include <stdint.h>
+#include <string.h>
+
+enum { FG_GRID_SIDE = 16, FG_GRID_LEVELS = FG_GRID_SIDE * FG_GRID_SIDE, FG_GRID_BLOCK = 8 };
+
+/* A box as the grid sees it; the extents are those of the overlap's arithmetic. */
+typedef struct {
+    double x, y; /* centre */
+    double w, h;
+    double slack; /* bound on the rounding errors of the centre */
+} fg_grid_box;
+
+typedef struct {
+    double min_w, max_w, min_h, max_h; /* of its boxes */
+    double per_x, per_y;               /* cells in a unit of length */
+    int64_t count, begin;              /* its boxes are begin … begin + count - 1 in the order of the grid */
+    uint64_t first_bucket, mask;
+} fg_grid_level;
+
+typedef struct {
+    double threshold; /* overlap sought, less a margin for rounding; 0: boxes that meet at all */
+    int one_sided;    /* the overlap is over the area of the box found, not of the union */
+    int shift, w_exponent, h_exponent;
+    int n_levels;
+    int16_t level_at[FG_GRID_LEVELS]; /* by exponents; -1: no boxes */
+    fg_grid_level levels[FG_GRID_LEVELS];
+    uint32_t *starts; /* of each bucket in the order of the grid, and of the end */
+} fg_box_grid;
+
+static inline fg_grid_box fg_grid_box_of(double x1, double y1, double x2, double y2, double w, double h, double offset)
+{
+    const double reach = (x1 < 0 ? -x1 : x1) + (x2 < 0 ? -x2 : x2) + (y1 < 0 ? -y1 : y1) + (y2 < 0 ? -y2 : y2);
+    return (fg_grid_box){0.5 * (x1 + x2), 0.5 * (y1 + y2), w, h, reach * 0x1p-50 + offset * 0x1p-20};
+}
+
+static inline int fg_exponent(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (int)(bits >> 52 & 0x7ff);
+}
+
+static inline int fg_grid_slot(const fg_box_grid *grid, double w, double h)
+{
+    return ((fg_exponent(w) - grid->w_exponent) >> grid->shift) * FG_GRID_SIDE +
+           ((fg_exponent(h) - grid->h_exponent) >> grid->shift);
+}
+
+/* Rising with x, which is all that the search relies on. */
+static inline int64_t fg_grid_cell(double x, double per)
+{
+    const double cell = x * per;
+    if (!(cell > -0x1p60))
+        return -((int64_t)1 << 60);
+    if (!(cell < 0x1p60))
+        return (int64_t)1 << 60;
+    const int64_t whole = (int64_t)cell;
+    return whole - ((double)whole > cell);
+}
+
+static inline uint64_t fg_grid_bucket(const fg_grid_level *level, int64_t column, int64_t row)
+{
+    uint64_t h = (uint64_t)row * 0x9e3779b97f4a7c15u + (uint64_t)(column >> 3) * 0xd6e8feb86659fd93u;
+    h ^= h >> 32;
+    h *= 0xff51afd7ed558ccdu;
+    h ^= h >> 29;
+    return level->first_bucket + ((h << 3 | (uint64_t)(column & 7)) & level->mask);
+}
+
+static inline uint64_t fg_grid_bucket_of(const fg_box_grid *grid, const fg_grid_box *box)
+{
+    const fg_grid_level *level = &grid->levels[grid->level_at[fg_grid_slot(grid, box->w, box->h)]];
+    return fg_grid_bucket(level, fg_grid_cell(box->x, level->per_x), fg_grid_cell(box->y, level->per_y));
+}
+
+/* How far apart the middles of two intervals can be that overlap by t of the longer (or, one-sided, of the other):
+   one of length `own`, the other of a length from `low` to `high`. */
+static inline double fg_grid_reach(const fg_box_grid *grid, double own, double low, double high)
+{
+    const double t = grid->threshold;
+    const double other = t <= 0.5 ? high : own < low ? low : own > high ? high : own;
+    if (grid->one_sided)
+        return 0.5 * own + (t <= 0.5 ? high : low) * (0.5 - t);
+    return 0.5 * (own + other) - t * (own > other ? own : other);
+}
+
+/* The cells of the level where the centre of a box lies that overlaps `box`: columns and rows, first and last. 0 if
+   there can be none. */
+static inline int fg_grid_window(const fg_box_grid *grid, const fg_grid_level *level, const fg_grid_box *box,
+                                 int64_t window[4])
+{
+    const double t = grid->threshold;
+    if (t * level->min_w > box->w || t * level->min_h > box->h)
+        return 0;
+    if (!grid->one_sided && (t * box->w > level->max_w || t * box->h > level->max_h))
+        return 0;
+    const double margin = 1 + 0x1p-8;
+    const double dx = fg_grid_reach(grid, box->w, level->min_w, level->max_w) * margin + box->slack;
+    const double dy = fg_grid_reach(grid, box->h, level->min_h, level->max_h) * margin + box->slack;
+    if (dx < 0 || dy < 0)
+        return 0;
+    window[0] = fg_grid_cell(box->x - dx, level->per_x);
+    window[1] = fg_grid_cell(box->x + dx, level->per_x);
+    window[2] = fg_grid_cell(box->y - dy, level->per_y);
+    window[3] = fg_grid_cell(box->y + dy, level->per_y);
+    return 1;
+}
+
+/* To build: fg_grid_open, fg_grid_set_exponents, fg_grid_count for every box, fg_grid_layout; then a counting sort of the
+   boxes by fg_grid_bucket_of, which fills `starts`. Only boxes of positive extents belong in. */
+static inline void fg_grid_open(fg_box_grid *grid, double threshold, int one_sided)
+{
+    grid->threshold = threshold * (1 - 0x1p-8);
+    grid->one_sided = one_sided;
+    grid->n_levels = 0;
+    memset(grid->level_at, -1, sizeof grid->level_at);
+}
+
+/* The exponents that occur decide how coarse the levels are. */
+static inline void fg_grid_set_exponents(fg_box_grid *grid, const int w_range[2], const int h_range[2])
+{
+    grid->w_exponent = w_range[0];
+    grid->h_exponent = h_range[0];
+    grid->shift = 1;
+    while ((w_range[1] - w_range[0]) >> grid->shift >= FG_GRID_SIDE ||
+           (h_range[1] - h_range[0]) >> grid->shift >= FG_GRID_SIDE)
+        grid->shift++;
+}
+
+static inline void fg_grid_count(fg_box_grid *grid, double w, double h)
+{
+    const int slot = fg_grid_slot(grid, w, h);
+    if (grid->level_at[slot] < 0) {
+        grid->level_at[slot] = (int16_t)grid->n_levels;
+        grid->levels[grid->n_levels++] = (fg_grid_level){.min_w = w, .max_w = w, .min_h = h, .max_h = h};
+    }
+    fg_grid_level *level = &grid->levels[grid->level_at[slot]];
+    level->count++;
+    level->min_w = w < level->min_w ? w : level->min_w;
+    level->max_w = w > level->max_w ? w : level->max_w;
+    level->min_h = h < level->min_h ? h : level->min_h;
+    level->max_h = h > level->max_h ? h : level->max_h;
+}
+
+/* Lays out the buckets once every box is counted; returns how many there are. */
+static inline uint64_t fg_grid_layout(fg_box_grid *grid)
+{
+    const double window = 2 * (1 - grid->threshold), cell = window > 1 ? 1 : window < 0.125 ? 0.125 : window;
+    uint64_t buckets = 0;
+    int64_t begin = 0;
+    for (int l = 0; l < grid->n_levels; l++) {
+        fg_grid_level *level = &grid->levels[l];
+        level->begin = begin;
+        begin += level->count;
+        uint64_t size = FG_GRID_BLOCK;
+        while ((int64_t)size < level->count)
+            size *= 2;
+        level->first_bucket = buckets;
+        level->mask = size - 1;
+        buckets += size;
+        const double least = 0x1p-1000;
+        level->per_x = 1 / (cell * level->max_w > least ? cell * level->max_w : least);
+        level->per_y = 1 / (cell * level->max_h > least ? cell * level->max_h : least);
+    }
+    return buckets;
+}
+
+/* Walks over the runs of boxes, in the order of the grid, that a window touches. */
+typedef struct {
+    const fg_box_grid *grid;
+    const fg_grid_level *level;
+    int64_t window[4];
+    int64_t row, column;
+    int whole; /* the window is larger than the level: take all of that */
+} fg_grid_walk;
+
+static inline int fg_grid_start(fg_grid_walk *walk, const fg_box_grid *grid, int l, const fg_grid_box *box)
+{
+    walk->grid = grid;
+    walk->level = &grid->levels[l];
+    if (!fg_grid_window(grid, walk->level, box, walk->window))
+        return 0;
+    walk->row = walk->window[2];
+    walk->column = walk->window[0];
+    const double rows = (double)(walk->window[3] - walk->window[2]) + 1;
+    const double blocks = (double)((walk->window[1] >> 3) - (walk->window[0] >> 3)) + 1;
+    walk->whole = rows * blocks > 4 + (double)walk->level->count / 16;
+    return 1;
+}
+
+/* The next run begin … end - 1; 0 at the end. */
+static inline int fg_grid_next(fg_grid_walk *walk, int64_t *begin, int64_t *end)
+{
+    if (walk->row > walk->window[3])
+        return 0;
+    if (walk->whole) {
+        *begin = walk->level->begin;
+        *end = *begin + walk->level->count;
+        walk->row = walk->window[3] + 1;
+        return 1;
+    }
+    const int64_t block_end = walk->column | (FG_GRID_BLOCK - 1);
+    const int64_t last = block_end < walk->window[1] ? block_end : walk->window[1];
+    const uint64_t bucket = fg_grid_bucket(walk->level, walk->column, walk->row);
+    *begin = walk->grid->starts[bucket];
+    *end = walk->grid->starts[bucket + (uint64_t)(last - walk->column) + 1];
+    walk->column = last + 1;
+    if (walk->column > walk->window[1]) {
+        walk->column = walk->window[0];
+        walk->row++;
+    }
+    return 1;
+}
+
+#endif
