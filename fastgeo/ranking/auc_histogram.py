@@ -25,6 +25,11 @@ CHECKSUM = struct.Struct("<I")
 MAX_COUNT = 2**62
 
 
+def _restored(cls: type[AUCHistogram], data: bytes) -> AUCHistogram:
+    # A function of the module, since cloudpickle would copy an inherited class method with all that it uses.
+    return cls.from_bytes(data)
+
+
 class AUCHistogram:
     """ROC AUC of a stream of batches, in constant memory, with bounds on the exact value.
 
@@ -127,7 +132,7 @@ class AUCHistogram:
         return f"<AUCHistogram: {self.n_bins} bins over {self.range}, {self.n_positive}+, {self.n_negative}->"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self).from_bytes, (self.to_bytes(),)
+        return _restored, (type(self), self.to_bytes())
 
     @property
     def n_positive(self) -> int | float:
