@@ -178,6 +178,17 @@ def test_same_bits_on_every_instruction_set_and_thread_count(kernels, n_threads,
     assert_same_answer(getattr(kernels, name)(boxes1, boxes2, n_threads=n_threads), expected)
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("size", [100.0, 3000.0])
+def test_tables_larger_than_the_caches(kernels, dtype, size):
+    # Several tiles, crowded and spread, written past the caches; the table starts at an odd address.
+    boxes1, boxes2 = random_boxes(515, dtype, size=size), random_boxes(8201, dtype, seed=1, size=size)
+    out = np.zeros(515 * 8201 + 2, dtype)[1:-1].reshape(515, 8201)
+    kernels.box_iou(boxes1, boxes2, out=out, n_threads=2)
+    assert_same_answer(out, reference.box_iou(boxes1, boxes2))
+    assert out.base[0] == out.base[-1] == 0
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("n", [0, 1, 7, 64, 65, 9000])

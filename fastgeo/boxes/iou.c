@@ -7,10 +7,13 @@
 
 /* A chunk is a tile of ROWS × COLUMNS pairs: about 20 µs, its columns in the first-level cache. Pair by pair, a chunk is
    PAIRS pairs in blocks of BLOCK. */
-enum { ROWS = 64, COLUMNS = 1024, PAIRS = 8192, BLOCK = 64 };
+enum { ROWS = 64, COLUMNS = 4096, GROUP = 16, MOST_HITS = 2 * COLUMNS, PAIRS = 8192, BLOCK = 64 };
 
 /* Below this many pairs, waking a helper costs more than it brings. */
 enum { MIN_PAIRS_FOR_THREADS = 1 << 18, MIN_PAIRED_FOR_THREADS = 1 << 16 };
+
+/* A result of this size outgrows the caches. */
+enum { STREAM_BYTES = 1 << 24 };
 
 /* Scratch of a small call, on the stack. */
 enum { SMALL_BYTES = 16384 };
@@ -28,6 +31,7 @@ typedef struct {
     const fg_iou_call *call;
     const void *soa1, *soa2;
     int64_t column_tiles;
+    int stream; /* past the caches */
 } iou_job;
 
 typedef struct {
@@ -58,7 +62,8 @@ int fg_pairwise_iou(const fg_runtime *runtime, const fg_iou_call *call)
     if (!soa)
         return FG_NO_MEMORY;
     fg_fenv saved = fg_fenv_enter();
-    iou_job job = {call, soa, soa + bytes1, tiles(call->m, COLUMNS)};
+    iou_job job = {call, soa, soa + bytes1, tiles(call->m, COLUMNS), 0};
+    job.stream = call->n * call->m >= STREAM_BYTES / (is_f64 ? 8 : 4);
     int status = load_both_table[isa][is_f64](call, soa, soa + bytes1);
     if (status == FG_OK) {
         int n_threads = call->n * call->m < MIN_PAIRS_FOR_THREADS ? 1 : call->n_threads;

@@ -60,6 +60,36 @@ static int FG_NAME(load_both)(const fg_iou_call *call, void *soa1, void *soa2)
     return status ? status : FG_NAME(load_runs)(call, call->boxes2, call->iscrowd, call->m, soa2);
 }
 
+static inline __attribute__((always_inline)) void FG_NAME(load_row)(const real *soa, int64_t stride, int64_t i, int kind,
+                                                                    vreal *row)
+{
+    for (int run = 0; run < runs_of_kind[kind]; run++)
+        row[run] = v_set1(soa[run * stride + i]);
+}
+
+static inline __attribute__((always_inline)) void FG_NAME(load_columns)(const real *soa, int64_t stride, int64_t j,
+                                                                        int kind, vreal *columns)
+{
+    for (int run = 0; run < runs_of_kind[kind]; run++)
+        columns[run] = v_load(soa + run * stride + j);
+}
+
+/* Writes a finished piece of a row past the caches: they would first read what is overwritten. */
+static void FG_NAME(stream_row)(real *out, const real *row, int64_t n)
+{
+    int64_t j = 0;
+    for (; j < n && (uintptr_t)(out + j) % sizeof(vreal); j++)
+        out[j] = row[j];
+    for (; j + LANES <= n; j += LANES)
+        v_stream(out + j, v_load(row + j));
+    for (; j < n; j++)
+        out[j] = row[j];
+    v_stream_end();
+}
+
+/* Division is what costs, and in most data most boxes are apart. So a row is filled as if all of them were, noting the
+   vectors of columns in which one may overlap; these are done over afterwards, without a branch that depends on the data.
+   Where the first of GROUP rows shows that most vectors overlap, the others are filled in one go. */
 static inline __attribute__((always_inline)) void FG_NAME(fill_tile)(const iou_job *job, int64_t tile, int kind)
 {
     const fg_iou_call *call = job->call;
@@ -69,20 +99,55 @@ static inline __attribute__((always_inline)) void FG_NAME(fill_tile)(const iou_j
     const int64_t stride1 = FG_NAME(soa_stride)(n), stride2 = FG_NAME(soa_stride)(m);
     const real *soa1 = job->soa1, *soa2 = job->soa2;
     const vreal offset = v_set1((real)call->offset);
+    /* A vector may run over into rows that are still to be filled by this tile. */
+    const int64_t full_end = job->column_tiles == 1 && !job->stream ? row_end * m : 0;
+    vreal row[MOST_RUNS], columns[MOST_RUNS];
+    real line[COLUMNS];
+    struct {
+        int32_t i, j;
+    } hits[MOST_HITS];
+    int64_t n_hits = 0;
+    int crowded = call->offset != 0;
     for (int64_t i = row_begin; i < row_end; i++) {
-        vreal row[MOST_RUNS], column[MOST_RUNS];
-        for (int run = 0; run < runs_of_kind[kind]; run++)
-            row[run] = v_set1(soa1[run * stride1 + i]);
-        real *out = (real *)call->out + i * m;
-        for (int64_t j = begin; j < end; j += LANES) {
-            for (int run = 0; run < runs_of_kind[kind]; run++)
-                column[run] = v_load(soa2 + run * stride2 + j);
-            vreal value = FG_NAME(overlap)(row, column, offset, kind);
-            if (j + LANES <= end)
+        real *out = job->stream ? line : (real *)call->out + i * m + begin;
+        const int64_t hits_before = n_hits;
+        FG_NAME(load_row)(soa1, stride1, i, kind, row);
+        for (int64_t j = 0; j < end - begin; j += LANES) {
+            FG_NAME(load_columns)(soa2, stride2, begin + j, kind, columns);
+            vreal value;
+            if (crowded) {
+                value = FG_NAME(overlap)(row, columns, offset, kind, 0);
+            } else {
+                hits[n_hits].i = (int32_t)(i - row_begin);
+                hits[n_hits].j = (int32_t)j;
+                n_hits += m_bits(FG_NAME(v_may_overlap)(row, columns)) != 0;
+                value = FG_NAME(overlap)(row, columns, offset, kind, 1);
+            }
+            if (begin + j + LANES <= end || i * m + begin + j + LANES <= full_end)
                 v_store(out + j, value);
             else
-                v_store_part(out + j, value, end - j);
+                v_store_part(out + j, value, end - begin - j);
         }
+        if (call->offset == 0 && (i - row_begin) % GROUP == 0)
+            crowded = 2 * LANES * (n_hits - hits_before) > end - begin;
+        else if (call->offset == 0 && (i - row_begin) % GROUP == GROUP - 1)
+            crowded = 0;
+        if (n_hits + COLUMNS / LANES < MOST_HITS && i + 1 < row_end && !job->stream)
+            continue;
+        for (int64_t k = 0; k < n_hits; k++) {
+            const int64_t hit = row_begin + hits[k].i, j = hits[k].j;
+            FG_NAME(load_row)(soa1, stride1, hit, kind, row);
+            FG_NAME(load_columns)(soa2, stride2, begin + j, kind, columns);
+            vreal value = FG_NAME(overlap)(row, columns, offset, kind, 0);
+            real *again = out - (job->stream ? 0 : (i - hit) * m);
+            if (begin + j + LANES <= end)
+                v_store(again + j, value);
+            else
+                v_store_part(again + j, value, end - begin - j);
+        }
+        n_hits = 0;
+        if (job->stream)
+            FG_NAME(stream_row)((real *)call->out + i * m + begin, line, end - begin);
     }
 }
 
@@ -102,11 +167,9 @@ static inline __attribute__((always_inline)) void FG_NAME(fill_pairs)(const real
     const int64_t stride = FG_NAME(soa_stride)(n);
     vreal a[MOST_RUNS], b[MOST_RUNS];
     for (int64_t i = 0; i < n; i += LANES) {
-        for (int run = 0; run < runs_of_kind[kind]; run++) {
-            a[run] = v_load(soa1 + run * stride + i);
-            b[run] = v_load(soa2 + run * stride + i);
-        }
-        vreal value = FG_NAME(overlap)(a, b, offset, kind);
+        FG_NAME(load_columns)(soa1, stride, i, kind, a);
+        FG_NAME(load_columns)(soa2, stride, i, kind, b);
+        vreal value = FG_NAME(overlap)(a, b, offset, kind, 0);
         if (i + LANES <= n)
             v_store(out + i, value);
         else

@@ -24,11 +24,11 @@ cdef inline int format_index(fmt, str name) except -1:
 
 
 cdef inline int offset_value(offset) except -1:
-    return 0 if offset is 0 else checks.integer("offset", offset, 0, 1)
+    return 0 if offset is 0 else 1 if offset is 1 else checks.integer("offset", offset, 0, 1)
 
 
 cdef inline int thread_count(n_threads) except -1:
-    return 0 if n_threads is None else checks.thread_count(n_threads)
+    return 0 if n_threads is None else 1 if n_threads is 1 else checks.thread_count(n_threads)
 
 
 cdef object result_array(object out, int ndim, cnp.npy_intp *shape, boxes1, boxes2):

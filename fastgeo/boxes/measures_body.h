@@ -44,18 +44,26 @@ static inline vreal FG_NAME(v_siou_costs)(const vreal *a, const vreal *b, vreal 
     return v_add(distance, v_add(FG_NAME(v_squared)(w), FG_NAME(v_squared)(h)));
 }
 
-static inline __attribute__((always_inline)) vreal FG_NAME(overlap)(const vreal *a, const vreal *b, vreal offset,
-                                                                    int kind)
+/* Where this is false, the intersection is empty (for an offset of 0). */
+static inline vmask FG_NAME(v_may_overlap)(const vreal *a, const vreal *b)
 {
-    vreal intersection = v_mul(FG_NAME(v_extent)(v_max(a[0], b[0]), v_min(a[2], b[2]), offset),
-                               FG_NAME(v_extent)(v_max(a[1], b[1]), v_min(a[3], b[3]), offset));
-    if (kind == FG_IOA)
-        return FG_NAME(v_ratio)(intersection, a[4]);
-    vreal area_union = v_sub(v_add(a[4], b[4]), intersection);
-    if (kind == FG_IOU_CROWD)
-        area_union = v_select(v_lt(v_set1(0), b[5]), a[4], area_union);
-    vreal iou = FG_NAME(v_ratio)(intersection, area_union);
-    if (kind == FG_IOU || kind == FG_IOU_CROWD)
+    return m_and(m_and(v_lt(a[0], b[2]), v_lt(b[0], a[2])), m_and(v_lt(a[1], b[3]), v_lt(b[1], a[3])));
+}
+
+/* `apart` promises that no intersection has an area. */
+static inline __attribute__((always_inline)) vreal FG_NAME(overlap)(const vreal *a, const vreal *b, vreal offset,
+                                                                    int kind, int apart)
+{
+    vreal intersection = v_set1(0), area_union = v_add(a[4], b[4]), iou = v_set1(0);
+    if (!apart) {
+        intersection = v_mul(FG_NAME(v_extent)(v_max(a[0], b[0]), v_min(a[2], b[2]), offset),
+                             FG_NAME(v_extent)(v_max(a[1], b[1]), v_min(a[3], b[3]), offset));
+        area_union = kind == FG_IOA ? a[4] : v_sub(area_union, intersection);
+        if (kind == FG_IOU_CROWD)
+            area_union = v_select(v_lt(v_set1(0), b[5]), a[4], area_union);
+        iou = FG_NAME(v_ratio)(intersection, area_union);
+    }
+    if (kind == FG_IOU || kind == FG_IOU_CROWD || kind == FG_IOA)
         return iou;
     vreal width = FG_NAME(v_extent)(v_min(a[0], b[0]), v_max(a[2], b[2]), offset);
     vreal height = FG_NAME(v_extent)(v_min(a[1], b[1]), v_max(a[3], b[3]), offset);

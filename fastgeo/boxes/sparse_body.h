@@ -32,7 +32,7 @@ static inline __attribute__((always_inline)) unsigned FG_NAME(exceeding)(const v
     vreal column[5];
     for (int run = 0; run < 5; run++)
         column[run] = v_load(boxes + run * stride);
-    vreal iou = FG_NAME(overlap)(row, column, v_set1(0), FG_IOU);
+    vreal iou = FG_NAME(overlap)(row, column, v_set1(0), FG_IOU, 0);
     unsigned bits = m_bits(v_lt(threshold, iou));
     if (bits)
         v_store(values, iou);

@@ -100,6 +100,8 @@ static inline __attribute__((always_inline)) void fg_avx2_transpose_64(__m256d r
 #define v_set1(x) FG_MM(set1)(x)
 #define v_load(p) FG_MM(loadu)(p)
 #define v_store(p, a) FG_MM(storeu)(p, a)
+#define v_stream(p, a) FG_MM(stream)(p, a)
+#define v_stream_end() _mm_sfence()
 
 #define v_add(a, b) FG_MM(add)(a, b)
 #define v_sub(a, b) FG_MM(sub)(a, b)

@@ -101,6 +101,8 @@ static inline __attribute__((always_inline)) void fg_avx512_transpose_64(__m512d
 #define v_load(p) FG_MM(loadu)(p)
 #define v_load_part(p, n) FG_MM(maskz_loadu)((vmask)((1u << (n)) - 1u), p)
 #define v_store(p, a) FG_MM(storeu)(p, a)
+#define v_stream(p, a) FG_MM(stream)(p, a)
+#define v_stream_end() _mm_sfence()
 #define v_store_part(p, a, n) FG_MM(mask_storeu)(p, (vmask)((1u << (n)) - 1u), a)
 
 #define v_add(a, b) FG_MM(add)(a, b)

@@ -23,6 +23,8 @@
 #undef v_load_part
 #undef v_load_float
 #undef v_store
+#undef v_stream
+#undef v_stream_end
 #undef v_store_part
 #undef v_add
 #undef v_sub

@@ -114,6 +114,8 @@ static inline unsigned fg_neon_bits_f64(uint64x2_t m)
 
 #define v_load(p) FG_MM(ld1)(p)
 #define v_store(p, a) FG_MM(st1)(p, a)
+#define v_stream(p, a) v_store(p, a)
+#define v_stream_end() ((void)0)
 
 #define v_add(a, b) FG_MM(add)(a, b)
 #define v_sub(a, b) FG_MM(sub)(a, b)

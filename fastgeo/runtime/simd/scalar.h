@@ -32,6 +32,8 @@ static inline double fg_scalar_pow2_f64(double a)
 #define v_load_part(p, n) ((void)(p), (void)(n), (real)0)
 #define v_load_float(p) ((real)*(p))
 #define v_store(p, a) ((void)(*(p) = (a)))
+#define v_stream(p, a) v_store(p, a)
+#define v_stream_end() ((void)0)
 #define v_store_part(p, a, n) ((void)(p), (void)(a), (void)(n))
 
 #define v_add(a, b) ((a) + (b))
