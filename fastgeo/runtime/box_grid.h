@@ -130,7 +130,7 @@ static inline void fg_grid_set_exponents(fg_box_grid *grid, const int w_range[2]
 {
     grid->w_exponent = w_range[0];
     grid->h_exponent = h_range[0];
-    grid->shift = 1;
+    grid->shift = 2;
     while ((w_range[1] - w_range[0]) >> grid->shift >= FG_GRID_SIDE ||
            (h_range[1] - h_range[0]) >> grid->shift >= FG_GRID_SIDE)
         grid->shift++;

@@ -22,8 +22,8 @@ enum { WINDOW = 256, CHANGE_OVER = 12, MIN_BOXES_FOR_GRID = 1024 };
 /* The boxes that were still ahead when the grid was built, in its order. */
 typedef struct {
     fg_box_grid index;
-    void *memory; /* five runs of `stride`, then what the pointers below show */
-    int64_t count, stride;
+    void *memory; /* the boxes, then what the pointers below show */
+    int64_t count;
     uint32_t *position; /* of each box */
     uint16_t *dead;     /* of each whole vector: the boxes that need no look any more */
     int64_t caught_up;  /* kept boxes that have marked theirs */

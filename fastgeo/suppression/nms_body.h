@@ -172,6 +172,12 @@ static int64_t FG_NAME(find_levels)(const nms_state *state, int64_t begin, fg_bo
     return count;
 }
 
+/* In the grid the five values of a whole vector of boxes lie together: it is visited at random. */
+static inline size_t FG_NAME(grid_place)(size_t at, int run)
+{
+    return at / LANES * (5 * LANES) + (size_t)run * LANES + at % LANES;
+}
+
 /* Sorts the boxes from the state's position on into the grid. 0 if there is no memory for it. */
 static int FG_NAME(build_grid)(nms_state *state)
 {
@@ -186,7 +192,7 @@ static int FG_NAME(build_grid)(nms_state *state)
         if (box.w > 0 && box.h > 0)
             fg_grid_count(&grid->index, box.w, box.h);
     }
-    const size_t buckets = (size_t)fg_grid_layout(&grid->index), stride = (size_t)(grid->count + LANES);
+    const size_t buckets = (size_t)fg_grid_layout(&grid->index), stride = (size_t)FG_NAME(soa_stride)(grid->count);
     const size_t bytes = 5 * stride * sizeof(real) + (buckets + 2 + stride + (size_t)(n - begin)) * sizeof(uint32_t) +
                          (stride / LANES + 1) * sizeof(uint16_t);
     grid->memory = malloc(bytes);
@@ -196,7 +202,6 @@ static int FG_NAME(build_grid)(nms_state *state)
     }
     real *runs = grid->memory;
     uint32_t *starts = (uint32_t *)(runs + 5 * stride), *bucket = starts + buckets + 2 + stride;
-    grid->stride = (int64_t)stride;
     grid->position = starts + buckets + 2;
     grid->dead = (uint16_t *)(bucket + (n - begin));
     memset(grid->dead, 0, (stride / LANES + 1) * sizeof(uint16_t));
@@ -215,13 +220,12 @@ static int FG_NAME(build_grid)(nms_state *state)
         const uint32_t at = starts[bucket[p - begin] + 1]++;
         grid->position[at] = (uint32_t)p;
         for (int run = 0; run < 5; run++)
-            runs[run * stride + at] = soa[run * n + p];
+            runs[FG_NAME(grid_place)(at, run)] = soa[run * n + p];
     }
-    for (size_t at = (size_t)grid->count; at < stride; at++) {
-        runs[at] = runs[stride + at] = 1; /* no box meets one that ends so far before it begins */
-        runs[2 * stride + at] = runs[3 * stride + at] = -3;
-        runs[4 * stride + at] = 0;
-    }
+    /* No box meets one that ends so far before it begins. */
+    for (size_t at = (size_t)grid->count; at < stride; at++)
+        for (int run = 0; run < 5; run++)
+            runs[FG_NAME(grid_place)(at, run)] = run < 2 ? 1 : -3;
     grid->index.starts = starts;
     state->grid = grid;
     return 1;
@@ -250,7 +254,7 @@ static inline __attribute__((always_inline)) void FG_NAME(mark)(nms_state *state
                 if (*dead == (1u << LANES) - 1)
                     continue;
                 for (int run = 0; run < 5; run++)
-                    b[run] = v_load(runs + run * grid->stride + j);
+                    b[run] = v_load(runs + 5 * j + run * LANES);
                 unsigned bits = m_bits(FG_NAME(suppressed)(a, b, b[4], limits, kind)) & ~(unsigned)*dead;
                 *dead |= (uint16_t)bits;
                 for (; bits; bits &= bits - 1) {

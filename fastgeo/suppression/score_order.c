@@ -1,6 +1,6 @@
 #include "suppression/score_order.h"
 
-enum { INSERTION_LIMIT = 40, DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS, PASSES = 3 };
+enum { INSERTION_LIMIT = 40, BUCKET_LIMIT = 4096, FULLEST_BUCKET = 24, DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS, PASSES = 3 };
 
 static void insertion_sort(fg_ranked *entries, int64_t n)
 {
@@ -43,11 +43,39 @@ static void radix_sort(fg_ranked *entries, fg_ranked *scratch, int64_t n)
         memcpy(entries, from, (size_t)n * sizeof *entries);
 }
 
+/* Spreads the entries over about as many buckets as there are, by the leading bits in which they differ; what is left is
+   small work inside the buckets. 0, and nothing done, if a bucket gets too full for that. */
+static int bucket_sort(fg_ranked *entries, fg_ranked *scratch, int64_t n)
+{
+    uint16_t counts[BUCKET_LIMIT + 1];
+    fg_ranked least = entries[0], most = entries[0];
+    for (int64_t i = 1; i < n; i++) {
+        least = entries[i] < least ? entries[i] : least;
+        most = entries[i] > most ? entries[i] : most;
+    }
+    int shift = 0;
+    while ((most - least) >> shift >= (uint64_t)n)
+        shift++;
+    memset(counts, 0, ((size_t)n + 1) * sizeof *counts);
+    for (int64_t i = 0; i < n; i++)
+        counts[((entries[i] - least) >> shift) + 1]++;
+    for (int64_t b = 1; b <= n; b++) {
+        if (counts[b] > FULLEST_BUCKET)
+            return 0;
+        counts[b] = (uint16_t)(counts[b] + counts[b - 1]);
+    }
+    for (int64_t i = 0; i < n; i++)
+        scratch[counts[(entries[i] - least) >> shift]++] = entries[i];
+    insertion_sort(scratch, n);
+    memcpy(entries, scratch, (size_t)n * sizeof *entries);
+    return 1;
+}
+
 static void sort_by_upper(fg_ranked *entries, fg_ranked *scratch, int64_t n)
 {
     if (n <= INSERTION_LIMIT)
         insertion_sort(entries, n);
-    else
+    else if (n > BUCKET_LIMIT || !bucket_sort(entries, scratch, n))
         radix_sort(entries, scratch, n);
 }
 
