@@ -7,7 +7,7 @@
 #include "runtime/fenv.h"
 
 enum {
-    SUM_STRIP = 64,         /* columns of one chunk of sums */
+    SUM_STRIP = 1024,         /* columns of one chunk of sums */
     FG_MAX_CANDIDATES = 48, /* 2 + ln k is below this for any k */
 };
 
