@@ -25,6 +25,8 @@ typedef struct {
     void *memory; /* the boxes, then what the pointers below show */
     int64_t count;
     uint32_t *position; /* of each box */
+    uint32_t *bucket;   /* of each box by position, from `begin` on */
+    int64_t begin;
     uint16_t *dead;     /* of each whole vector: the boxes that need no look any more */
     int64_t caught_up;  /* kept boxes that have marked theirs */
 } nms_grid;

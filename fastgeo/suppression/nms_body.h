@@ -203,6 +203,8 @@ static int FG_NAME(build_grid)(nms_state *state)
     real *runs = grid->memory;
     uint32_t *starts = (uint32_t *)(runs + 5 * stride), *bucket = starts + buckets + 2 + stride;
     grid->position = starts + buckets + 2;
+    grid->bucket = bucket;
+    grid->begin = begin;
     grid->dead = (uint16_t *)(bucket + (n - begin));
     memset(grid->dead, 0, (stride / LANES + 1) * sizeof(uint16_t));
     memset(starts, 0, (buckets + 2) * sizeof *starts);
@@ -266,6 +268,23 @@ static inline __attribute__((always_inline)) void FG_NAME(mark)(nms_state *state
     }
 }
 
+/* Fetches what the boxes a little later will look at: their buckets first, then the boxes in them. */
+static inline void FG_NAME(look_ahead)(const nms_state *state, int64_t p)
+{
+    enum { FAR = 24, NEAR = 12 };
+    const nms_grid *grid = state->grid;
+    if (p + FAR >= state->n)
+        return;
+    const uint32_t far_bucket = grid->bucket[p + FAR - grid->begin], bucket = grid->bucket[p + NEAR - grid->begin];
+    if (far_bucket != NONE)
+        __builtin_prefetch(grid->index.starts + far_bucket);
+    if (bucket == NONE || state->owner[p + NEAR] != NONE)
+        return;
+    const char *boxes = (const char *)((const real *)grid->memory + grid->index.starts[bucket] / LANES * 5 * LANES);
+    for (size_t line = 0; line < 5 * LANES * sizeof(real); line += 64)
+        __builtin_prefetch(boxes + line);
+}
+
 /* Each box that is not marked when its turn comes is kept and marks those it suppresses. */
 static inline __attribute__((always_inline)) void FG_NAME(run_grid)(nms_state *state, int64_t end, int kind)
 {
@@ -274,6 +293,7 @@ static inline __attribute__((always_inline)) void FG_NAME(run_grid)(nms_state *s
         FG_NAME(mark)(state, state->grid->caught_up, state->kept[state->grid->caught_up], &limits, kind);
     for (; state->position < end && state->n_kept < state->max_kept; state->position++) {
         const int64_t p = state->position;
+        FG_NAME(look_ahead)(state, p);
         if (state->owner[p] != NONE)
             continue;
         state->owner[p] = (uint32_t)p;
