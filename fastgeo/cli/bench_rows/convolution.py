@@ -168,8 +168,12 @@ def layer_rows(shape: Shape) -> list[Row]:
             "conv2d",
             shape.name,
             shape.arrays,
-            {"fastgeo": function(shape, n_threads=1), "Conv2d": layer(shape, n_threads=1)},
-            yardsticks=("Conv2d",),
+            {
+                "fastgeo": function(shape, n_threads=1),
+                "Conv2d": layer(shape, n_threads=1),
+                "Conv2d, two threads": layer(shape, n_threads=2),
+            },
+            yardsticks=("Conv2d", "Conv2d, two threads"),
         ),
     ]
 
