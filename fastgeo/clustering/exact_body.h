@@ -113,11 +113,24 @@ static void FG_NAME(own_chunk)(void *job_, int64_t chunk, int slot)
 /* Widened rows, lanes over points; rows past `count` repeat the last. */
 static void FG_NAME(pack_wide)(const fg_points *points, int64_t first, int64_t count, double *packed)
 {
-    for (int64_t p = 0; p < POINTS; p++) {
-        const int64_t i = first + (p < count ? p : count - 1);
-        for (int64_t l = 0; l < points->d; l++)
-            packed[l * POINTS + p] = FG_NAME(value)(points, i, l);
-    }
+    const int64_t d = points->d, squares = d / LANES * LANES;
+    for (int half = 0; half < POINTS; half += LANES)
+        for (int64_t l = 0; l < squares; l += LANES) {
+            vreal square[LANES];
+            for (int p = 0; p < LANES; p++) {
+                const int64_t i = first + (half + p < count ? half + p : count - 1);
+                square[p] = points->is_f64 ? v_load((const double *)points->x + i * d + l)
+                                           : v_load_float((const float *)points->x + i * d + l);
+                if (points->scale)
+                    square[p] = v_mul(square[p], v_set1(points->scale[i]));
+            }
+            v_transpose(square);
+            for (int c = 0; c < LANES; c++)
+                v_store(packed + (l + c) * POINTS + half, square[c]);
+        }
+    for (int64_t p = 0; p < POINTS; p++)
+        for (int64_t l = squares; l < d; l++)
+            packed[l * POINTS + p] = FG_NAME(value)(points, first + (p < count ? p : count - 1), l);
 }
 
 static inline __attribute__((always_inline)) void FG_NAME(candidate_distances)(const plusplus_job *job,

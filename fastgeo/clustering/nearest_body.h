@@ -302,9 +302,11 @@ static void FG_NAME(mend_zero_rows)(const pairwise_job *job, int64_t row, int64_
 {
     real *out = job->out;
     for (int64_t i = row; i < row_end; i++)
-        for (int64_t j = column; j < column_end; j++)
-            if (job->rows->scale[i] == 0 || job->columns->scale[j] == 0)
-                out[i * job->columns->n + j] = 1;
+        for (int64_t j = column; job->rows->scale[i] == 0 && j < column_end; j++)
+            out[i * job->columns->n + j] = 1;
+    for (int64_t j = column; j < column_end; j++)
+        for (int64_t i = row; job->columns->scale[j] == 0 && i < row_end; i++)
+            out[i * job->columns->n + j] = 1;
 }
 
 static void FG_NAME(pairwise_tile)(void *job_, int64_t tile, int slot)
