@@ -6,11 +6,11 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 DOCS = Path(__file__).parent
 RUN = {
-    "cwd": DOCS.parent,
     "env": {**os.environ, "PYTHONPATH": str(DOCS.parent), "COLUMNS": "90"},
     "capture_output": True,
     "text": True,
@@ -49,9 +49,8 @@ def speed_table(*groups):
         cells = [f"`{row['group']}`", row["work"], duration(own), beside(reference, own)]
         cells.append(f"{peer} {beside(row['seconds'][peer], own)}" if peer else "")
         lines.append(f"| {' | '.join(cells)} |")
-    runtime = measured["runtime"]
     note = (
-        f"One thread, instruction set {runtime['isa']}, {measured['machine']}; the least time of interleaved rounds, "
+        f"One thread, instruction set {measured['isa']}, {measured['machine']}; the least time of interleaved rounds, "
         "and how many times as long the others took in the same run. `fastgeo bench` measures them on your machine."
     )
     return "\n".join([*lines, "", note])
@@ -61,7 +60,9 @@ def example(name):
     """An example under its first line, folded."""
     source = (DOCS.parent / "examples" / f"{name}.py").read_text()
     title, _, rest = ast.get_docstring(ast.parse(source)).partition("\n\n")
-    output = subprocess.run([sys.executable, f"examples/{name}.py"], **RUN).stdout
+    with tempfile.TemporaryDirectory() as directory:
+        program = DOCS.parent / "examples" / f"{name}.py"
+        output = subprocess.run([sys.executable, program], cwd=directory, **RUN).stdout
     code = "".join(f"    {line}\n" for line in f"```python\n{source}```".splitlines())
     name = f"`examples/{name}.py`"
     return f'## {name}\n\n{title}\n\n{rest}\n\n```text\n{output}```\n\n??? example "the program"\n\n{code}'
@@ -74,7 +75,11 @@ def help_text(*command):
 
 
 def beside(seconds, own):
-    return "" if seconds is None else f"{duration(seconds)} ({seconds / own:.3g}×)"
+    if seconds is None:
+        return ""
+    ratio = seconds / own
+    digits = 0 if ratio >= 20 else 1 if ratio >= 2 else 2
+    return f"{duration(seconds)} ({ratio:,.{digits}f}×)"
 
 
 def duration(seconds):

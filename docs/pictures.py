@@ -61,7 +61,7 @@ def boxes():
     figure, (left, right) = plt.subplots(1, 2, width_ratios=[1, 1.5])
     fixed = np.array([[4.0, 3, 8, 6]])
     shifts = np.linspace(-4, 12, 400)
-    moving = np.stack([shifts, np.full(400, 3.5), shifts + 3, np.full(400, 7.0)], axis=1)
+    moving = np.stack([shifts, np.full(400, 2.5), shifts + 2.5, np.full(400, 7.5)], axis=1)
     shown = 270
     picture_axes(left, f"a box moves from left to right; at x = {shifts[shown]:.1f}", (12, 10))
     add_boxes(left, fixed, fill=False, edgecolor="black", linewidth=2)

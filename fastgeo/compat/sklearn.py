@@ -3,7 +3,6 @@
 `KMeans` is an estimator like scikit-learn's: clone, pipelines, grid search, ``set_output``, pickling. Differences:
 
 - The same `random_state` draws other random numbers, so only an `init` array starts from the same centroids.
-  ``init="k-means++"`` is one draw per centroid, where scikit-learn takes the best of several.
 - `algorithm` is accepted and has no effect: fastgeo chooses. `verbose` prints nothing. `copy_x` has no effect: the data
   are neither changed nor copied, unless they must be converted.
 - An empty cluster takes the point farthest from its centroid, as in scikit-learn, but cannot stay empty.

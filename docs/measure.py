@@ -1,0 +1,95 @@
+"""Measure the rows of the speed tables into speed.json: ``python docs/measure.py [ROOM …]``, one thread.
+
+Rooms that are not named keep the figures they have.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from fastgeo.cli.bench_rows import all_rows
+from fastgeo.cli.measure import contest, limit_environment
+from fastgeo.runtime import active_isa
+
+SPEED = Path(__file__).parent / "speed.json"
+ROOMS = {
+    "boxes": [
+        "box_iou 10×10 float32",
+        "box_iou 100×100 float32",
+        "box_iou 1000×1000 float32",
+        "generalized_box_iou 1000×1000 float32",
+        "distance_box_iou 1000×1000 float32",
+        "complete_box_iou 1000×1000 float32",
+        "scylla_box_iou 1000×1000 float32",
+        "box_ioa 1000×1000 float32",
+        "paired_box_iou 100000 float32",
+        "sparse_box_iou 10000×10000 float32, spread",
+        "rotated_box_iou 200×200 float64",
+    ],
+    "suppression": [
+        "nms 20 boxes in clusters of 2, float32",
+        "nms 1000 boxes in clusters of 10, float32",
+        "nms 10000 boxes in clusters of 20, float32",
+        "nms 100000 boxes in clusters of 20, float32",
+        "batched_nms 1000 boxes, 80 classes, float32",
+        "batched_nms 10000 boxes, 80 classes, float32",
+        "nms_groups 1000 boxes in clusters of 10, float32",
+        "soft_nms 300 boxes in clusters of 10, float32, Gaussian",
+        "weighted_boxes_fusion 3 models of 300 boxes, 5 labels, float64",
+    ],
+    "convolution": [
+        "conv2d 3×3 8→16 @12, batch 2",
+        "Conv2d 3×3 64 @56",
+        "Conv2d 1×1 64→256 @56",
+        "Conv2d 7×7/2 3→64 @224",
+        "Conv2d depthwise 3×3 256 @28",
+        "Conv2d 5×5 3→8 @1080×1920",
+        "max_pool2d 3×3/2 64 @112",
+        "avg_pool2d 3×3/2 64 @112",
+        "lp_pool2d 3×3/2 64 @112",
+    ],
+    "ranking": [
+        "roc_auc 10^4 float64",
+        "roc_auc 10^6 float64",
+        "histogram_auc 10^6 float64, bool labels",
+        "roc_curve 10^6 float64",
+        "precision_recall_curve 10^6 float64",
+        "average_precision 10^6 float64",
+        "roc_auc_interval 10^4 float64",
+        "AUCHistogram 10^5 float64 in batches of 1000",
+    ],
+    "clustering": [
+        "kmeans 1000×2, k=9, 10 iterations",
+        "kmeans 100000×16, k=64, 10 iterations",
+        "kmeans 200000×8, k=50, clustered, to convergence",
+        "assign 100000×16, k=64",
+        "kmeans_plusplus 100000×16, k=64",
+        "pairwise_distance 2000×2000, d=16, euclidean",
+    ],
+}
+
+
+def main(rooms):
+    limit_environment(1)
+    measured = json.loads(SPEED.read_text()) if SPEED.exists() else {"rows": []}
+    rows = {f"{row['group']} {row['work']}": row for row in measured["rows"]}
+    known = {row.name: row for row in all_rows()}
+    for name in (name for room in rooms for name in ROOMS[room]):
+        outcome = contest(known[name], 0.25, 1)
+        seconds = {contestant: float(f"{value:.3g}") for contestant, value in outcome.seconds.items()}
+        row = {"group": outcome.row.group, "work": outcome.row.work, "best_peer": outcome.best_peer, "seconds": seconds}
+        rows[name] = row
+        print(name, seconds, outcome.absent)
+    shown = [rows[name] for names in ROOMS.values() for name in names if name in rows]
+    SPEED.write_text(json.dumps({"isa": active_isa(), "machine": machine(), "rows": shown}, indent=1) + "\n")
+
+
+def machine():
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return "unknown machine"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or list(ROOMS))
