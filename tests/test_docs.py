@@ -9,6 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("*.md"))
+if not PAGES:
+    pytest.skip("the documentation is in the checkout only", allow_module_level=True)
 NUMPY_1 = np.lib.NumpyVersion(np.__version__) < "2.0.0"
 
 
