@@ -87,8 +87,8 @@ MUTANTS = [
     Mutant(
         "conv2d: the last vector of output channels is cut short",
         "fastgeo/convolution/conv_body.h",
-        "v_store_part(out + panel->out_offset + v * LANES, value, left);",
-        "v_store_part(out + panel->out_offset + v * LANES, value, left - 1);",
+        "FG_NAME(finish)(panel, sum[p][V - 1]), last);",
+        "FG_NAME(finish)(panel, sum[p][V - 1]), last - 1);",
         "tests/test_convolution.py",
     ),
     Mutant(
