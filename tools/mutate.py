@@ -38,13 +38,13 @@ MUTANTS = [
     Mutant(
         "box_iou: the last vector of a row is cut short",
         "fastgeo/boxes/iou_body.h",
-        "v_store_part(out + j, value, end - j);",
-        "v_store_part(out + j, value, end - j - 1);",
+        "v_store_part(out + j, value, end - begin - j);",
+        "v_store_part(out + j, value, end - begin - j - 1);",
         "tests/test_boxes.py",
     ),
     Mutant(
         "generalized_box_iou: operands swapped",
-        "fastgeo/boxes/iou_body.h",
+        "fastgeo/boxes/measures_body.h",
         "v_sub(hull, area_union)",
         "v_sub(area_union, hull)",
         "tests/test_boxes.py",
