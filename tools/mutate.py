@@ -136,17 +136,14 @@ MUTANTS = [
 ]
 
 
-def apply(mutant: Mutant, copy: Path) -> bool:
+def apply(mutant: Mutant, copy: Path) -> str | None:
+    """Break the copy; returns the text that was there, or None if the mutant no longer applies."""
     path = copy / mutant.file
     text = path.read_text() if path.exists() else ""
     if text.count(mutant.old) != 1:
-        return False
+        return None
     path.write_text(text.replace(mutant.old, mutant.new))
-    return True
-
-
-def restore(mutant: Mutant, copy: Path) -> None:
-    (copy / mutant.file).write_text((PROJECT / mutant.file).read_text())
+    return text
 
 
 def build(copy: Path) -> subprocess.CompletedProcess[str]:
@@ -164,7 +161,8 @@ def test_command(tests: str) -> list[str]:
 
 def verdict(mutant: Mutant, copy: Path) -> str:
     """ "caught", or what is wrong with the mutant."""
-    if not apply(mutant, copy):
+    before = apply(mutant, copy)
+    if before is None:
         return "NO LONGER APPLIES: its code has moved"
     try:
         built = build(copy)
@@ -179,7 +177,7 @@ def verdict(mutant: Mutant, copy: Path) -> str:
             return "SURVIVED"
         return "caught" if tested.returncode == 1 or tested.returncode < 0 else f"NOT TESTED: {tested.stdout[-500:]}"
     finally:
-        restore(mutant, copy)
+        (copy / mutant.file).write_text(before)
 
 
 def fresh_copy(folder: Path) -> Path:
