@@ -2,9 +2,9 @@
 
     python tools/check_wheels.py [PYTHON …]     by default python3.10 to python3.13 on the path, and pyenv's
 
-Checks: the wheel's size, that nothing but the C library is linked (auditwheel, where this Python has it), the time that
-importing fastgeo adds to importing NumPy, and a few calls against their references. A version that is not found is named
-and skipped. A fault is exit code 1, and so is finding no CPython at all.
+Checks: the wheel's size, that nothing but the C library is linked (auditwheel, where this Python has it), the time
+that importing fastgeo adds to importing NumPy, and a few calls against their references. A version that is not found is
+named and skipped. A fault is exit code 1, and so is finding no CPython at all.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ def check(python, work):
     run(inside, "-c", SMOKE, cwd=work)
     facts = [wheel.name, f"{wheel.stat().st_size / 1e6:.2f} MB"]
     if importlib.util.find_spec("auditwheel"):
-        shown = re.search(r'"(manylinux\w+)"', run(sys.executable, "-m", "auditwheel", "show", wheel).replace("\n", " "))
+        shown = re.search(
+            r'"(manylinux\w+)"', run(sys.executable, "-m", "auditwheel", "show", wheel).replace("\n", " ")
+        )
         facts.append(shown[1] if shown else "not manylinux")
     else:
         facts.append("auditwheel is not installed: the platform tag was NOT CHECKED")

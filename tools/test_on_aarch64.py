@@ -4,8 +4,8 @@
 
 Fetches an aarch64 Python (Debian's packages, unpacked, not installed) and NumPy's and pytest's aarch64 wheels through
 apt and pip, cross-compiles the extensions with tools/cross_build.py, and runs the tests with qemu-aarch64. The short
-form takes the committed digests and the tests of the boxes room. Needs Debian 12 with qemu-user, and ziglang, Cython, NumPy
-and setuptools in this Python. What was fetched stays in --cache, by default a folder of the user's cache.
+form takes the committed digests and the tests of the boxes room. Needs Debian 12 with qemu-user, and ziglang, Cython,
+NumPy and setuptools in this Python. What was fetched stays in --cache, by default a folder of the user's cache.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PACKAGES = """
     libpython3.11-minimal libpython3.11-stdlib libpython3.11-dev python3.11-minimal libc6 libgcc-s1 libstdc++6 zlib1g
     libexpat1 libffi8 libbz2-1.0 liblzma5 libssl3 libuuid1 libcrypt1 libsqlite3-0 libdb5.3 libreadline8 libncursesw6
     libtinfo6
-""".split()
+""".split()  # noqa: SIM905
 WHEELS = ["numpy", "pytest", "pytest-benchmark", "hypothesis", "threadpoolctl"]
 PLATFORMS = ["manylinux2014_aarch64", "manylinux_2_27_aarch64", "manylinux_2_28_aarch64"]
 SUFFIX = ".cpython-311-aarch64-linux-gnu.so"
