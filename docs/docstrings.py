@@ -1,11 +1,21 @@
-"""A Griffe extension: reStructuredText citations of the docstrings as Markdown lists."""
+"""A Griffe extension: what it does not read in numpydoc, as it does."""
 
 import re
 
 import griffe
 
+CITATION = re.compile(r"^\.\. \[(\d+)\] ", re.MULTILINE)
+SEVERAL = re.compile(r"^(\w+(?:, \w+)+)\n((?:    .*\n?)+)", re.MULTILINE)
+
 
 class Docstrings(griffe.Extension):
     def on_instance(self, *, obj, **_):
         if obj.docstring:
-            obj.docstring.value = re.sub(r"^\.\. \[(\d+)\] ", r"\1. ", obj.docstring.value, flags=re.MULTILINE)
+            # citations as a list; "a, b" with one text as two entries, or both would get the type of the first
+            text = CITATION.sub(r"\1. ", obj.docstring.value)
+            obj.docstring.value = SEVERAL.sub(one_by_one, text)
+
+
+def one_by_one(match):
+    text = match[2] if match[2].endswith("\n") else match[2] + "\n"
+    return "".join(f"{name}\n{text}" for name in match[1].split(", "))
