@@ -80,6 +80,8 @@ def test_soft_nms_keeps_the_score_at_the_threshold():
 
 
 def test_soft_nms_of_fractions():
+    with pytest.raises(TypeError):
+        cv2.dnn.softNMSBoxes([[0.25, 0.25, 0.5, 0.5]], [0.9], 0.01, 0.3)
     keep = ours.softNMSBoxes([[0.25, 0.25, 0.5, 0.5], [0.26, 0.25, 0.5, 0.5]], [0.9, 0.8], 0.01, 0.3)[1]
     assert keep.tolist() == [0, 1]
     with pytest.raises(ValueError, match="method"):

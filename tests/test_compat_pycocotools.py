@@ -53,9 +53,10 @@ def test_not_a_number_raises():
         ours.iou([[0.0, 0, np.nan, 1]], [[0.0, 0, 1, 1]], [0])
 
 
-def test_negative_size_counts_as_nothing():
-    box = [[0.0, 0, -2, -2]]
-    assert ours.iou(box, [[0.0, 0, 2, 2]], [0]).item() == 0
+def test_negative_sizes_are_the_same():
+    boxes, others = [[0.0, 0, -2, -2], [3.0, 3, -2, 1], [0.0, 0, 0, 0]], [[-5.0, -5, 9, 9], [1.0, 1, -1, -1]]
+    for iscrowd in ([0, 0], [1, 1]):
+        np.testing.assert_array_equal(ours.iou(boxes, others, iscrowd), mask.iou(boxes, others, iscrowd))
 
 
 def test_patch_and_unpatch():

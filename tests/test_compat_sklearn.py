@@ -166,6 +166,16 @@ def test_set_output():
         model.predict(X.rename(columns={"a": "z"}))
 
 
+def test_parameters_without_effect(capsys):
+    X = blobs()
+    plain, odd = (
+        ours.KMeans(4, random_state=0, **options).fit(X)
+        for options in ({}, {"algorithm": "elkan", "verbose": 2, "copy_x": False})
+    )
+    np.testing.assert_array_equal(plain.cluster_centers_, odd.cluster_centers_)
+    assert capsys.readouterr().out == ""
+
+
 def test_sparse_is_converted():
     X = blobs()
     X[X < 0] = 0

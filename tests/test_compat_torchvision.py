@@ -282,3 +282,15 @@ def test_nms_of_mixed_types():
         theirs.nms(b, scores.double(), 0.5)
     same(ours.nms(b, scores.double(), 0.5), theirs.nms(b, scores, 0.5))
     assert len(ours.nms(b.long(), scores, 0.5)) > 0
+
+
+def test_whole_numbers_clipped_to_a_fraction():
+    b = torch.tensor([[0, 0, 20, 30]])
+    clipped = ours.clip_boxes_to_image(b, (9.5, 7.5))
+    assert clipped.dtype is torch.int64
+    assert clipped.tolist() == [[0, 0, 7, 9]]
+
+
+def test_classes_must_be_integers():
+    with pytest.raises(TypeError, match="idxs"):
+        ours.batched_nms(boxes(2), torch.rand(2), torch.zeros(2), 0.5)

@@ -3,7 +3,6 @@
 `iou` is ``pycocotools.mask.iou`` for boxes (x, y, w, h), bit for bit, except:
 
 - NaN, infinite and enormous coordinates raise ``ValueError``.
-- A negative width or height counts as 0; pycocotools multiplies the two, so that a doubly negative box has an area.
 - The matrix is in C order, pycocotools' is in Fortran order.
 - Where the wheel of pycocotools was compiled with contraction (GCC on aarch64), it may differ in the last bit.
 
