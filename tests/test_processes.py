@@ -132,7 +132,7 @@ def test_interrupt_is_answered(name):
     environment = {"FASTGEO_ISA": "scalar", "FASTGEO_NUM_THREADS": "1"}
     printed = in_fresh_process(INTERRUPT, name, LONG_CALLS[name].format(name, 4), **environment)
     answered, longest = printed.split()
-    assert int(answered) >= 2, "the call is too short to be interrupted"
+    assert int(answered) >= 1, "the call is too short to be interrupted"
     assert float(longest) < 0.2
 
 
