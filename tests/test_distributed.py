@@ -1,6 +1,7 @@
 """The Dask calls against the one-machine calls: same bits where promised, errors, faults, threads, laziness."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -167,6 +168,100 @@ def test_kmeans_weights_empty_clusters_and_float32():
     assert found.centroids.dtype == np.float32
     np.testing.assert_allclose(found.centroids, expected.centroids, rtol=1e-6)
     np.testing.assert_array_equal(np.concatenate(dask.compute(*found.labels)), expected.labels)
+
+
+def test_kmeans_refills_empty_clusters_as_one_machine_does():
+    """Each takes the farthest row out of another cluster, so that one must lose it; after one iteration."""
+    X = np.array([[0.0], [1], [2], [50], [100], [101], [300]])
+    weights = np.array([1.0, 2, 1, 0, 1, 1, 1])  # the row at 50 lies far, but weighs nothing
+    start = [[1.0], [101], [5000], [6000]]
+    options = {"init": start, "max_iter": 1}
+    for chunk in (1, 3, 7):
+        for w in (None, weights):
+            lazy = None if w is None else da.from_array(w, chunk)
+            found = distributed.kmeans(da.from_array(X, (chunk, 1)), 4, sample_weight=lazy, **options)
+            expected = fastgeo.kmeans(X, 4, sample_weight=w, **options)
+            np.testing.assert_allclose(found.centroids, expected.centroids, rtol=1e-14)
+            assert found.inertia == pytest.approx(expected.inertia)
+
+
+def test_kmeans_of_unknown_empty_and_mixed_chunks():
+    X = clusters(600)
+    expected = fastgeo.kmeans(X, 5, init=X[:5])
+    frame = dd.from_pandas(pd.DataFrame(X), npartitions=3)
+    mixed = [X[:200], np.zeros((0, 3)), [], X[200:450], (X[450:], np.ones(150))]
+    lazy = frame.to_dask_array()
+    for rows in (lazy, frame.to_dask_array(lengths=True), lazy[lazy[:, 0] > -1e9], [dask.delayed(m) for m in mixed]):
+        found = distributed.kmeans(rows, 5, init=X[:5].tolist())
+        np.testing.assert_allclose(found.centroids, expected.centroids, rtol=1e-12)
+        np.testing.assert_array_equal(np.concatenate(dask.compute(*found.labels)), expected.labels)
+    start = distributed.kmeans([dask.delayed(m) for m in mixed], 5, seed=0)
+    assert start.inertia == pytest.approx(distributed.kmeans(da.from_array(X, (600, 3)), 5, seed=0).inertia)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.int16])
+def test_kmeans_gives_the_float_type_of_one_machine(dtype):
+    X = clusters(300).astype(dtype)
+    expected = fastgeo.kmeans(X, 3, init=X[:3])
+    for rows in (da.from_array(X, (100, 3)), [dask.delayed(X[:100]), dask.delayed(X[100:])]):
+        found = distributed.kmeans(rows, 3, init=X[:3].tolist())
+        assert found.centroids.dtype == expected.centroids.dtype
+        np.testing.assert_allclose(found.centroids, expected.centroids, rtol=1e-6)
+
+
+def test_kmeans_refuses_what_one_machine_refuses():
+    X = np.arange(12.0).reshape(6, 2)
+    lazy = da.from_array(X, (3, 2))
+    cases = [
+        ({"k": 7}, {}),
+        ({"k": 2, "tol": -1}, {}),
+        ({"k": 2, "max_iter": 0}, {}),
+        ({"k": 2, "init": [[0.0, np.nan], [1, 1]]}, {}),
+        ({"k": 2, "init": [[0.0], [1]]}, {}),
+        ({"k": 2, "init": X[:2]}, {"sample_weight": np.zeros(6)}),
+    ]
+    for options, weights in cases:
+        with pytest.raises(ValueError, match=": expected ") as expected:
+            fastgeo.kmeans(X, **options, **weights)
+        lazy_weights = {name: da.from_array(value, 3) for name, value in weights.items()}
+        with pytest.raises(ValueError, match=f"^{re.escape(str(expected.value))}$"):
+            distributed.kmeans(lazy, **options, **lazy_weights)
+    with pytest.raises(ValueError, match=r"^chunk 1: sample_weight\[0\]: expected a weight"):
+        distributed.kmeans(lazy, 2, init=X[:2], sample_weight=da.from_array(np.array([0, 0, 0, -1, 1, 1]), 3))
+
+
+def test_auc_of_unknown_and_empty_chunks():
+    labels, scores = predictions(1000)
+    frame = dd.from_pandas(pd.DataFrame({"y": labels, "p": scores}), npartitions=4)
+    some = frame[frame.p > 0.7]  # keeps none of a partition of low scores
+    low = dd.concat([frame[frame.p < 0], some])
+    expected = fastgeo.roc_auc(labels[scores > 0.7], scores[scores > 0.7])
+    assert distributed.roc_auc(low.y, low.p) == expected
+    assert distributed.roc_auc(low.y.values, low.p.values) == expected
+    integers = [dask.delayed(([], [])), dask.delayed(([0, 1], [2**62, 2**62 + 1]))]
+    assert distributed.roc_auc(integers) == 1.0
+    assert np.isnan(distributed.histogram_auc([], on_undefined="nan"))
+    assert np.isnan(distributed.roc_auc([], on_undefined="nan"))
+
+
+def test_an_error_names_its_chunk_on_every_scheduler(scheduler):
+    labels, scores = predictions(400)
+    scores[250] = 2.0
+    with pytest.raises(ValueError, match=r"^chunk 2: scores\[50\]: expected a number from 0 to 1, got 2.0"):
+        distributed.histogram_auc(da.from_array(labels, 100), da.from_array(scores, 100))
+
+
+def test_large_arguments_are_sent_once():
+    """Centroids and kernel weights lie in the graph once, not in every task."""
+    import cloudpickle
+
+    X = clusters(3000, d=50)
+    result = distributed.kmeans(da.random.random((1000, 50), chunks=(10, 50)), 20, init=X[:20], max_iter=1)
+    graph = dict(result.labels[0].dask)
+    assert len(cloudpickle.dumps(graph)) < 100 * 50 * 8 * 10
+    kernel = np.ones((3, 3, 64, 64))
+    lazy = distributed.conv2d(da.zeros((64, 8, 8, 64), chunks=(1, 8, 8, 64)), kernel)
+    assert len(cloudpickle.dumps(dict(lazy.dask))) < 3 * kernel.nbytes
 
 
 def detections(n_images=6, n=200):

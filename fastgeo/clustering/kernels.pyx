@@ -182,11 +182,12 @@ cdef class KernelSteps:
     cdef object points, weights, scale, metric
     cdef object before, bound_arrays  # the centroids of the last assignment; what `bounds` points to
     cdef int pause, pausing  # assignments without bounds: next time, and still to come
+    cdef bint once  # a single assignment: bounds for the next one would be lost work
     cdef readonly object labels
 
-    def __init__(self, points, metric, weights, n_threads):
+    def __init__(self, points, metric, weights, n_threads, *, once=False):
         cdef cnp.npy_intp n = cnp.PyArray_DIM(points, 0)
-        self.points, self.weights, self.metric = points, weights, metric
+        self.points, self.weights, self.metric, self.once = points, weights, metric, once
         self.scale = bind(&self.c_points, points, "X", metric, weights, n_threads)
         self.labels = np.full(n, -1, np.int32)
 
@@ -195,7 +196,7 @@ cdef class KernelSteps:
         cdef int64_t k = cnp.PyArray_DIM(centroids, 0), n = self.c_points.n
         cdef const void *before = NULL
         cdef const void *now = cnp.PyArray_DATA(centroids)
-        if not use_bounds or self.metric == "iou" or k * self.c_points.d < 128 or self.c_points.d > 1 << 20:
+        if not use_bounds or self.once or self.metric == "iou" or k * self.c_points.d < 128 or self.c_points.d > 1 << 20:
             return False
         if self.pausing > 0:
             self.pausing -= 1

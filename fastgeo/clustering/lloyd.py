@@ -23,8 +23,10 @@ class Steps(Protocol):
 
     labels: Array  # int32 (n,); -1 before the first assignment
 
-    def __init__(self, points: Array, metric: str, weights: Array | None, n_threads: int) -> None:
-        """Raise for points that are not finite."""
+    def __init__(
+        self, points: Array, metric: str, weights: Array | None, n_threads: int, *, once: bool = False
+    ) -> None:
+        """Raise for points that are not finite. With `once` there will be a single assignment."""
 
     def assign(self, centroids: Array) -> int:
         """Update `labels` to the nearest centroids; return how many changed."""

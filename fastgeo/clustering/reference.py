@@ -314,7 +314,9 @@ def pairwise_distance(
 class ReferenceSteps:
     """The arithmetic of k-means, in NumPy."""
 
-    def __init__(self, points: Array, metric: str, weights: Array | None, n_threads: int) -> None:
+    def __init__(
+        self, points: Array, metric: str, weights: Array | None, n_threads: int, *, once: bool = False
+    ) -> None:
         checks.point_values("X", points, sizes=metric == "iou")
         self.points, self.metric = points, metric
         self.weights = np.ones(len(points)) if weights is None else weights

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from dask.delayed import Delayed, delayed
+from dask.delayed import Delayed
 
 import fastgeo
-from fastgeo.distributed.tasks import in_chunk, row_batches, tree_reduce
+from fastgeo.clustering import steps_of
+from fastgeo.clustering.lloyd import Steps
+from fastgeo.distributed.tasks import Batches, row_batches
 from fastgeo.runtime import checks
 
 Array = np.ndarray[Any, Any]
@@ -17,6 +21,9 @@ Array = np.ndarray[Any, Any]
 # Rounds, and expected candidates a round in units of k: B. Bahmani et al., "Scalable k-means++", VLDB 5 (2012).
 ROUNDS = 5
 OVERSAMPLING = 2
+
+# Rows that a task labels and sums at a time.
+BLOCK_BYTES = 1 << 19
 
 
 class KMeansResult(NamedTuple):
@@ -64,43 +71,67 @@ def kmeans(
     An iteration sends k·d numbers to each chunk and as many back, joined by a tree.
     """
     k = checks.integer("k", k, 1)
-    batches = row_batches(X) if not hasattr(X, "to_delayed") else row_batches(X, sample_weight)
-    rows = _Rows(batches)
+    max_iter = checks.integer("max_iter", max_iter, 1)
+    tol = checks.in_range("tol", tol, 0, math.inf)
+    rows = _Rows(X, sample_weight)
+    checks.integer("k", k, 1, rows.n)
     if isinstance(init, str):
         checks.choice("init", init, ("k-means||",))
         centroids = _scalable_start(rows, k, np.random.SeedSequence(seed))
     else:
-        centroids = checks.float_array("init", init, (k, "d"))
+        centroids = checks.plain(checks.float_array("init", init, (k, rows.d)), rows.dtype)
+        checks.point_values("init", centroids)
     converged, n_iter = False, 0
     while n_iter < max_iter and not converged:
         n_iter += 1
-        total = rows.reduce(_sums_of_chunk, _join_sums, centroids)
-        updated = _means(rows, total, centroids)
+        updated, inertia = _means(rows, centroids, progress is not None)
         shift = float(np.sum((updated.astype(np.float64) - centroids) ** 2))
         converged = shift <= tol
         if progress is not None:
-            progress(n_iter, total.inertia, shift)
+            progress(n_iter, inertia, shift)
         centroids = updated
-    inertia = rows.reduce(_sums_of_chunk, _join_sums, centroids).inertia
+    inertia = rows.reduce(partial(_sums_of_chunk, parts=INERTIA), _join_sums, centroids).inertia
     return KMeansResult(centroids, rows.map(_labels_of_chunk, centroids), inertia, n_iter, converged)
+
+
+class _Shape(NamedTuple):
+    """What is known of a chunk without its values."""
+
+    length: int
+    d: int
+    dtype: Any
 
 
 class _Rows:
     """The chunks of X with their weights, and where each begins."""
 
-    def __init__(self, batches: Sequence[Delayed]) -> None:
-        self.batches = [delayed(in_chunk)(i, _checked_chunk, batch) for i, batch in enumerate(batches)]
-        lengths = delayed(list)([delayed(_length)(batch) for batch in self.batches]).compute()
-        self.begins = np.concatenate([[0], np.cumsum(lengths)]).astype(int).tolist()
+    def __init__(self, X: Any, sample_weight: Any) -> None:
+        self.batches = row_batches(X, sample_weight) if hasattr(X, "to_delayed") else row_batches(X)
+        self.begins = [0] * (len(self.batches.keys) + 1)
+        chunks = getattr(X, "chunks", None)
+        if chunks is not None and len(chunks) == 2 and not np.isnan(X.shape).any():
+            shapes = [_Shape(length, X.shape[1], checks.float_type(X.dtype)) for length in chunks[0]]
+        else:  # one pass to find out
+            shapes = self.located().reduce(_shape_of_chunk, _join_lists).compute() if self.batches.keys else []
+        widths = {shape.d for shape in shapes if shape.length}
+        if len(widths) > 1:
+            raise ValueError(f"X: expected equally many columns in every chunk, got {sorted(widths)}")
+        self.d: Any = widths.pop() if widths else "d"
+        self.dtype = np.result_type(np.float32, *[shape.dtype for shape in shapes if shape.length])
+        self.begins = np.concatenate([[0], np.cumsum([shape.length for shape in shapes])]).astype(int).tolist()
         self.n = self.begins[-1]
 
     def map(self, function: Callable[..., Any], *args: Any) -> list[Delayed]:
-        shared = [delayed(arg) for arg in args]  # sent out once, not once a chunk
-        parts = zip(self.batches, self.begins[:-1], strict=True)
-        return [delayed(in_chunk)(i, function, batch, begin, *shared) for i, (batch, begin) in enumerate(parts)]
+        return self.located().map(partial(_call, function, self.d, self.dtype), *args)
 
     def reduce(self, function: Callable[..., Any], join: Callable[..., Any], *args: Any) -> Any:
-        return tree_reduce(join, self.map(function, *args)).compute()
+        return self.located().reduce(partial(_call, function, self.d, self.dtype), join, *args).compute()
+
+    def located(self) -> Batches:
+        """Each batch with the index of its first row."""
+        columns = [key if isinstance(key, list) else [key] for key in self.batches.keys]
+        keys = [[begin, *keys] for begin, keys in zip(self.begins[:-1], columns, strict=True)]
+        return Batches(keys, self.batches.sources)
 
     def take(self, indices: Array) -> Array:
         """Rows by their index in the whole."""
@@ -110,94 +141,167 @@ class _Rows:
 
 class _Batch(NamedTuple):
     X: Array
-    weights: Array
+    weights: Array | None
+    begin: int  # index of the first row in the whole
 
 
-def _checked_chunk(batch: Any) -> _Batch:
-    X, weights = (*(batch if isinstance(batch, tuple) else (batch,)), None)[:2]
-    X = checks.float_array("X", X, ("n", "d"))
-    checks.reject("X", X, ~np.isfinite(X), "a finite number")
-    if weights is None:
-        return _Batch(X, np.ones(len(X)))
-    weights = checks.float_array("sample_weight", weights, (len(X),)).astype(np.float64)
-    checks.reject("sample_weight", weights, ~((weights >= 0) & (weights < np.inf)), "a finite number of at least 0")
-    return _Batch(X, weights)
+def _columns(located: Any) -> tuple[int, Any, Any]:
+    """Index of the first row, X and weights as they came: each from a chunk, or a tuple of the caller's."""
+    begin, *batch = located
+    batch = batch[0] if isinstance(batch[0], tuple) else batch
+    X, weights = (*batch, None)[:2]
+    return begin, X, weights
 
 
-def _length(batch: _Batch) -> int:
-    return len(batch.X)
+def _call(function: Callable[..., Any], d: int, dtype: Any, located: Any, *args: Any) -> Any:
+    """Call with the batch as plain arrays; kernels look at the values themselves."""
+    begin, X, weights = _columns(located)
+    X = checks.plain(checks.points_array("X", X), dtype)
+    X = X if len(X) else X.reshape(0, d)  # a chunk without rows may have lost its columns
+    if weights is not None:
+        weights = checks.part_weights_array("sample_weight", weights, "X", X)
+    return function(_Batch(X, weights, begin), *args)
 
 
-def _nearest(batch: _Batch, centroids: Array) -> tuple[Array, Array]:
-    """Labels and squared distances, the latter from differences in float64."""
-    labels, _ = fastgeo.assign(batch.X, centroids.astype(batch.X.dtype))
-    difference = batch.X.astype(np.float64) - centroids[labels]
-    return labels, np.einsum("ij,ij->i", difference, difference)
+def _shape_of_chunk(located: Any) -> list[_Shape]:
+    X = checks.points_array("X", _columns(located)[1])
+    return [_Shape(X.shape[0], X.shape[1], X.dtype)]
+
+
+def _join_lists(parts: Sequence[list[Any]]) -> list[Any]:
+    return [item for part in parts for item in part]
+
+
+def _blocks(batch: _Batch, centroids: Array) -> Iterator[tuple[slice, Steps]]:
+    """The rows in blocks that stay in cache between labelling and summing, labelled by their nearest centroids."""
+    rows = max(1024, BLOCK_BYTES // max(1, batch.X[:1].nbytes))
+    for first in range(0, len(batch.X), rows):
+        block = slice(first, first + rows)
+        weights = None if batch.weights is None else batch.weights[block]
+        try:
+            steps = steps_of(batch.X[block], "euclidean", weights, 0, once=True)
+        except ValueError:
+            checks.point_values("X", batch.X)  # the same error, with the index in the chunk
+            raise
+        steps.assign(centroids)
+        yield block, steps
 
 
 class _Sums(NamedTuple):
     """What rows add to an iteration."""
 
-    sums: Array  # (k, d)
-    weights: Array  # (k,)
+    sums: Any  # (k, d)
+    weights: Any  # (k,)
     inertia: float
 
 
-def _sums_of_chunk(batch: _Batch, begin: int, centroids: Array) -> _Sums:
-    k = len(centroids)
-    labels, squared = _nearest(batch, centroids)
-    columns = [np.bincount(labels, batch.weights * column, k) for column in batch.X.T.astype(np.float64)]
-    weights = np.bincount(labels, batch.weights, k)
-    return _Sums(np.stack(columns, axis=1), weights, float((batch.weights * squared).sum()))
+# What is wanted of a pass.
+SUMS, INERTIA = 1, 2
+
+
+def _sums_of_chunk(batch: _Batch, centroids: Array, moved: Array | None = None, parts: int = SUMS) -> _Sums:
+    """`moved`: rows, by their index in the whole, that take another label than that of the nearest centroid."""
+    k, d = centroids.shape
+    sums, weights, inertia = np.zeros((k, d)), np.zeros(k), 0.0
+    for block, steps in _blocks(batch, centroids):
+        if parts & INERTIA:
+            inertia += steps.ordered_sum(steps.own_distances(centroids))
+        if moved is not None:
+            for index, label in moved.tolist():
+                if block.start <= index - batch.begin < block.start + len(steps.labels):
+                    steps.labels[index - batch.begin - block.start] = label
+        if parts & SUMS:
+            block_sums, block_weights = steps.sums(k)
+            sums += block_sums
+            weights += block_weights
+    return _Sums(sums, weights, inertia)
 
 
 def _join_sums(parts: Sequence[_Sums]) -> _Sums:
     return _Sums(*(sum(column[1:], column[0]) for column in zip(*parts, strict=True)))
 
 
-def _means(rows: _Rows, total: _Sums, before: Array) -> Array:
-    """New centroids; clusters left empty take the rows farthest from their centroids, lowest index first."""
+def _means(rows: _Rows, before: Array, with_inertia: bool) -> tuple[Array, float]:
+    """New centroids, and the inertia of those before; a cluster that stays empty keeps its centroid."""
+    parts = SUMS | INERTIA if with_inertia else SUMS
+    total = rows.reduce(partial(_sums_of_chunk, parts=parts), _join_sums, before)
+    if not total.weights.any():
+        raise ValueError(f"sample_weight: expected a positive sum, got {rows.n} zeros")
+    inertia = total.inertia
+    if not total.weights.all():
+        moved = _refill(rows, total, before)
+        total = rows.reduce(_sums_of_chunk, _join_sums, before, moved)
     filled = total.weights > 0
     means = np.divide(total.sums, total.weights[:, None], where=filled[:, None], out=before.astype(np.float64))
-    empty = np.flatnonzero(~filled)
-    if len(empty):
-        farthest = rows.reduce(_farthest_of_chunk, _join_farthest, before, len(empty))
-        means[empty[: len(farthest)]] = [row for _, _, row in farthest]
-    return means.astype(before.dtype)
+    return means.astype(before.dtype), inertia
 
 
-def _farthest_of_chunk(batch: _Batch, begin: int, centroids: Array, count: int) -> list[tuple[float, int, Array]]:
-    """(-distance², index, row) of so many rows."""
-    _, squared = _nearest(batch, centroids)
-    order = np.argsort(-squared, kind="stable")[:count]
-    return [(-float(squared[i]), begin + int(i), batch.X[i]) for i in order]
+class _Farthest(NamedTuple):
+    """Rows far from their centroids, the farthest first, and how many rows of positive weight each cluster has."""
+
+    rows: list[tuple[float, int, int]]  # -distance², index in the whole, label
+    members: Any  # (k,)
 
 
-def _join_farthest(parts: Sequence[list[tuple[float, int, Array]]]) -> list[tuple[float, int, Array]]:
-    count = max(map(len, parts))
-    return sorted((row for part in parts for row in part), key=lambda row: row[:2])[:count]
+def _refill(rows: _Rows, total: _Sums, centroids: Array) -> Array:
+    """Rows to move into the empty clusters, as on one machine: (index, label) pairs.
+
+    Each takes the row farthest from its centroid, the lowest index of equals, out of a cluster that keeps another one.
+    """
+    empty = np.flatnonzero(total.weights == 0)
+    # At most one row of each cluster is passed over, its last.
+    count = len(empty) + len(centroids)
+    found = rows.reduce(partial(_farthest_of_chunk, count=count), partial(_join_farthest, count=count), centroids)
+    moved: list[tuple[int, int]] = []
+    for distance, index, label in found.rows:
+        if len(moved) == len(empty) or distance == 0:
+            break
+        if found.members[label] > 1:
+            found.members[label] -= 1
+            moved.append((index, int(empty[len(moved)])))
+    return np.array(moved, np.int64).reshape(-1, 2)
 
 
-def _labels_of_chunk(batch: _Batch, begin: int, centroids: Array) -> Array:
-    labels: Array = fastgeo.assign(batch.X, centroids.astype(batch.X.dtype))[0]
-    return labels
+def _farthest_of_chunk(batch: _Batch, centroids: Array, count: int) -> _Farthest:
+    rows: list[tuple[float, int, int]] = []
+    members = np.zeros(len(centroids), np.int64)
+    for block, steps in _blocks(batch, centroids):
+        distances, labels = steps.own_distances(centroids), steps.labels
+        if batch.weights is not None:
+            counted = batch.weights[block] > 0
+            distances[~counted] = 0
+            labels = labels[counted]
+        members += np.bincount(labels, minlength=len(members))
+        begin = batch.begin + block.start
+        order = np.argsort(-distances, kind="stable")[:count]
+        rows += [(-float(distances[i]), begin + int(i), int(steps.labels[i])) for i in order]
+        rows = sorted(rows)[:count]
+    return _Farthest(rows, members)
 
 
-def _rows_of_chunk(batch: _Batch, begin: int, indices: Array) -> Array:
-    inside = indices[(indices >= begin) & (indices < begin + len(batch.X))]
-    rows: Array = batch.X[inside - begin]
+def _join_farthest(parts: Sequence[_Farthest], count: int) -> _Farthest:
+    rows = sorted(row for part in parts for row in part.rows)[:count]
+    return _Farthest(rows, sum(part.members for part in parts))
+
+
+def _labels_of_chunk(batch: _Batch, centroids: Array) -> Array:
+    blocks = [steps.labels for _, steps in _blocks(batch, centroids)]
+    return np.concatenate([np.zeros(0, np.int32), *blocks])
+
+
+def _rows_of_chunk(batch: _Batch, indices: Array) -> Array:
+    inside = indices[(indices >= batch.begin) & (indices < batch.begin + len(batch.X))]
+    rows: Array = batch.X[inside - batch.begin]
     return rows
 
 
 def _scalable_start(rows: _Rows, k: int, seeds: np.random.SeedSequence) -> Array:
     """k-means||: a few rounds of drawing many candidates far from those before, then k-means of the candidates."""
-    if k > rows.n:
-        raise ValueError(f"k: expected at most the number of rows {rows.n}, got {k}")
     first, last, *rounds = seeds.spawn(2 + ROUNDS)
     rng = np.random.default_rng(first)
     candidates = rows.take(rng.choice(rows.n, 1))
     for round_seed in rounds:
-        cost = rows.reduce(_cost_of_chunk, sum, candidates)
+        cost = rows.reduce(partial(_sums_of_chunk, parts=INERTIA), _join_sums, candidates).inertia
         key = int(round_seed.generate_state(1, np.uint64)[0])
         drawn = rows.reduce(_draw_from_chunk, np.concatenate, candidates, OVERSAMPLING * k / cost if cost else 0.0, key)
         candidates = np.concatenate([candidates, drawn])
@@ -208,14 +312,16 @@ def _scalable_start(rows: _Rows, k: int, seeds: np.random.SeedSequence) -> Array
     return fastgeo.kmeans(candidates, k, sample_weight=np.maximum(weights, 1e-300), seed=seed).centroids
 
 
-def _cost_of_chunk(batch: _Batch, begin: int, candidates: Array) -> float:
-    return float((batch.weights * _nearest(batch, candidates)[1]).sum())
-
-
-def _draw_from_chunk(batch: _Batch, begin: int, candidates: Array, factor: float, key: int) -> Array:
+def _draw_from_chunk(batch: _Batch, candidates: Array, factor: float, key: int) -> Array:
     """Each row with probability factor · weight · distance²; the draw of a row depends on its index alone."""
-    uniform = _row_uniforms(key, begin, len(batch.X))
-    return batch.X[uniform < factor * batch.weights * _nearest(batch, candidates)[1]]
+    drawn = [batch.X[:0]]
+    for block, steps in _blocks(batch, candidates):
+        uniform = _row_uniforms(key, batch.begin + block.start, len(steps.labels))
+        chance = factor * steps.own_distances(candidates)
+        if batch.weights is not None:
+            chance *= batch.weights[block]
+        drawn.append(batch.X[block][uniform < chance])
+    return np.concatenate(drawn)
 
 
 def _row_uniforms(key: int, begin: int, count: int) -> Array:

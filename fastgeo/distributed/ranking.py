@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from dask.delayed import Delayed, delayed
 
 from fastgeo import AUCHistogram
 from fastgeo.distributed.key_intervals import Bins, KeyCounts, Refinement, score_keys
-from fastgeo.distributed.tasks import in_chunk, row_batches, tree_reduce
+from fastgeo.distributed.tasks import row_batches
 from fastgeo.ranking import inputs
 from fastgeo.runtime import checks
 
@@ -41,6 +42,7 @@ def histogram_auc(
     float
         The same bits as the one-machine call where there are no weights, for any chunking.
     """
+    checks.choice("on_undefined", on_undefined, inputs.ON_UNDEFINED)
     histogram = _merged_histogram(labels, scores, n_bins, range, sample_weight)
     auc = delayed(_auc)(histogram, on_undefined)
     return auc.compute() if compute else auc
@@ -93,22 +95,21 @@ def roc_auc(labels: Any, scores: Any = None, *, tol: float = 0.0, on_undefined: 
     float
     """
     tol = checks.in_range("tol", tol, 0.0, 1.0)
+    checks.choice("on_undefined", on_undefined, inputs.ON_UNDEFINED)
     batches = row_batches(labels) if scores is None else row_batches(labels, scores)
     refinement = Refinement()
     while refinement.choose(tol):
-        bins = delayed(refinement.bins)  # sent out once, not once a chunk
-        parts = [delayed(in_chunk)(i, _count_keys, batch, bins) for i, batch in enumerate(batches)]
-        refinement.refine(tree_reduce(_add_counts, parts or [delayed(_no_counts)(bins)]).compute())
+        refinement.refine(batches.reduce(_count_keys, _add_counts, refinement.bins).compute())
     return refinement.auc(on_undefined)
 
 
 def _merged_histogram(labels: Any, scores: Any, n_bins: int, range: Any, sample_weight: Any) -> Delayed:
+    AUCHistogram(n_bins, range=range)  # raises for what no chunk could use
     batches = row_batches(labels) if scores is None else row_batches(labels, scores, sample_weight)
-    parts = [delayed(in_chunk)(i, _histogram, batch, n_bins, range) for i, batch in enumerate(batches)]
-    return tree_reduce(_merge, parts or [delayed(_histogram)(([], []), n_bins, range)])
+    return batches.reduce(partial(_histogram, n_bins=n_bins, range=range), _merge)
 
 
-def _histogram(batch: tuple[Any, ...], n_bins: int, range: Any) -> AUCHistogram:
+def _histogram(batch: Sequence[Any], n_bins: int, range: Any) -> AUCHistogram:
     return AUCHistogram(n_bins, range=range).update(*batch)
 
 
@@ -128,20 +129,16 @@ def _average_precision(histogram: AUCHistogram) -> float:
     return float(-np.sum(np.diff(recall) * precision[:-1]))
 
 
-def _count_keys(batch: tuple[Any, ...], bins: Bins) -> KeyCounts:
+def _count_keys(batch: Sequence[Any], bins: Bins) -> KeyCounts:
     labels, scores = batch[:2]
     labels, scores, _ = inputs.samples(labels, scores, None)
     inputs.sample_values(labels, scores, None)
     inside, index = bins.index(score_keys(scores))
     positive = labels[inside].astype(bool)
-    kind = "integers" if scores.dtype.kind in "biu" else "floats"
+    kinds = [] if len(scores) == 0 else ["integers" if scores.dtype.kind in "biu" else "floats"]
     positives = np.bincount(index[positive], minlength=bins.n_bins)
     negatives = np.bincount(index[~positive], minlength=bins.n_bins)
-    return KeyCounts(positives, negatives, frozenset([kind]))
-
-
-def _no_counts(bins: Bins) -> KeyCounts:
-    return KeyCounts(np.zeros(bins.n_bins, np.int64), np.zeros(bins.n_bins, np.int64), frozenset())
+    return KeyCounts(positives, negatives, frozenset(kinds))
 
 
 def _add_counts(parts: Sequence[KeyCounts]) -> KeyCounts:

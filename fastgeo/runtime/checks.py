@@ -211,11 +211,17 @@ def weights_array(name: str, value: Any, like_name: str, like: Array) -> Array |
     """One float64 weight per row of `like`, or None."""
     if value is None:
         return None
+    weights = part_weights_array(name, value, like_name, like)
+    if not weights.any():
+        raise ValueError(f"{name}: expected a positive sum, got {len(weights)} zeros")
+    return weights
+
+
+def part_weights_array(name: str, value: Any, like_name: str, like: Array) -> Array:
+    """The same where the rows are a part of the whole, and their weights may all be zero."""
     weights = plain(float_array(name, value, ("n",)), np.float64)
     same_length(like_name, like, name, weights)
     reject(name, weights, ~((weights >= 0) & (weights <= 2.0**240)), "a weight from 0 to 2**240")
-    if not weights.any():
-        raise ValueError(f"{name}: expected a positive sum, got {len(weights)} zeros")
     return weights
 
 
