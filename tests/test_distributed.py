@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -356,6 +357,25 @@ print(inside - before, len(os.listdir("/proc/self/task")) - before)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.stdout.split() == ["0", "2"], done.stderr  # none from tasks; two from the call that asks for them
+
+
+def test_the_client_needs_no_more_memory_for_longer_chunks(cluster):
+    """Eight times the rows in as many chunks: the client holds graphs and answers only."""
+
+    def peak(rows):
+        X = da.random.default_rng(0).random((8 * rows, 4), chunks=(rows, 4))
+        tracemalloc.start()
+        distributed.histogram_auc(X[:, 0] < 0.5, X[:, 1])
+        distributed.kmeans(X, 4, init=np.eye(4), max_iter=2)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    with Client(cluster):
+        peak(10)  # imports
+        small, large = peak(20_000), peak(160_000)
+    assert large < 1.5 * small
+    assert large < 160_000 * 4 * 8  # one chunk
 
 
 def test_nothing_is_computed_early():
