@@ -73,6 +73,7 @@ print(resident() - before)
 # with a small factor, or run the code of one that is named.
 _PAIR = "kwargs = calls.arguments({!r}, 15_000, np.float32)"
 _CROWDED = "kwargs = {{**calls.arguments({!r}, 1_000_000, np.float32), 'iou_threshold': 0.99}}"
+_ONE_GROUP = "n = 200_000; " + _CROWDED.replace("1_000_000", "n").replace("}}", ", 'idxs': np.zeros(n, np.int64)}}")
 _SAMPLES = "kwargs = calls.arguments({!r}, 5_000_000, np.float32)"
 _POINTS = "kwargs = {{**calls.arguments({!r}, 1_000_000, np.float32), 'k': 100}}"
 _PICTURES = "kwargs = {{**calls.arguments({!r}, 8, np.float32), 'inputs': np.ones((32, 700, 700, {}), np.float32)}}"
@@ -83,7 +84,7 @@ LONG_CALLS = {
     "sparse_box_iou": _PAIR,
     "rotated_box_iou": "kwargs = calls.arguments({!r}, 2_500, np.float32)",
     "nms": _CROWDED,
-    "batched_nms": _CROWDED,
+    "batched_nms": _ONE_GROUP,
     "nms_groups": _CROWDED,
     "soft_nms": "kwargs = calls.arguments({!r}, 50_000, np.float32)",
     "rotated_nms": "kwargs = {{**calls.arguments({!r}, 20_000, np.float32), 'iou_threshold': 0.99}}",

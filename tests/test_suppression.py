@@ -208,6 +208,24 @@ class TestKernelIsReference:
             assert_same_answer(kernels.nms(few, scores[:20], 0.5), reference.nms(few, scores[:20], 0.5))
 
 
+@st.composite
+def scenes(draw):
+    """Clusters of boxes of one size each, some of them empty, tiny, huge or far out."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n = draw(st.sampled_from([3, 40, 300]))
+    jitter = draw(st.sampled_from([0.01, 0.1, 0.5]))
+    boxes, scores, ids = scattered(n, int(rng.integers(2**32)), np.float64, draw(st.integers(1, 30)), jitter * 4)
+    odd = rng.integers(0, 12, n)
+    boxes[odd == 0, 2:] = boxes[odd == 0, :2]
+    boxes[odd == 1] *= 1e-9
+    boxes[odd == 2] *= 1e12
+    boxes[odd == 3] += draw(st.sampled_from([1e4, -1e9, 1e15]))
+    if draw(st.booleans()):
+        boxes = np.round(boxes)
+    dtype = draw(st.sampled_from(FLOATS))
+    return boxes.astype(dtype), scores.astype(dtype), ids
+
+
 class TestGrid:
     """The grid gives the plain method's answer whatever the sizes and places of the boxes."""
 
@@ -239,6 +257,35 @@ class TestGrid:
         for threshold in (0.0, 0.4, 0.6):
             plain = nms_by_method(boxes, scores, threshold, PLAIN, fmt=fmt)
             assert_same_answer(nms_by_method(boxes, scores, threshold, GRID, fmt=fmt), plain)
+
+    @given(
+        scenes(),
+        st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0]),
+        st.sampled_from(["iou", "diou", "ioa"]),
+        st.integers(0, 1),
+        st.booleans(),
+    )
+    def test_any_scene(self, kernels, case, threshold, kind, offset, grouped):
+        boxes, scores, ids = case
+        options = {"kind": kind, "offset": offset, "idxs": ids if grouped else None}
+        plain = nms_by_method(boxes, scores, threshold, PLAIN, **options)
+        assert_same_answer(nms_by_method(boxes, scores, threshold, GRID, **options), plain)
+
+    def test_large_groups_go_step_by_step(self, kernels, n_threads):
+        """Groups on both sides of the size from which they are cut into steps, each as nms alone answers."""
+        boxes, scores, _ = scattered(26_000, cluster=40)
+        ids = np.repeat([5, -1, 7, 9, 2], [4095, 4096, 9000, 809, 8000])[np.random.default_rng(0).permutation(26_000)]
+        keep = kernels.batched_nms(boxes, scores, ids, 0.6, n_threads=n_threads)
+        expected, owner = [], np.empty(26_000, np.int64)
+        for c in np.unique(ids):
+            members = np.flatnonzero(ids == c)
+            alone, owners = nms_by_method(boxes[members], scores[members], 0.6, PLAIN)
+            expected.append(members[alone])
+            owner[members] = members[owners]
+        expected = np.concatenate(expected)
+        expected = expected[np.lexsort([expected, -scores[expected]])]
+        assert_same_answer(keep, expected)
+        assert_same_answer(kernels.nms_groups(boxes, scores, 0.6, idxs=ids), (expected, owner))
 
     def test_identical_and_outliers(self, kernels):
         boxes = np.tile(np.array([[3, 3, 5, 5]], np.float32), (2000, 1))

@@ -115,8 +115,8 @@ static inline int fg_grid_window(const fg_box_grid *grid, const fg_grid_level *l
     return 1;
 }
 
-/* To build: fg_grid_open, fg_grid_set_exponents, fg_grid_count for every box, fg_grid_layout; then a counting sort of the
-   boxes by fg_grid_bucket_of, which fills `starts`. Only boxes of positive extents belong in. */
+/* To build: fg_grid_open, fg_grid_set_exponents, fg_grid_count for every box, fg_grid_layout; then a counting sort of
+   the boxes by fg_grid_bucket_of, which fills `starts`. Only boxes of positive extents belong in. */
 static inline void fg_grid_open(fg_box_grid *grid, double threshold, int one_sided)
 {
     grid->threshold = threshold * (1 - 0x1p-8);

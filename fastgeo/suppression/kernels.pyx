@@ -261,7 +261,8 @@ def weighted_boxes_fusion(boxes_list, scores_list, labels_list, *, weights=None,
         status = fg_weighted_boxes_fusion(runtime(), &call)
     raise_status(status)
     n_out = call.n_out
-    return boxes[:n_out].astype(case.box_type), scores[:n_out].astype(case.score_type), case.label_values[labels[:n_out]]
+    labels = case.label_values[labels[:n_out]]
+    return boxes[:n_out].astype(case.box_type), scores[:n_out].astype(case.score_type), labels
 
 
 def rotated_nms(boxes, scores, iou_threshold, *, score_threshold=None, max_output=None, n_threads=None):

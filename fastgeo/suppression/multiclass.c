@@ -19,8 +19,10 @@ typedef struct {
     char *scratch;                      /* per thread: entries, scratch, runs of coordinates */
     size_t scratch_bytes;
     fg_ranked *kept; /* capacity for each set */
-    int64_t *counts; /* of each set; -1: it holds a NaN */
+    int64_t *counts; /* of each set, or one of the numbers below */
 } multiclass_job;
+
+enum { HOLDS_NAN = -1, LACKS_MEMORY = -2 };
 
 static const void *image_scores(const fg_multiclass_call *call, int64_t image)
 {
@@ -34,7 +36,7 @@ static const void *image_boxes(const fg_multiclass_call *call, int64_t image)
     return (const char *)call->boxes + (size_t)(image * call->n * (call->own_boxes ? call->n_classes : 1) * 4) * value;
 }
 
-/* The candidates above their class's threshold, by ascending number; -1 for a NaN. */
+/* The candidates above their class's threshold, by ascending number; HOLDS_NAN for a NaN. */
 static int64_t list_candidates(const fg_multiclass_call *call, const void *scores, int64_t class, fg_ranked *entries)
 {
     const int64_t classes = call->n_classes, first = call->class_agnostic ? 0 : class;
@@ -48,7 +50,7 @@ static int64_t list_candidates(const fg_multiclass_call *call, const void *score
             if (score > call->score_thresholds[c])
                 entries[count++] = fg_rank(scores, call->scores_f64, box * classes + c);
         }
-    return nan ? -1 : count;
+    return nan ? HOLDS_NAN : count;
 }
 
 static void run_set(void *argument, int64_t set, int slot)
@@ -70,7 +72,11 @@ static void run_set(void *argument, int64_t set, int slot)
                              .boxes_f64 = call->boxes_f64, .iou_threshold = call->iou_thresholds[class],
                              .max_output = call->max_output, .fmt = call->fmt};
     const uint32_t *kept;
-    const int64_t n_kept = fg_nms_sorted(job->isa, &nms, entries, scratch, n, scratch + job->candidates, &kept);
+    int64_t n_kept;
+    if (fg_nms_sorted(job->isa, &nms, entries, scratch, n, scratch + job->candidates, &kept, &n_kept) != FG_OK) {
+        job->counts[set] = LACKS_MEMORY;
+        return;
+    }
     for (int64_t k = 0; k < n_kept; k++)
         job->kept[set * job->capacity + k] = entries[kept[k]];
     job->counts[set] = n_kept;
@@ -121,7 +127,7 @@ static int run(const fg_runtime *runtime, multiclass_job *job, fg_ranked *merge_
         return status;
     for (int64_t set = 0; set < sets; set++)
         if (job->counts[set] < 0)
-            return FG_BAD_VALUE;
+            return job->counts[set] == HOLDS_NAN ? FG_BAD_VALUE : FG_NO_MEMORY;
     for (int64_t image = 0; image < call->batch; image++)
         merge_image(job, image, merge_scratch);
     return FG_OK;
@@ -142,7 +148,8 @@ int fg_multiclass_nms(const fg_runtime *runtime, const fg_multiclass_call *call)
     job.candidates = call->class_agnostic ? call->n * call->n_classes : call->n;
     job.capacity = least(call->top_k, least(call->max_output, job.candidates));
     const size_t sets = (size_t)(call->batch * job.sets_per_image), per_image = (size_t)job.sets_per_image;
-    const size_t value = call->boxes_f64 ? sizeof(double) : sizeof(float), slots = (size_t)runtime->slots(call->n_threads);
+    const size_t value = call->boxes_f64 ? sizeof(double) : sizeof(float);
+    const size_t slots = (size_t)runtime->slots(call->n_threads);
     job.scratch_bytes = ((size_t)job.candidates * (2 * sizeof(fg_ranked) + 5 * value) + 63) / 64 * 64;
     job.scratch = malloc((slots < sets ? slots : sets) * job.scratch_bytes);
     job.kept = malloc((sets + per_image) * (size_t)job.capacity * sizeof *job.kept + 1);

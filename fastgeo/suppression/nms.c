@@ -1,5 +1,6 @@
 #include "suppression/nms.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "runtime/box_grid.h"
@@ -7,11 +8,18 @@
 #include "suppression/groups.h"
 #include "suppression/score_order.h"
 
-/* Positions a step of one large group covers: a few milliseconds at most. */
-enum { STEP = 2048 };
+/* What a step of a large group covers at most, in vector comparisons, or in boxes that are laid out or sorted into the
+   grid: about a millisecond. One box against all others may take it beyond that. */
+enum { STEP_WORK = 1 << 17, STEP_BOXES = 1 << 15 };
 
 /* Boxes a chunk of small groups holds; fewer in all than the second number are not worth a second thread. */
 enum { CHUNK_BOXES = 2048, MIN_BOXES_FOR_THREADS = 8192 };
+
+/* Groups from this size on go step by step: crowded, they would not fit into a chunk. */
+enum { LARGE_GROUP = 2 * CHUNK_BOXES };
+
+/* Steps in the first call of `parallel`; each further one has twice as many. */
+enum { FIRST_STEPS = 16 };
 
 enum { SMALL_BYTES = 4096 };
 
@@ -19,11 +27,18 @@ enum { SMALL_BYTES = 4096 };
    boxes, and enough boxes are left to make up for building it. */
 enum { WINDOW = 256, CHANGE_OVER = 12, MIN_BOXES_FOR_GRID = 1024 };
 
-/* The boxes that were still ahead when the grid was built, in its order. */
+/* How far the building of a grid is; each stage goes over the boxes once, in steps. */
+enum { GRID_LEVELS, GRID_COUNT, GRID_BUCKETS, GRID_PLACE, GRID_BUILT };
+
+/* The boxes that were still ahead when the grid was begun, in its order. */
 typedef struct {
+    int stage;
+    int64_t next; /* box of this stage */
+    int w_range[2], h_range[2], consistent;
     fg_box_grid index;
     void *memory; /* the boxes, then what the pointers below show */
     int64_t count;
+    size_t n_buckets;
     uint32_t *position; /* of each box */
     uint32_t *bucket;   /* of each box by position, from `begin` on */
     int64_t begin;
@@ -37,12 +52,15 @@ typedef struct {
     int isa;
     void *soa; /* five runs of n */
     int64_t n;
+    const fg_ranked *entries;
+    int64_t n_loaded; /* boxes in `soa` */
     uint32_t *owner; /* position of the box that keeps or suppresses it, or NONE */
     uint32_t *kept;  /* positions */
     int64_t n_kept, max_kept;
     int64_t position; /* the next box to look at */
     int64_t work;     /* vector comparisons so far */
-    nms_grid *grid;   /* NULL: not built */
+    nms_grid *grid;   /* NULL: not begun */
+    int status;       /* FG_OK or FG_NO_MEMORY */
 } nms_state;
 
 #define NONE UINT32_MAX
@@ -53,14 +71,21 @@ static inline int fg_lowest_bit(unsigned bits) { return __builtin_ctz(bits); }
 #include "runtime/for_each_target.h"
 
 typedef int check_function(const void *boxes, int64_t n);
-typedef void gather_function(const fg_nms_call *call, const fg_ranked *entries, int64_t n, void *soa);
 typedef void steps_function(nms_state *state, int64_t end);
+typedef int build_function(nms_state *state, int64_t end);
 FG_TABLE(check_function, check_boxes);
-FG_TABLE(gather_function, gather);
-typedef int build_function(nms_state *state);
+FG_TABLE(steps_function, gather);
 FG_TABLE(steps_function, plain_steps);
 FG_TABLE(steps_function, grid_steps);
 FG_TABLE(build_function, build_grid);
+
+/* A group that goes step by step, by one thread at a time. */
+typedef struct {
+    int64_t begin, n; /* its entries */
+    int is_open;
+    atomic_flag busy;
+    nms_state state;
+} large_group;
 
 typedef struct {
     fg_nms_call *call;
@@ -68,20 +93,21 @@ typedef struct {
     fg_groups groups;
     fg_ranked *entries, *scratch; /* n each, cut into the groups */
     char *soa;
-    uint8_t *is_kept; /* by box; NULL: there is one group only, and its state is at hand */
-    nms_state single;
+    uint8_t *is_kept; /* by box; NULL: there is one group only */
+    atomic_int status; /* FG_OK or FG_NO_MEMORY, of the small groups */
+    large_group **large;
+    int64_t n_large; /* those not finished */
 } nms_job;
 
-/* Lays out boxes that are sorted; the scratch of the sort now holds `owner` and `kept`. */
+/* Begins a group that is sorted; the scratch of the sort now holds `owner` and `kept`. */
 static nms_state open_sorted(int isa, const fg_nms_call *call, const fg_ranked *entries, fg_ranked *scratch, int64_t n,
                              void *soa)
 {
-    nms_state state = {.call = call, .isa = isa, .soa = soa, .n = n};
+    nms_state state = {.call = call, .isa = isa, .soa = soa, .n = n, .entries = entries};
     state.owner = (uint32_t *)scratch;
     state.kept = state.owner + n;
     state.max_kept = call->max_output >= 0 && call->max_output < n ? call->max_output : n;
     memset(state.owner, 0xff, (size_t)n * sizeof *state.owner);
-    gather_table[isa][call->boxes_f64](call, entries, n, soa);
     return state;
 }
 
@@ -101,20 +127,58 @@ static int wants_grid(const nms_state *state, int64_t work, int64_t boxes)
     return work > boxes * CHANGE_OVER && state->n - state->position >= MIN_BOXES_FOR_GRID;
 }
 
-/* Decides the boxes before `end`. Without memory for a grid the plain way goes on. */
-static void advance(nms_state *state, int64_t end)
+static void begin_grid(nms_state *state)
+{
+    nms_grid *grid = state->grid = calloc(1, sizeof *grid);
+    if (!grid) {
+        state->status = FG_NO_MEMORY;
+        return;
+    }
+    grid->begin = state->position;
+    grid->w_range[0] = grid->h_range[0] = 0x7ff;
+    grid->consistent = 1;
+}
+
+static int is_done(const nms_state *state)
+{
+    return state->status != FG_OK || state->position == state->n || state->n_kept >= state->max_kept;
+}
+
+/* The plain way, until the work of a step is done or a grid pays. */
+static void plain_windows(nms_state *state)
+{
+    const int64_t limit = state->work + STEP_WORK;
+    while (!state->grid && !is_done(state) && state->work < limit) {
+        const int64_t work = state->work, begin = state->position;
+        const int64_t end = begin + WINDOW < state->n ? begin + WINDOW : state->n;
+        plain_steps_table[state->isa][state->call->boxes_f64](state, end);
+        if (wants_grid(state, state->work - work, state->position - begin))
+            begin_grid(state);
+    }
+}
+
+/* One step: lays out boxes, builds a part of the grid, or decides boxes. */
+static void step(nms_state *state)
 {
     const int isa = state->isa, is_f64 = state->call->boxes_f64;
-    if (wants_grid(state, 0, 0) && !state->grid)
-        build_grid_table[isa][is_f64](state);
-    while (!state->grid && state->position < end && state->n_kept < state->max_kept) {
-        const int64_t work = state->work, begin = state->position;
-        plain_steps_table[isa][is_f64](state, begin + WINDOW < end ? begin + WINDOW : end);
-        if (wants_grid(state, state->work - work, state->position - begin))
-            build_grid_table[isa][is_f64](state);
-    }
-    if (state->grid)
-        grid_steps_table[isa][is_f64](state, end);
+    if (state->n_loaded < state->n) {
+        const int64_t end = state->n_loaded + STEP_BOXES;
+        gather_table[isa][is_f64](state, end < state->n ? end : state->n);
+    } else if (!state->grid && wants_grid(state, 0, 0))
+        begin_grid(state);
+    else if (!state->grid)
+        plain_windows(state);
+    else if (state->grid->stage != GRID_BUILT) {
+        const int64_t end = state->grid->next + STEP_BOXES;
+        state->status = build_grid_table[isa][is_f64](state, end < state->n ? end : state->n);
+    } else
+        grid_steps_table[isa][is_f64](state, state->work + STEP_WORK);
+}
+
+static void run_to_end(nms_state *state)
+{
+    while (!is_done(state))
+        step(state);
 }
 
 static void close_group(nms_state *state)
@@ -125,14 +189,15 @@ static void close_group(nms_state *state)
     state->grid = NULL;
 }
 
-int64_t fg_nms_sorted(int isa, const fg_nms_call *call, const fg_ranked *entries, fg_ranked *scratch, int64_t n,
-                      void *soa, const uint32_t **kept)
+int fg_nms_sorted(int isa, const fg_nms_call *call, const fg_ranked *entries, fg_ranked *scratch, int64_t n, void *soa,
+                  const uint32_t **kept, int64_t *n_kept)
 {
     nms_state state = open_sorted(isa, call, entries, scratch, n, soa);
-    advance(&state, n);
+    run_to_end(&state);
     close_group(&state);
     *kept = state.kept;
-    return state.n_kept;
+    *n_kept = state.n_kept;
+    return state.status;
 }
 
 int fg_check_boxes(int isa, const void *boxes, int is_f64, int64_t n)
@@ -141,39 +206,90 @@ int fg_check_boxes(int isa, const void *boxes, int is_f64, int64_t n)
 }
 
 /* From positions to boxes. */
-static void write_owners(const nms_state *state, const fg_ranked *entries)
+static void write_owners(const nms_state *state)
 {
     int64_t *owner = state->call->owner;
     if (!owner)
         return;
     for (int64_t p = 0; p < state->n; p++) {
         const uint32_t by = state->owner[p];
-        owner[fg_ranked_index(entries[p])] = by == NONE ? -1 : fg_ranked_index(entries[by]);
+        owner[fg_ranked_index(state->entries[p])] = by == NONE ? -1 : fg_ranked_index(state->entries[by]);
     }
 }
 
-static void single_step(void *argument, int64_t chunk, int slot)
+static void finish_group(nms_job *job, nms_state *state)
 {
-    (void)slot;
-    nms_job *job = argument;
-    nms_state *state = &job->single;
-    const int64_t end = (chunk + 1) * STEP;
-    advance(state, end < state->n ? end : state->n);
+    close_group(state);
+    for (int64_t k = 0; job->is_kept && k < state->n_kept; k++)
+        job->is_kept[fg_ranked_index(state->entries[state->kept[k]])] = 1;
+    write_owners(state);
 }
 
 static void groups_chunk(void *argument, int64_t chunk, int slot)
 {
     (void)slot;
-    const nms_job *job = argument;
+    nms_job *job = argument;
     for (int64_t g = job->groups.chunk[chunk]; g < job->groups.chunk[chunk + 1]; g++) {
-        const int64_t begin = job->groups.begin[g];
-        nms_state state = open_group(job, begin, job->groups.begin[g + 1] - begin);
-        advance(&state, state.n);
-        close_group(&state);
-        for (int64_t k = 0; k < state.n_kept; k++)
-            job->is_kept[fg_ranked_index(job->entries[begin + state.kept[k]])] = 1;
-        write_owners(&state, job->entries + begin);
+        const int64_t begin = job->groups.begin[g], n = job->groups.begin[g + 1] - begin;
+        if (n >= LARGE_GROUP)
+            continue;
+        nms_state state = open_group(job, begin, n);
+        run_to_end(&state);
+        finish_group(job, &state);
+        if (state.status != FG_OK)
+            atomic_store(&job->status, state.status);
     }
+}
+
+/* Chunks go round the unfinished groups. Where another thread is at the group there is nothing to do. */
+static void large_step(void *argument, int64_t chunk, int slot)
+{
+    (void)slot;
+    nms_job *job = argument;
+    large_group *group = job->large[chunk % job->n_large];
+    if (atomic_flag_test_and_set(&group->busy))
+        return;
+    if (!group->is_open)
+        group->state = open_group(job, group->begin, group->n);
+    else if (!is_done(&group->state))
+        step(&group->state);
+    group->is_open = 1;
+    atomic_flag_clear(&group->busy);
+}
+
+/* Drops the groups that are finished; FG_NO_MEMORY if one could not be. */
+static int drop_finished(nms_job *job)
+{
+    int status = FG_OK;
+    int64_t left = 0;
+    for (int64_t l = 0; l < job->n_large; l++) {
+        large_group *group = job->large[l];
+        if (group->is_open && group->state.status != FG_OK)
+            status = group->state.status;
+        if (group->is_open && is_done(&group->state))
+            finish_group(job, &group->state);
+        else
+            job->large[left++] = group;
+    }
+    job->n_large = left;
+    return status;
+}
+
+/* How many steps are needed shows only at the end. Calls of `parallel` that double in length poll often enough, and
+   what they are too long is less than the work. */
+static int run_large(const fg_runtime *runtime, nms_job *job)
+{
+    int status = FG_OK;
+    for (int64_t steps = FIRST_STEPS; status == FG_OK && job->n_large > 0; steps *= 2) {
+        const int slots = runtime->slots(job->call->n_threads);
+        status = runtime->parallel(steps * job->n_large, slots < job->n_large ? slots : (int)job->n_large, large_step,
+                                   job);
+        if (status == FG_OK)
+            status = drop_finished(job);
+    }
+    for (int64_t l = 0; l < job->n_large; l++)
+        close_group(&job->large[l]->state);
+    return status;
 }
 
 static int takes_part(const fg_nms_call *call, double score)
@@ -209,17 +325,23 @@ static void forget_undecided(const fg_nms_call *call)
 static int run_single(const fg_runtime *runtime, nms_job *job, int64_t n)
 {
     fg_nms_call *call = job->call;
-    nms_state *state = &job->single;
-    *state = open_group(job, 0, n);
-    const int status = runtime->parallel((n + STEP - 1) / STEP, 1, single_step, job);
-    close_group(state);
-    if (status != FG_OK)
-        return status;
+    large_group group = {.n = n, .is_open = 1, .busy = ATOMIC_FLAG_INIT, .state = open_group(job, 0, n)};
+    large_group *large = &group;
+    nms_state *state = &group.state;
+    if (n < LARGE_GROUP) {
+        run_to_end(state);
+        finish_group(job, state);
+    } else {
+        job->large = &large;
+        job->n_large = 1;
+        const int status = run_large(runtime, job);
+        if (status != FG_OK)
+            return status;
+    }
     call->n_keep = state->n_kept;
     for (int64_t k = 0; k < state->n_kept; k++)
         call->keep[k] = fg_ranked_index(job->entries[state->kept[k]]);
-    write_owners(state, job->entries);
-    return FG_OK;
+    return state->status;
 }
 
 /* The kept boxes of all groups, by descending score. */
@@ -238,6 +360,36 @@ static void merge_groups(nms_job *job)
     call->n_keep = n;
 }
 
+/* The large groups, if there are any. */
+static int run_large_groups(const fg_runtime *runtime, nms_job *job)
+{
+    const fg_groups *groups = &job->groups;
+    int64_t count = 0;
+    for (int64_t g = 0; g < groups->n_groups; g++)
+        count += groups->begin[g + 1] - groups->begin[g] >= LARGE_GROUP;
+    if (count == 0)
+        return FG_OK;
+    large_group *large = calloc((size_t)count, sizeof *large);
+    job->large = malloc((size_t)count * sizeof *job->large);
+    int status = FG_NO_MEMORY;
+    if (large && job->large) {
+        for (int64_t g = 0; g < groups->n_groups; g++) {
+            const int64_t begin = groups->begin[g], n = groups->begin[g + 1] - begin;
+            if (n < LARGE_GROUP)
+                continue;
+            large_group *group = job->large[job->n_large] = &large[job->n_large];
+            job->n_large++;
+            group->begin = begin;
+            group->n = n;
+            atomic_flag_clear(&group->busy);
+        }
+        status = run_large(runtime, job);
+    }
+    free(job->large);
+    free(large);
+    return status;
+}
+
 static int run_groups(const fg_runtime *runtime, nms_job *job, int64_t n)
 {
     const fg_nms_call *call = job->call;
@@ -247,6 +399,10 @@ static int run_groups(const fg_runtime *runtime, nms_job *job, int64_t n)
     if (status == FG_OK) {
         const int n_threads = n < MIN_BOXES_FOR_THREADS ? 1 : call->n_threads;
         status = runtime->parallel(job->groups.n_chunks, n_threads, groups_chunk, job);
+        if (status == FG_OK)
+            status = atomic_load(&job->status);
+        if (status == FG_OK)
+            status = run_large_groups(runtime, job);
         fg_groups_close(&job->groups);
     }
     if (status == FG_OK)

@@ -38,9 +38,10 @@ int fg_nms(const fg_runtime *runtime, fg_nms_call *call);
 /* FG_OK, or FG_BAD_VALUE if one of the 4n values breaks the contract. */
 int fg_check_boxes(int isa, const void *boxes, int is_f64, int64_t n);
 
-/* Runs one group whose entries (see score_order.h) are sorted; `call` gives boxes and settings. `scratch` has room for n
-   entries and `soa` for 5n values. Returns how many are kept, and in `kept` (part of `scratch`) their positions. */
-int64_t fg_nms_sorted(int isa, const fg_nms_call *call, const fg_ranked *entries, fg_ranked *scratch, int64_t n,
-                      void *soa, const uint32_t **kept);
+/* Runs one group whose entries (see score_order.h) are sorted; `call` gives boxes and settings. `scratch` has room for
+   n entries and `soa` for 5n values. Says how many are kept, and in `kept` (part of `scratch`) their positions. FG_OK
+   or FG_NO_MEMORY. */
+int fg_nms_sorted(int isa, const fg_nms_call *call, const fg_ranked *entries, fg_ranked *scratch, int64_t n, void *soa,
+                  const uint32_t **kept, int64_t *n_kept);
 
 #endif

@@ -121,55 +121,112 @@ static void FG_NAME(plain_steps)(nms_state *state, int64_t end)
         FG_NAME(run_plain)(state, end, FG_NMS_IOA);
 }
 
-/* Fills the runs with the boxes in the order of the entries. */
-static void FG_NAME(gather)(const fg_nms_call *call, const fg_ranked *entries, int64_t n, void *soa)
+/* Fills the runs up to `end` with the boxes in the order of the entries. */
+static void FG_NAME(gather)(nms_state *state, int64_t end)
 {
-    for (int64_t k = 0; k < n; k++) {
-        const int64_t i = fg_ranked_index(entries[k]), box = call->repeat == 1 ? i : i / call->repeat;
-        FG_NAME(load_box)((const real *)call->boxes + 4 * box, call->fmt, (real)call->offset, (real *)soa + k, n);
+    const fg_nms_call *call = state->call;
+    real *soa = state->soa;
+    for (int64_t k = state->n_loaded; k < end; k++) {
+        const int64_t i = fg_ranked_index(state->entries[k]), box = call->repeat == 1 ? i : i / call->repeat;
+        FG_NAME(load_box)((const real *)call->boxes + 4 * box, call->fmt, (real)call->offset, soa + k, state->n);
     }
+    state->n_loaded = end;
 }
 
-/* A box of the runs as the grid sees it. Widths and heights of 0 mean that it overlaps nothing. */
-static inline fg_grid_box FG_NAME(grid_box)(const real *box, int64_t stride, real offset)
+/* Box `p` of the runs as the grid sees it. Widths and heights of 0 mean that it overlaps nothing. */
+static inline fg_grid_box FG_NAME(grid_box)(const nms_state *state, int64_t p)
 {
+    const int64_t stride = state->n;
+    const real offset = (real)state->call->offset, *box = (const real *)state->soa + p;
     return fg_grid_box_of(box[0], box[stride], box[2 * stride], box[3 * stride],
                           FG_NAME(extent)(box[0], box[2 * stride], offset),
                           FG_NAME(extent)(box[stride], box[3 * stride], offset), offset);
 }
 
-/* The levels of the boxes from `begin` on. Where an area is not what the extents say (sizes lost beside large
-   coordinates, underflow), the threshold bounds nothing, and the grid seeks all boxes that meet. */
-static int64_t FG_NAME(find_levels)(const nms_state *state, int64_t begin, fg_box_grid *grid)
+static inline void FG_NAME(widen)(int range[2], double extent)
 {
-    const fg_nms_call *call = state->call;
-    const real *soa = state->soa;
-    const double t = call->iou_threshold;
-    int w_range[2] = {0x7ff, 0}, h_range[2] = {0x7ff, 0}, consistent = 1;
-    int64_t count = 0;
-    for (int64_t p = 0; p < state->n; p++) {
-        if (p == state->n_kept && p < begin)
-            p = begin;
-        if (p == state->n)
-            break;
-        const fg_grid_box box = FG_NAME(grid_box)(soa + p, state->n, (real)call->offset);
-        const double area = soa[4 * state->n + p], product = box.w * box.h, error = area - product;
+    const int exponent = fg_exponent(extent);
+    range[0] = exponent < range[0] ? exponent : range[0];
+    range[1] = exponent > range[1] ? exponent : range[1];
+}
+
+/* First stage: the exponents of the boxes ahead, and whether the areas of these and of the kept boxes are what the
+   extents say. They are not where sizes get lost beside large coordinates, or underflow. */
+static void FG_NAME(find_levels)(const nms_state *state, nms_grid *grid, int64_t end)
+{
+    const real *area = (const real *)state->soa + 4 * state->n;
+    for (int64_t p = grid->next; p < end; p++) {
+        if (p >= state->n_kept && p < grid->begin)
+            continue;
+        const fg_grid_box box = FG_NAME(grid_box)(state, p);
+        const double product = box.w * box.h, error = area[p] - product;
         if (!(box.w > 0 && box.h > 0))
             continue;
-        consistent &= error <= product * 0x1p-10 && -error <= product * 0x1p-10 && area * t >= 4 * REAL_MIN;
-        if (p < begin)
+        grid->consistent &= error <= product * 0x1p-10 && -error <= product * 0x1p-10 &&
+                            area[p] * state->call->iou_threshold >= 4 * REAL_MIN;
+        if (p < grid->begin)
             continue;
-        const int w = fg_exponent(box.w), h = fg_exponent(box.h);
-        w_range[0] = w < w_range[0] ? w : w_range[0];
-        w_range[1] = w > w_range[1] ? w : w_range[1];
-        h_range[0] = h < h_range[0] ? h : h_range[0];
-        h_range[1] = h > h_range[1] ? h : h_range[1];
-        count++;
+        FG_NAME(widen)(grid->w_range, box.w);
+        FG_NAME(widen)(grid->h_range, box.h);
+        grid->count++;
     }
-    fg_grid_open(grid, consistent ? t : 0, call->kind == FG_NMS_IOA);
-    if (count)
-        fg_grid_set_exponents(grid, w_range, h_range);
-    return count;
+}
+
+/* Where the areas are not consistent the threshold bounds nothing, and the grid seeks all boxes that meet. */
+static void FG_NAME(open_index)(const nms_state *state, nms_grid *grid)
+{
+    const fg_nms_call *call = state->call;
+    fg_grid_open(&grid->index, grid->consistent ? call->iou_threshold : 0, call->kind == FG_NMS_IOA);
+    if (grid->count)
+        fg_grid_set_exponents(&grid->index, grid->w_range, grid->h_range);
+}
+
+/* Second stage: the boxes of each level. */
+static void FG_NAME(count_levels)(const nms_state *state, nms_grid *grid, int64_t end)
+{
+    for (int64_t p = grid->next; p < end; p++) {
+        const fg_grid_box box = FG_NAME(grid_box)(state, p);
+        if (box.w > 0 && box.h > 0)
+            fg_grid_count(&grid->index, box.w, box.h);
+    }
+}
+
+/* Memory for the boxes and all that belongs to them. */
+static int FG_NAME(allocate_grid)(const nms_state *state, nms_grid *grid)
+{
+    const size_t buckets = (size_t)fg_grid_layout(&grid->index), ahead = (size_t)(state->n - grid->begin);
+    const size_t stride = (size_t)FG_NAME(soa_stride)(grid->count), dead_bytes = (stride / LANES + 1) * sizeof(uint16_t);
+    real *runs = malloc(5 * stride * sizeof(real) + (buckets + 2 + stride + ahead) * sizeof(uint32_t) + dead_bytes);
+    if (!runs)
+        return FG_NO_MEMORY;
+    grid->memory = runs;
+    grid->n_buckets = buckets;
+    grid->index.starts = (uint32_t *)(runs + 5 * stride);
+    grid->position = grid->index.starts + buckets + 2;
+    grid->bucket = grid->position + stride;
+    grid->dead = (uint16_t *)(grid->bucket + ahead);
+    memset(grid->dead, 0, dead_bytes);
+    memset(grid->index.starts, 0, (buckets + 2) * sizeof(uint32_t));
+    return FG_OK;
+}
+
+/* Third stage: the bucket of each box. The count of a bucket is kept two further on, so that it is the start of the
+   next one after adding up, and its own after placing. */
+static void FG_NAME(find_buckets)(const nms_state *state, nms_grid *grid, int64_t end)
+{
+    for (int64_t p = grid->next; p < end; p++) {
+        const fg_grid_box box = FG_NAME(grid_box)(state, p);
+        uint32_t *bucket = &grid->bucket[p - grid->begin];
+        *bucket = box.w > 0 && box.h > 0 ? (uint32_t)fg_grid_bucket_of(&grid->index, &box) : NONE;
+        if (*bucket != NONE)
+            grid->index.starts[*bucket + 2]++;
+    }
+}
+
+static void FG_NAME(add_up_buckets)(nms_grid *grid)
+{
+    for (size_t b = 2; b <= grid->n_buckets + 1; b++)
+        grid->index.starts[b] += grid->index.starts[b - 1];
 }
 
 /* In the grid the five values of a whole vector of boxes lie together: it is visited at random. */
@@ -178,59 +235,63 @@ static inline size_t FG_NAME(grid_place)(size_t at, int run)
     return at / LANES * (5 * LANES) + (size_t)run * LANES + at % LANES;
 }
 
-/* Sorts the boxes from the state's position on into the grid. 0 if there is no memory for it. */
-static int FG_NAME(build_grid)(nms_state *state)
+/* Last stage: the boxes in the order of their buckets. */
+static void FG_NAME(place_boxes)(const nms_state *state, nms_grid *grid, int64_t end)
 {
-    const int64_t begin = state->position, n = state->n;
-    const real offset = (real)state->call->offset, *soa = state->soa;
-    nms_grid *grid = calloc(1, sizeof *grid);
-    if (!grid)
-        return 0;
-    grid->count = FG_NAME(find_levels)(state, begin, &grid->index);
-    for (int64_t p = begin; p < n; p++) {
-        const fg_grid_box box = FG_NAME(grid_box)(soa + p, n, offset);
-        if (box.w > 0 && box.h > 0)
-            fg_grid_count(&grid->index, box.w, box.h);
-    }
-    const size_t buckets = (size_t)fg_grid_layout(&grid->index), stride = (size_t)FG_NAME(soa_stride)(grid->count);
-    const size_t bytes = 5 * stride * sizeof(real) + (buckets + 2 + stride + (size_t)(n - begin)) * sizeof(uint32_t) +
-                         (stride / LANES + 1) * sizeof(uint16_t);
-    grid->memory = malloc(bytes);
-    if (!grid->memory) {
-        free(grid);
-        return 0;
-    }
+    const real *soa = state->soa;
     real *runs = grid->memory;
-    uint32_t *starts = (uint32_t *)(runs + 5 * stride), *bucket = starts + buckets + 2 + stride;
-    grid->position = starts + buckets + 2;
-    grid->bucket = bucket;
-    grid->begin = begin;
-    grid->dead = (uint16_t *)(bucket + (n - begin));
-    memset(grid->dead, 0, (stride / LANES + 1) * sizeof(uint16_t));
-    memset(starts, 0, (buckets + 2) * sizeof *starts);
-    for (int64_t p = begin; p < n; p++) {
-        const fg_grid_box box = FG_NAME(grid_box)(soa + p, n, offset);
-        bucket[p - begin] = box.w > 0 && box.h > 0 ? (uint32_t)fg_grid_bucket_of(&grid->index, &box) : NONE;
-        if (bucket[p - begin] != NONE)
-            starts[bucket[p - begin] + 2]++;
-    }
-    for (size_t b = 2; b <= buckets + 1; b++)
-        starts[b] += starts[b - 1];
-    for (int64_t p = begin; p < n; p++) {
-        if (bucket[p - begin] == NONE)
+    for (int64_t p = grid->next; p < end; p++) {
+        const uint32_t bucket = grid->bucket[p - grid->begin];
+        if (bucket == NONE)
             continue;
-        const uint32_t at = starts[bucket[p - begin] + 1]++;
+        const uint32_t at = grid->index.starts[bucket + 1]++;
         grid->position[at] = (uint32_t)p;
         for (int run = 0; run < 5; run++)
-            runs[FG_NAME(grid_place)(at, run)] = soa[run * n + p];
+            runs[FG_NAME(grid_place)(at, run)] = soa[run * state->n + p];
     }
-    /* No box meets one that ends so far before it begins. */
+}
+
+/* No box meets one that ends so far before it begins. */
+static void FG_NAME(pad_grid)(nms_grid *grid)
+{
+    real *runs = grid->memory;
+    const size_t stride = (size_t)FG_NAME(soa_stride)(grid->count);
     for (size_t at = (size_t)grid->count; at < stride; at++)
         for (int run = 0; run < 5; run++)
             runs[FG_NAME(grid_place)(at, run)] = run < 2 ? 1 : -3;
-    grid->index.starts = starts;
-    state->grid = grid;
-    return 1;
+}
+
+/* What follows when a stage has seen all boxes. */
+static int FG_NAME(end_stage)(const nms_state *state, nms_grid *grid)
+{
+    int status = FG_OK;
+    if (grid->stage == GRID_LEVELS)
+        FG_NAME(open_index)(state, grid);
+    else if (grid->stage == GRID_COUNT)
+        status = FG_NAME(allocate_grid)(state, grid);
+    else if (grid->stage == GRID_BUCKETS)
+        FG_NAME(add_up_buckets)(grid);
+    else
+        FG_NAME(pad_grid)(grid);
+    grid->stage++;
+    grid->next = grid->begin;
+    return status;
+}
+
+/* Takes the present stage on to the boxes before `end`. FG_OK or FG_NO_MEMORY. */
+static int FG_NAME(build_grid)(nms_state *state, int64_t end)
+{
+    nms_grid *grid = state->grid;
+    if (grid->stage == GRID_LEVELS)
+        FG_NAME(find_levels)(state, grid, end);
+    else if (grid->stage == GRID_COUNT)
+        FG_NAME(count_levels)(state, grid, end);
+    else if (grid->stage == GRID_BUCKETS)
+        FG_NAME(find_buckets)(state, grid, end);
+    else
+        FG_NAME(place_boxes)(state, grid, end);
+    grid->next = end;
+    return end == state->n ? FG_NAME(end_stage)(state, grid) : FG_OK;
 }
 
 /* Marks the boxes of the grid that the kept box at `at` of the state's runs suppresses. */
@@ -239,7 +300,8 @@ static inline __attribute__((always_inline)) void FG_NAME(mark)(nms_state *state
 {
     nms_grid *grid = state->grid;
     const real *soa = state->soa, *runs = grid->memory;
-    const fg_grid_box box = FG_NAME(grid_box)(soa + at, state->n, (real)state->call->offset);
+    const fg_grid_box box = FG_NAME(grid_box)(state, at);
+    state->work++;
     if (!(box.w > 0 && box.h > 0))
         return;
     vreal a[5], b[5];
@@ -250,7 +312,8 @@ static inline __attribute__((always_inline)) void FG_NAME(mark)(nms_state *state
         int64_t begin, end;
         if (!fg_grid_start(&walk, &grid->index, l, &box))
             continue;
-        while (fg_grid_next(&walk, &begin, &end))
+        while (fg_grid_next(&walk, &begin, &end)) {
+            state->work += 1 + (end - begin) / LANES;
             for (int64_t j = begin / LANES * LANES; j < end; j += LANES) {
                 uint16_t *dead = &grid->dead[j / LANES];
                 if (*dead == (1u << LANES) - 1)
@@ -265,6 +328,7 @@ static inline __attribute__((always_inline)) void FG_NAME(mark)(nms_state *state
                         *loser = owner;
                 }
             }
+        }
     }
 }
 
@@ -285,30 +349,35 @@ static inline void FG_NAME(look_ahead)(const nms_state *state, int64_t p)
         __builtin_prefetch(boxes + line);
 }
 
-/* Each box that is not marked when its turn comes is kept and marks those it suppresses. */
-static inline __attribute__((always_inline)) void FG_NAME(run_grid)(nms_state *state, int64_t end, int kind)
+/* Each box that is not marked when its turn comes is kept and marks those it suppresses; until there has been `limit`
+   work. */
+static inline __attribute__((always_inline)) void FG_NAME(run_grid)(nms_state *state, int64_t limit, int kind)
 {
     const FG_NAME(limits) limits = FG_NAME(limits_of)(state->call);
-    for (; state->grid->caught_up < state->n_kept; state->grid->caught_up++)
-        FG_NAME(mark)(state, state->grid->caught_up, state->kept[state->grid->caught_up], &limits, kind);
-    for (; state->position < end && state->n_kept < state->max_kept; state->position++) {
+    nms_grid *grid = state->grid;
+    for (; grid->caught_up < state->n_kept && state->work < limit; grid->caught_up++)
+        FG_NAME(mark)(state, grid->caught_up, state->kept[grid->caught_up], &limits, kind);
+    if (grid->caught_up < state->n_kept)
+        return;
+    for (; state->work < limit && state->position < state->n && state->n_kept < state->max_kept; state->position++) {
         const int64_t p = state->position;
         FG_NAME(look_ahead)(state, p);
+        state->work++;
         if (state->owner[p] != NONE)
             continue;
         state->owner[p] = (uint32_t)p;
         state->kept[state->n_kept++] = (uint32_t)p;
         FG_NAME(mark)(state, p, (uint32_t)p, &limits, kind);
     }
-    state->grid->caught_up = state->n_kept;
+    grid->caught_up = state->n_kept;
 }
 
-static void FG_NAME(grid_steps)(nms_state *state, int64_t end)
+static void FG_NAME(grid_steps)(nms_state *state, int64_t limit)
 {
     if (state->call->kind == FG_NMS_IOU)
-        FG_NAME(run_grid)(state, end, FG_NMS_IOU);
+        FG_NAME(run_grid)(state, limit, FG_NMS_IOU);
     else if (state->call->kind == FG_NMS_DIOU)
-        FG_NAME(run_grid)(state, end, FG_NMS_DIOU);
+        FG_NAME(run_grid)(state, limit, FG_NMS_DIOU);
     else
-        FG_NAME(run_grid)(state, end, FG_NMS_IOA);
+        FG_NAME(run_grid)(state, limit, FG_NMS_IOA);
 }

@@ -1,6 +1,7 @@
 #include "suppression/score_order.h"
 
-enum { INSERTION_LIMIT = 40, BUCKET_LIMIT = 4096, FULLEST_BUCKET = 24, DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS, PASSES = 3 };
+enum { INSERTION_LIMIT = 40, BUCKET_LIMIT = 4096, FULLEST_BUCKET = 24 };
+enum { DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS, PASSES = 3 };
 
 static void insertion_sort(fg_ranked *entries, int64_t n)
 {
@@ -43,8 +44,8 @@ static void radix_sort(fg_ranked *entries, fg_ranked *scratch, int64_t n)
         memcpy(entries, from, (size_t)n * sizeof *entries);
 }
 
-/* Spreads the entries over about as many buckets as there are, by the leading bits in which they differ; what is left is
-   small work inside the buckets. 0, and nothing done, if a bucket gets too full for that. */
+/* Spreads the entries over about as many buckets as there are, by the leading bits in which they differ; what is left
+   is small work inside the buckets. 0, and nothing done, if a bucket gets too full for that. */
 static int bucket_sort(fg_ranked *entries, fg_ranked *scratch, int64_t n)
 {
     uint16_t counts[BUCKET_LIMIT + 1];

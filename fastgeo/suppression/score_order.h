@@ -39,7 +39,8 @@ static inline fg_ranked fg_rank(const void *scores, int is_f64, int64_t i)
     return key << 32 | (uint64_t)i;
 }
 
-/* Sorts `n` entries made by fg_rank, which come by ascending index; `scratch` has room for as many. The result is in `entries`. */
+/* Sorts `n` entries made by fg_rank, which come by ascending index; `scratch` has room for as many. The result is in
+   `entries`. */
 void fg_sort_ranked(fg_ranked *entries, fg_ranked *scratch, int64_t n, const void *scores, int is_f64);
 
 /* The same for entries in any order. */
