@@ -106,6 +106,34 @@ def test_any_norm(kernels, p, dtype):
     assert_same_answer(kernels.lp_pool2d(x, 3, 2, 1, p=p), kernels.lp_pool2d(x, 3, 2, 1, p=p, n_threads=3))
 
 
+@pytest.mark.parametrize(
+    ("cells", "p", "norm"),
+    [
+        ([2.0, 0.0], 3, 2.0),  # 2³ = 8, and 8^(1/3) lies within the bound of 2
+        ([4.0, 0.0], 0.5, 4.0),  # 4^(1/2) = 2, 2² = 4
+        ([1.0, 1.0], 0.5, 4.0),  # (1 + 1)²
+        ([0.0, -0.0], 3, 0.0),
+        ([1.0, 0.0], 1e300, 1.0),
+        ([2.0, 0.0], 1e300, np.inf),  # overflows
+        ([0.5, 0.0], 1e300, 0.0),  # underflows
+        ([np.inf, 1.0], 3, np.inf),
+        ([-np.inf, 1.0], 0.25, np.inf),
+        ([np.nan, 1.0], 3, np.nan),
+    ],
+)
+def test_powers_by_hand(impl, cells, p, norm):
+    found = impl.lp_pool2d(np.array(cells).reshape(1, 1, 2, 1), (1, 2), p=p).item()
+    np.testing.assert_array_max_ulp(np.float64(found), np.float64(norm), 2)
+
+
+@pytest.mark.parametrize("p", [0.25, 0.5, 4, 32])
+def test_root_of_power(kernels, p):
+    """p and 1 / p are exact: an error of 1 ulp in the power is one of 1 / p in its root, which adds its own."""
+    rng = np.random.default_rng(3)
+    x = np.ldexp(rng.uniform(0.5, 1, 4000), rng.integers(-30, 30, 4000)).reshape(1, 1, -1, 1)
+    np.testing.assert_allclose(kernels.lp_pool2d(x, 1, p=p), x, rtol=(1 + 1 / p) * 2.0**-52, atol=0)
+
+
 def test_many_chunks(kernels, n_threads):
     x = np.random.default_rng(2).standard_normal((2, 120, 130, 17)).astype(np.float32)
     for name in POOLS:

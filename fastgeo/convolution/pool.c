@@ -2,10 +2,11 @@
 
 #include <stddef.h>
 
+#include "convolution/power.h"
 #include "runtime/fenv.h"
 
 /* Input values that a chunk looks at: below 20 ms even with two powers for each. */
-enum { CHUNK_WORK = 1 << 17 };
+enum { CHUNK_WORK = 1 << 16 };
 
 /* Below this many, waking a helper costs more than it brings. */
 enum { MIN_WORK_FOR_THREADS = 1 << 18 };

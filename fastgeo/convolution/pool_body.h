@@ -127,10 +127,10 @@ static void FG_NAME(lp_pixel)(const pool_job *job, const PIXEL *pixel)
                         sum[c] += (double)from[c] * (double)from[c];
                 else
                     for (int64_t c = 0; c < n; c++)
-                        sum[c] += pow(fabs((double)from[c]), p);
+                        sum[c] += fg_power(fabs((double)from[c]), p);
             }
         for (int64_t c = 0; c < n; c++)
-            pixel->to[first + c] = (real)(p == 1 ? sum[c] : p == 2 ? sqrt(sum[c]) : pow(sum[c], 1 / p));
+            pixel->to[first + c] = (real)(p == 1 ? sum[c] : p == 2 ? sqrt(sum[c]) : fg_power(sum[c], 1 / p));
     }
 }
 

@@ -206,8 +206,9 @@ def lp_pool2d(
     -----
     Cells are summed in the window's row-major order in float64 for either float type, and the norm is rounded once to
     it; a float64 sum may overflow or underflow as usual. For p = 1 and p = 2 kernel and reference agree to the last
-    bit. For any other p the powers come from the C library in one scalar path: the same bits on every instruction set
-    and with any number of threads, and within 1 ulp (float32) or 16 (1 + 1/p) ulp (float64) of the reference, as long
+    bit. For any other p the kernel takes powers within 1 ulp of the exact ones, from basic arithmetic alone: the same
+    bits on every CPU and instruction set and with any number of threads, and within 1 ulp (float32) or 16 (1 + 1/p)
+    ulp (float64) of the reference, whose powers come from NumPy, as long
     as no power overflows or is subnormal. NaN and infinity are passed on. Time O(outputs·size); no memory beyond the
     result.
 
