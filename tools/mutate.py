@@ -150,9 +150,9 @@ def build(copy: Path) -> subprocess.CompletedProcess[str]:
     return run([sys.executable, "setup.py", "-q", "build_ext", "--inplace"], copy)
 
 
-def run(command: list[str], copy: Path) -> subprocess.CompletedProcess[str]:
+def run(command: list[str], copy: Path, timeout: int = 900) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(copy)}
-    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=600)
+    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=timeout)
 
 
 def test_command(tests: str) -> list[str]:
@@ -169,7 +169,7 @@ def verdict(mutant: Mutant, copy: Path) -> str:
         if built.returncode:
             return f"DOES NOT COMPILE: {built.stderr[-500:]}"
         try:
-            tested = run(test_command(mutant.tests), copy)
+            tested = run(test_command(mutant.tests), copy, timeout=240)
         except subprocess.TimeoutExpired:
             return "caught (the tests hang)"
         # 1: a test failed; a negative code: a signal, which is a way of being caught as well.
