@@ -2,7 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from fastgeo import boxes, clustering, convolution, ranking, reference, suppression, testing
+from fastgeo.startup import end_the_command
+
+try:
+    from fastgeo import boxes, clustering, convolution, ranking, reference, suppression, testing
+except (ImportError, ValueError) as error:
+    end_the_command(error)
+    raise
+
 from fastgeo.boxes import *
 from fastgeo.clustering import *
 from fastgeo.convolution import *

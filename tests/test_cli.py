@@ -2,8 +2,10 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +21,8 @@ def fastgeo_command(capsys, monkeypatch):
     """Runs `fastgeo ...` in this process; returns exit code, standard output and standard error."""
 
     def run(*args, stdin=""):
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        content = stdin if isinstance(stdin, bytes) else stdin.encode()
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), encoding="utf-8"))
         try:
             code = cli.main(list(map(str, args)))
         except SystemExit as stop:  # argparse
@@ -66,9 +69,63 @@ class TestFrame:
         assert done.stderr == ""
         assert done.stdout in ("0\n", "141\n")
 
-    def test_progress_only_on_a_terminal(self, capsys):
+    def test_progress_only_on_a_terminal(self, capsys, monkeypatch):
         assert list(common.progress([1, 2], "work")) == [1, 2]
         assert capsys.readouterr().err == ""
+        pytest.importorskip("tqdm", reason="needs tqdm; CI runs this on the installed wheel")
+        terminal = io.StringIO()
+        monkeypatch.setattr(terminal, "isatty", lambda: True)
+        monkeypatch.setattr(sys, "stderr", terminal)
+        assert list(common.progress([1, 2], "work")) == [1, 2]
+        assert "work:" in terminal.getvalue() and "/2" in terminal.getvalue()
+
+    @pytest.mark.parametrize(
+        ("variable", "value", "message"),
+        [
+            ("FASTGEO_ISA", "bogus", "expected one of"),
+            ("FASTGEO_NUM_THREADS", "many", "expected a number from 1"),
+            ("FASTGEO_NUM_THREADS", "0", "expected a number from 1"),
+            ("FASTGEO_IMPL", "bogus", "expected 'kernel' or 'reference'"),
+        ],
+    )
+    def test_a_bad_variable_is_one_line(self, tmp_path, variable, value, message):
+        environment = {**os.environ, variable: value}
+        # the console script is a file of this name that imports fastgeo.cli
+        script = tmp_path / "fastgeo"
+        script.write_text("import sys\nfrom fastgeo.cli import main\nsys.exit(main())\n")
+        module, start = [sys.executable, "-m", "fastgeo"], [sys.executable, str(script)]
+        environment["PYTHONPATH"] = str(Path(fastgeo.__file__).parent.parent)
+        for command in ([*module, "info"], [*module, "auc", "-"], [*start, "info"], [*start, "--version"]):
+            done = subprocess.run(command, capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL)
+            assert (done.returncode, done.stdout) == (2, ""), command
+            assert done.stderr.startswith(f"fastgeo: {variable}: ") and message in done.stderr
+            assert done.stderr.count("\n") == 1
+        for arguments in (
+            ["-c", "import fastgeo"],
+            ["-c", "import fastgeo", "fastgeo"],
+        ):  # a program gets the exception
+            done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environment)
+            assert done.returncode == 1
+            assert "Traceback" in done.stderr and f"ValueError: {variable}: " in done.stderr
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is full")
+    @pytest.mark.parametrize("args", [["info"], ["nms", "-"], ["nms", "-", "-o", "/dev/full"]])
+    def test_a_full_disk_is_one_line(self, args):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "fastgeo", *args], input=b"[]", stdout=full, stderr=subprocess.PIPE
+            )
+        assert done.returncode == 2
+        assert done.stderr.decode().splitlines()[-1].endswith("No space left on device")
+        assert b"Traceback" not in done.stderr
+
+    @pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (MemoryError, 2)])
+    def test_interrupted_or_out_of_memory(self, fastgeo_command, monkeypatch, error, code):
+        def stopped(args):
+            raise error
+
+        monkeypatch.setattr(cli.COMMANDS["info"], "run", stopped)
+        assert fastgeo_command("info")[:2] == (code, "")
 
 
 class TestFormatting:
@@ -118,6 +175,13 @@ class TestAuc:
     def test_pipe_with_tabs_and_no_names(self, fastgeo_command):
         assert fastgeo_command("auc", "-", "--tab", stdin="0\t0.2\n1\t0.7\n") == (0, "1\n", "")
 
+    @pytest.mark.parametrize("from_pipe", [False, True])
+    def test_byte_order_mark(self, fastgeo_command, tmp_path, from_pipe):
+        content = b"\xef\xbb\xbflabel,score\r\n0,0.1\r\n1,0.9\r\n"
+        (tmp_path / "bom.csv").write_bytes(content)
+        path = "-" if from_pipe else tmp_path / "bom.csv"
+        assert fastgeo_command("auc", path, "--label", "label", stdin=content) == (0, "1\n", "")
+
     def test_npy(self, fastgeo_command, tmp_path):
         path = tmp_path / "scores.npy"
         np.save(path, [[0, 0.2], [1, 0.7], [1, 0.1]])
@@ -133,6 +197,8 @@ class TestAuc:
             ("label,score\n0,0.5\n1,1.5\n", ["--bins", "10"], "scores[1]"),
             ("label,score\n0,0.5\n1,1\n", ["--label", "y"], "no column 'y'; the columns are label, score"),
             ("label,score\n0,0.5\n1,1\n", ["--score", "5"], "expected a column from 0 to 1, got 5"),
+            (b"label,score\n0,\xff\n", [], "expected text in UTF-8"),
+            ("label,score\n0," + "9" * 200_000, [], "not a table of text"),
         ],
     )
     def test_bad_input_exits_2(self, fastgeo_command, content, args, message):
@@ -187,6 +253,9 @@ class TestNms:
         [
             ("{", [], "not JSON"),
             ("{}", [], "expected a list of detections, got dict"),
+            ("[" * 100_000, [], "not JSON"),
+            (b"[\xff]", [], "not JSON"),
+            ("[]", ["--score", "nan"], "--score: expected a number, got nan"),
             ('[{"image_id": 1}]', [], "detection 0: expected image_id"),
             ('[{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3], "score": 1}]', [], "detection 0"),
             ("[]", ["--iou", "7"], "iou_threshold"),
@@ -218,12 +287,20 @@ class TestAnchors:
         assert answer["boxes"] == 12
         np.testing.assert_allclose(answer["anchors"], [[10, 20], [40, 30]])
 
+    def test_boxes_without_area_are_left_out_and_told(self, fastgeo_command):
+        content = json.dumps({"annotations": [{"bbox": [3, 4, w, h]} for w, h in [*self.SIZES, (0, 5)]]})
+        code, out, err = fastgeo_command("anchors", "-", "-k", 2, stdin=content)
+        assert (code, out.splitlines()[:2]) == (0, ["10,20", "40,30"])
+        assert err == "fastgeo anchors: 1 of 13 boxes have no area and are left out\n"
+
     @pytest.mark.parametrize(
         ("content", "args", "message"),
         [
             ('{"annotations": []}', [], "found none"),
             ('{"annotations": [{}]}', [], "expected COCO annotations"),
-            ('{"annotations": [{"bbox": [0, 0, 1, 1]}]}', [], "k: "),
+            ('{"annotations": [{"bbox": [0, 0, 1, 1]}]}', [], "-k: expected a number from 1 to 1"),
+            ('{"annotations": [{"bbox": [0, 0, 1, NaN]}]}', ["-k", "1"], "X[0, 1]"),
+            ('{"annotations": [{"bbox": [0, 0, 1, 1]}]}', ["-k", "0"], "-k: expected a number from 1 to 1"),
         ],
     )
     def test_bad_input_exits_2(self, fastgeo_command, content, args, message):
@@ -278,6 +355,7 @@ class TestBench:
             (["--threads", "0"], "--threads: expected at least 1, got 0"),
             (["--compare", "nowhere.json"], "nowhere.json: No such file"),
             (["--json", "/nowhere/at/all.json"], "does not exist"),
+            (["--json", "-", "-o", "-"], "--json and --output cannot both go to standard output"),
         ],
     )
     def test_bad_input_exits_2(self, fastgeo_command, rows, args, message):
@@ -310,6 +388,16 @@ class TestDemo:
         table = [line for line in out.splitlines() if "equal" in line]
         assert len(table) == 7 and "DIFFERENT" not in out
         assert (tmp_path / "demo.png").read_bytes().startswith(b"\x89PNG")
+
+    def test_from_pipe_to_pipe(self, tmp_path, discs):
+        from skimage import io as image_files
+
+        image_files.imsave(tmp_path / "discs.png", discs)
+        command = [sys.executable, "-m", "fastgeo", "demo", "--image", "-", "-o", "-"]
+        done = subprocess.run(command, input=(tmp_path / "discs.png").read_bytes(), capture_output=True)
+        assert done.returncode == 0
+        assert done.stdout.startswith(b"\x89PNG")
+        assert b"5 of 5 segmented objects matched" in done.stderr
 
     def test_a_difference_is_seen(self, fastgeo_command, tmp_path, monkeypatch):
         exact = fastgeo.roc_auc

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 
 from fastgeo.cli import anchors, auc, bench, demo, info, nms
 from fastgeo.cli.common import CommandError
+from fastgeo.startup import USAGE
 from fastgeo.version import __version__
 
 COMMANDS = {"info": info, "demo": demo, "bench": bench, "auc": auc, "nms": nms, "anchors": anchors}
 
-# Exit codes: what the command found; its input or usage; Ctrl-C and a closed pipe as a shell reports them.
-OK, FAILED, USAGE, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 130, 141
+# Exit codes besides 0, 1 for a check that failed and USAGE: as a shell reports Ctrl-C and a closed pipe.
+INTERRUPTED, CLOSED_PIPE = 130, 141
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -49,7 +50,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
+    except MemoryError as error:
+        print(f"fastgeo {args.command}: not enough memory {error}".rstrip(), file=sys.stderr)
+        return USAGE
     except BrokenPipeError:
-        # The reader has gone. Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return CLOSED_PIPE
+    except OSError as error:
+        print(f"fastgeo {args.command}: {error.strerror or error}", file=sys.stderr)
+        _drop_output()
+        return USAGE
+
+
+def _drop_output() -> None:
+    """The reader has gone or the disk is full: Python would complain again when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

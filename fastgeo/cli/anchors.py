@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,12 @@ def run(args: argparse.Namespace) -> int:
     sizes = _sizes(args.file)
     if args.size:
         sizes = sizes * np.array(args.size)
-    sizes = sizes[(sizes > 0).all(axis=1)]
+    empty = (sizes <= 0).any(axis=1)
+    if empty.any():
+        print(f"fastgeo anchors: {empty.sum()} of {len(sizes)} boxes have no area and are left out", file=sys.stderr)
+        sizes = sizes[~empty]
+    if not 1 <= args.k <= len(sizes):
+        raise CommandError(f"-k: expected a number from 1 to {len(sizes)}, that of the boxes, got {args.k}")
     try:
         result = fastgeo.kmeans(sizes, args.k, metric="iou", seed=args.seed)
     except (ValueError, TypeError) as error:

@@ -74,7 +74,10 @@ def _npy_columns(path: str) -> list[Array]:
 
 
 def _csv_columns(path: str, stream: IO[str], delimiter: str) -> tuple[list[str], list[Array]]:
-    rows = [(number, row) for number, row in enumerate(csv.reader(stream, delimiter=delimiter), 1) if row]
+    try:
+        rows = [(number, row) for number, row in enumerate(csv.reader(stream, delimiter=delimiter), 1) if row]
+    except csv.Error as error:
+        raise CommandError(f"{path}: not a table of text ({error})") from None
     if not rows:
         raise CommandError(f"{path}: expected rows of label and score, got an empty file")
     names = rows[0][1] if not all(map(_is_number, rows[0][1])) else []
@@ -89,7 +92,8 @@ def _csv_columns(path: str, stream: IO[str], delimiter: str) -> tuple[list[str],
             columns.append(np.array([float(row[position]) for _, row in rows]))
         except ValueError:
             columns.append(np.array([row[position] for _, row in rows]))
-    return [name.strip() for name in names], columns
+    # A pipe may still carry the byte order mark of a file.
+    return [name.removeprefix("\ufeff").strip() for name in names], columns
 
 
 def _is_number(text: str) -> bool:

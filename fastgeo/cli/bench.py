@@ -38,23 +38,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads for every contestant; default: 1")
     parser.add_argument("--json", metavar="FILE", help="write the figures as JSON; - for standard output")
     parser.add_argument("--compare", metavar="OLD.json", help="show the change against an earlier --json")
-    parser.add_argument("-o", "--output", metavar="FILE", default="fastgeo-bench.png", help="default: %(default)s")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        default="fastgeo-bench.png",
+        help="the plot; default: %(default)s, - for PNG on standard output",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     if args.threads < 1:
         raise CommandError(f"--threads: expected at least 1, got {args.threads}")
     old = _load(args.compare) if args.compare else None
-    for path in (args.output, args.json):
-        if path and path != "-":
-            check_writable(path)
+    if args.json == args.output == "-":
+        raise CommandError("--json and --output cannot both go to standard output")
+    for path in filter(None, (args.output, args.json)):
+        check_writable(path)
     rows = _chosen(args.only, args.short)
     limit_environment(args.threads)
     budget = 0.1 if args.short else 0.7
     outcomes = [contest(row, budget, args.threads) for row in progress(rows, "rows")]
     limits = machine_limits()
-    # With the JSON on standard output, the text for people goes to standard error.
-    text = sys.stderr if args.json == "-" else sys.stdout
+    # With the JSON or the plot on standard output, the text for people goes to standard error.
+    text = sys.stderr if "-" in (args.json, args.output) else sys.stdout
     print(report(outcomes, limits, args.threads), file=text)
     if old is not None:
         print(f"\n{comparison(outcomes, old)}", file=text)
@@ -62,8 +69,9 @@ def run(args: argparse.Namespace) -> int:
         write_text(args.json, json.dumps(as_json(outcomes, limits, args.threads), indent=1) + "\n")
     try:
         bench_figure.draw(args.output, outcomes)
-        print(f"\nplot: {args.output}", file=text)
-    except bench_figure.NoFigure as error:
+        if args.output != "-":
+            print(f"\nplot: {args.output}", file=text)
+    except CommandError as error:  # the figures stand in the table all the same
         print(f"\nfastgeo bench: no plot: {error}", file=sys.stderr)
     return 0
 

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from fastgeo.cli.common import CommandError, format_ratio, optional
+from fastgeo.cli.common import format_ratio, optional, save_figure
 from fastgeo.cli.figure_style import BLUE, ORANGE, PALE, STYLE
 from fastgeo.cli.measure import Outcome
 
 
-class NoFigure(Exception):
-    """The figures stand in the table all the same."""
-
-
 def draw(path: str, outcomes: list[Outcome]) -> None:
-    try:
-        matplotlib = optional("matplotlib")
-        matplotlib.use("Agg")
-        plt = optional("matplotlib.pyplot")
-    except CommandError as error:
-        raise NoFigure(str(error)) from None
+    matplotlib = optional("matplotlib")
+    matplotlib.use("Agg")
+    plt = optional("matplotlib.pyplot")
     shown = outcomes[::-1]
     with matplotlib.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(10, 1.6 + 0.34 * len(shown)), layout="constrained")
@@ -42,8 +35,6 @@ def draw(path: str, outcomes: list[Outcome]) -> None:
         figure.suptitle("fastgeo: times as fast, one run", fontweight="bold")
         figure.legend(loc="outside lower center", ncols=2, frameon=False)
         try:
-            figure.savefig(path, dpi=130)
-        except (OSError, ValueError) as error:
-            raise NoFigure(f"{path}: {error}") from None
+            save_figure(figure, path)
         finally:
             plt.close(figure)

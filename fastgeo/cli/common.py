@@ -31,15 +31,18 @@ def optional(module: str, package: str = '"fastgeo[demo]"') -> Any:
 @contextmanager
 def reading(path: str, mode: str = "r") -> Iterator[IO[Any]]:
     """Open a file for reading; ``-`` is standard input."""
-    if path == "-":
-        yield sys.stdin.buffer if "b" in mode else sys.stdin
-        return
     try:
-        stream = open(path, mode, encoding=None if "b" in mode else "utf-8")  # noqa: SIM115 - closed below
-    except OSError as error:
-        raise CommandError(f"{path}: {error.strerror or error}") from None
-    with stream:
-        yield stream
+        if path == "-":
+            yield sys.stdin.buffer if "b" in mode else sys.stdin
+            return
+        try:
+            stream = open(path, mode, encoding=None if "b" in mode else "utf-8-sig")  # noqa: SIM115 - closed below
+        except OSError as error:
+            raise CommandError(f"{path}: {error.strerror or error}") from None
+        with stream:
+            yield stream
+    except UnicodeDecodeError:
+        raise CommandError(f"{path}: expected text in UTF-8") from None
 
 
 def write_text(path: str, text: str) -> None:
@@ -58,15 +61,27 @@ def read_json(path: str) -> Any:
     with reading(path) as stream:
         try:
             return json.load(stream)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise CommandError(f"{path}: not JSON ({error})") from None
 
 
 def check_writable(path: str) -> None:
     """Complain about an output file before the long work, not after it."""
+    if path == "-":
+        return
     folder = Path(path).resolve().parent
     if not folder.is_dir():
         raise CommandError(f"{path}: the folder {folder} does not exist")
+
+
+def save_figure(figure: Any, path: str) -> None:
+    """Write a figure in the format that the ending of `path` names; ``-`` is PNG on standard output."""
+    try:
+        figure.savefig(sys.stdout.buffer if path == "-" else path, dpi=130, format="png" if path == "-" else None)
+    except (OSError, ValueError) as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise CommandError(f"{path}: cannot write the figure ({error})") from None
 
 
 def progress(items: Iterable[T], what: str) -> Iterable[T]:

@@ -37,6 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.max is not None and args.max < 0:
         raise CommandError(f"--max: expected at least 0, got {args.max}")
+    if args.score is not None and np.isnan(args.score):
+        raise CommandError("--score: expected a number, got nan")
     detections = read_json(args.file)
     boxes, scores, images, categories = _columns(args.file, detections)
     groups = images if args.class_agnostic else _ids([images, categories])

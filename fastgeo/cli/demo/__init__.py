@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
 
 import fastgeo
@@ -16,7 +17,8 @@ SUMMARY = "count the coins in a picture with all five kernels, each stage compar
 EXAMPLES = """\
   fastgeo demo                                         24 coins; writes fastgeo-demo.png
   fastgeo demo --image cells.png --diameter 20 60      round objects in a picture of your own
-  fastgeo demo --image holes.jpg --dark -o holes.png   objects darker than their background"""
+  fastgeo demo --image holes.jpg --dark -o holes.png   objects darker than their background
+  fastgeo demo --image - -o - < cells.png > found.png  in a pipe"""
 
 N_STAGES = 7
 
@@ -56,14 +58,19 @@ def run(args: argparse.Namespace) -> int:
     reference, kernels = runs
     agree, table = compare.table(reference, kernels)
     height, width = picture.grey.shape
-    print(f"{args.image or 'coins'}, {width}×{height}; kernels: {active_isa()}, {fastgeo.get_num_threads()} threads\n")
-    print(table)
-    print(f"\n{summary(kernels, len(truth))}")
+    # With the picture on standard output, the text for people goes to standard error.
+    text = sys.stderr if args.output == "-" else sys.stdout
+    print(
+        f"{args.image or 'coins'}, {width}×{height}; kernels: {active_isa()}, {fastgeo.get_num_threads()} threads\n",
+        file=text,
+    )
+    print(f"{table}\n\n{summary(kernels, len(truth))}", file=text)
     shown = 255 - picture.grey if args.dark else picture.grey
     figure.draw(args.output, shown, truth, reference, kernels)
-    print(f"picture: {args.output}")
+    if args.output != "-":
+        print(f"picture: {args.output}")
     if not agree:
-        print("fastgeo demo: a kernel and its reference differ; please report it with `fastgeo info`")
+        print("fastgeo demo: a kernel and its reference differ; please report it with `fastgeo info`", file=text)
     return 0 if agree else 1
 
 

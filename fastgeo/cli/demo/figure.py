@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastgeo.cli.common import CommandError, format_ratio, optional
+from fastgeo.cli.common import format_ratio, optional, save_figure
 from fastgeo.cli.demo.picture import Array
 from fastgeo.cli.demo.pipeline import Result
 from fastgeo.cli.figure_style import BLUE, GREEN, ORANGE, PALE, PURPLE, RED, SKY, STYLE, YELLOW
@@ -15,7 +15,7 @@ CLUSTER_COLOURS = (ORANGE, SKY, GREEN, PURPLE, YELLOW, RED, BLUE, "#FFFFFF")
 
 
 def draw(path: str, grey: Array, truth: Array, reference: Result, kernels: Result) -> None:
-    """Write the figure to `path`, in the format its ending names."""
+    """Write the figure to `path`, in the format its ending names; ``-`` is PNG on standard output."""
     matplotlib = optional("matplotlib")
     matplotlib.use("Agg")
     plt = optional("matplotlib.pyplot")
@@ -27,9 +27,7 @@ def draw(path: str, grey: Array, truth: Array, reference: Result, kernels: Resul
         _draw_curve(figure.add_subplot(grid[0, 1]), kernels)
         _draw_ratios(figure.add_subplot(grid[1, 1]), reference, kernels)
         try:
-            figure.savefig(path, dpi=130)
-        except (OSError, ValueError) as error:
-            raise CommandError(f"{path}: cannot write the figure ({error})") from None
+            save_figure(figure, path)
         finally:
             plt.close(figure)
 
