@@ -9,8 +9,12 @@
 Run-length encodings and whatever else is no box go to pycocotools' own function, which is imported only then.
 
 After `patch` an unchanged ``COCOeval`` gives the same figures, bit for bit. The overlaps are a twentieth of the time of
-an evaluation, most of it goes to matching, so `patch` also replaces ``COCOeval.evaluateImg``, which returns equal
-records sooner: it visits only the pairs that reach the lowest threshold. A subclass with its own keeps it.
+an evaluation, so `patch` also replaces ``COCOeval.evaluate`` and ``COCOeval.accumulate`` by forms that work on whole
+arrays and leave equal records, printing what pycocotools prints. A subclass keeps what it defines itself:
+``evaluate`` and ``accumulate``, or ``computeIoU``, ``computeOks`` and ``evaluateImg``, which are then called. Masks and
+keypoints are matched in the same way. Differences:
+
+- The arrays of the records in ``evalImgs`` are views of larger arrays.
 """
 
 from __future__ import annotations
@@ -21,11 +25,11 @@ from typing import Any
 import numpy as np
 
 import fastgeo
-from fastgeo.runtime.checks import Array
+from fastgeo.compat.coco_evaluation import accumulate, evaluate
 
 __all__ = ["iou", "patch", "unpatch"]
 
-_originals: tuple[Callable[..., Any], Callable[..., Any]] | None = None
+_originals: tuple[Callable[..., Any], ...] | None = None
 
 
 def iou(dt: Any, gt: Any, iscrowd: Any) -> Any:
@@ -43,22 +47,24 @@ def iou(dt: Any, gt: Any, iscrowd: Any) -> Any:
 
 
 def patch() -> None:
-    """Make every ``COCOeval`` use `iou` and the quicker matching. Patching twice is patching once."""
+    """Make every ``COCOeval`` use `iou` and quicker forms of its loops. Patching twice is patching once."""
     global _originals
-    from pycocotools import cocoeval, mask
-
     if _originals is None:
-        _originals = mask.iou, cocoeval.COCOeval.evaluateImg
-        mask.iou, cocoeval.COCOeval.evaluateImg = iou, _evaluate_image
+        from pycocotools import mask
+        from pycocotools.cocoeval import COCOeval
+
+        _originals = mask.iou, COCOeval.evaluate, COCOeval.accumulate
+        mask.iou, COCOeval.evaluate, COCOeval.accumulate = iou, evaluate, accumulate
 
 
 def unpatch() -> None:
     """Undo `patch`."""
     global _originals
     if _originals is not None:
-        from pycocotools import cocoeval, mask
+        from pycocotools import mask
+        from pycocotools.cocoeval import COCOeval
 
-        mask.iou, cocoeval.COCOeval.evaluateImg = _originals
+        mask.iou, COCOeval.evaluate, COCOeval.accumulate = _originals
         _originals = None
 
 
@@ -75,73 +81,3 @@ def _are_boxes(value: Any) -> bool:
     if isinstance(value, np.ndarray):
         return True
     return isinstance(value, list) and (len(value) == 0 or isinstance(value[0], (list, tuple, np.ndarray)))
-
-
-def _evaluate_image(self: Any, imgId: Any, catId: Any, aRng: Any, maxDet: int) -> dict[str, Any] | None:
-    """The record of ``COCOeval.evaluateImg`` for one image, category and range of areas."""
-    p = self.params
-    if p.useCats:
-        gt, dt = self._gts[imgId, catId], self._dts[imgId, catId]
-    else:
-        gt = [g for c in p.catIds for g in self._gts[imgId, c]]
-        dt = [d for c in p.catIds for d in self._dts[imgId, c]]
-    if not gt and not dt:
-        return None
-    low, high = aRng
-    for g in gt:
-        g["_ignore"] = 1 if g["ignore"] or g["area"] < low or g["area"] > high else 0
-    ignored = [g["_ignore"] for g in gt]
-    gt_order = sorted(range(len(gt)), key=ignored.__getitem__)
-    dt_order = (
-        np.argsort([-d["score"] for d in dt], kind="mergesort")[:maxDet].tolist() if len(dt) > 1 else range(len(dt))
-    )
-    ious = self.ious[imgId, catId]
-    if len(ious) > 0:
-        ious = ious[:, gt_order]
-    gt, dt = [gt[i] for i in gt_order], [dt[i] for i in dt_order]
-    gt_ignore = np.array([g["_ignore"] for g in gt])
-    dt_match, gt_match, dt_ignore = _match(p.iouThrs, ious, gt, dt)
-    outside = np.array([d["area"] < low or d["area"] > high for d in dt], dtype=bool)
-    return {
-        "image_id": imgId,
-        "category_id": catId,
-        "aRng": aRng,
-        "maxDet": maxDet,
-        "dtIds": [d["id"] for d in dt],
-        "gtIds": [g["id"] for g in gt],
-        "dtMatches": dt_match,
-        "gtMatches": gt_match,
-        "dtScores": [d["score"] for d in dt],
-        "gtIgnore": gt_ignore,
-        "dtIgnore": dt_ignore | ((dt_match == 0) & outside),
-    }
-
-
-def _match(thresholds: Array, ious: Any, gt: list[Any], dt: list[Any]) -> tuple[Array, Array, Array]:
-    """Ids matched to each detection and each truth, and whether a detection fell to an ignored truth, by threshold."""
-    dt_match, gt_match = np.zeros((len(thresholds), len(dt))), np.zeros((len(thresholds), len(gt)))
-    dt_ignore = np.zeros((len(thresholds), len(dt)), dtype=bool)
-    if len(ious) == 0:
-        return dt_match, gt_match, dt_ignore
-    limits = [min(t, 1 - 1e-10) for t in thresholds.tolist()]
-    pairs: dict[int, list[tuple[int, float]]] = {}
-    for row, column in np.argwhere(ious >= min(limits)).tolist():
-        pairs.setdefault(row, []).append((column, float(ious[row, column])))
-    for t, limit in enumerate(limits):
-        taken: set[int] = set()
-        for row, candidates in pairs.items():
-            best, overlap = -1, limit
-            for column, value in candidates:
-                if column in taken:
-                    continue
-                if best >= 0 and gt[column]["_ignore"] and not gt[best]["_ignore"]:
-                    break
-                if value >= overlap:
-                    best, overlap = column, value
-            if best >= 0:
-                dt_ignore[t, row] = gt[best]["_ignore"]
-                dt_match[t, row] = gt[best]["id"]
-                gt_match[t, best] = dt[row]["id"]
-                if dt[row]["id"] > 0 and not gt[best]["iscrowd"]:
-                    taken.add(best)
-    return dt_match, gt_match, dt_ignore
