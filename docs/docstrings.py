@@ -13,6 +13,8 @@ class Docstrings(griffe.Extension):
         if obj.docstring:
             # citations as a list; "a, b" with one text as two entries, or both would get the type of the first
             text = CITATION.sub(r"\1. ", obj.docstring.value)
+            # "array_like, shape (n, 4)" would be read as a tuple of Python
+            text = text.replace(", shape (", " of shape (")
             obj.docstring.value = SEVERAL.sub(one_by_one, text)
 
 

@@ -82,7 +82,8 @@ def boxes():
     right.axvline(shifts[shown], color=GREY, linewidth=0.8)
     right.axhline(0, color=GREY, linewidth=0.8)
     right.set(xlabel="x of its left edge", title="IoU is 0 wherever they do not touch; the others still tell how far")
-    right.legend(loc="upper left", ncols=1)
+    right.set_ylim(top=0.72)
+    right.legend(loc="upper center", ncols=5, fontsize=9)
     return figure
 
 

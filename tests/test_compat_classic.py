@@ -91,6 +91,9 @@ def test_iou_mends_the_textbooks_faults():
     assert classic.iou([5, 5, 0, 0], [5, 5, 0, 0]) == 0
     assert classic.iou([5, 5, -2, 2], [5, 5, 2, 2]) == 0
     assert type(classic.iou([1, 1, 2, 2], [1, 1, 2, 2])) is float
+    for value in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="box"):
+            classic.iou([5, 5, value, 2], [5, 5, 2, 2])
     with pytest.raises(ValueError, match=r"box2: expected shape \(4,\), got \(1, 4\)"):
         classic.iou([1, 1, 2, 2], [[1, 1, 2, 2]])
 
@@ -106,6 +109,20 @@ def test_conv2d_is_the_textbooks(stride, padding):
     np.testing.assert_array_equal(classic.conv2d(inputs, kernel, bias, stride, padding), expected)
     np.testing.assert_array_equal(classic.conv2d(inputs, kernel, bias, stride=stride, padding=padding), expected)
     assert classic.conv2d(inputs.astype("f4"), kernel.astype("f4"), None, stride, padding).dtype == np.float32
+
+
+def test_conv2d_mends_the_textbooks_faults():
+    with pytest.raises(ValueError, match="kernel"):
+        classic.conv2d(np.ones((1, 2, 2, 1)), np.ones((3, 3, 1, 1)), [0.0])
+    assert classic.conv2d(np.ones((1, 2, 2, 1), int), np.ones((1, 1, 1, 1), int), [1]).dtype == np.float64
+
+
+def test_kmeans_starts_the_same_at_each_call():
+    X = np.random.default_rng(0).uniform(size=(200, 2))
+    first = classic.kmeans(X, 9)
+    np.random.default_rng().random()
+    again = classic.kmeans(X, 9)
+    assert first[0].tobytes() == again[0].tobytes() and first[1].tobytes() == again[1].tobytes()
 
 
 def test_kmeans_ends_where_lloyd_ends():
@@ -142,8 +159,15 @@ def test_py_nms_mends_the_textbooks_faults():
     assert classic.py_nms([], 0.5) == []
     same = [[0, 0, 9, 9, 0.5], [40, 40, 49, 49, 0.5], [80, 80, 89, 89, 0.5]]
     assert classic.py_nms(same, 0.5) == [0, 1, 2]
+    crossed = [[10, 10, 0, 0, 0.9], [0, 0, 9, 9, 0.8]]  # its area is (0 - 10 + 1)**2 in the textbook
+    assert classic.py_nms(crossed, 0.1) == [0, 1]
     with pytest.raises(ValueError, match="dets"):
         classic.py_nms(np.zeros((3, 4)), 0.5)
+    with pytest.raises(ValueError, match="nan"):
+        classic.py_nms([[0, 0, 9, np.nan, 0.5]], 0.5)
+    for threshold in (-0.1, 1.1):
+        with pytest.raises(ValueError, match="threshold"):
+            classic.py_nms(same, threshold)
 
 
 @pytest.mark.parametrize("n_bins", [1, 2, 100, 1000])

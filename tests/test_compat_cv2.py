@@ -58,6 +58,37 @@ def test_boxes_without_area_all_stay():
     assert ours.NMSBoxes(boxes, scores, 0.1, 0.5).tolist() == [0, 1]
 
 
+def test_an_overlap_beside_the_threshold_is_not_rounded():
+    boxes, scores = [[0, 0, 1, 1], [0, 0, 0.5 + 1e-9, 1]], [0.9, 0.8]
+    assert list(cv2.dnn.NMSBoxes(boxes, scores, 0.1, 0.5)) == [0, 1]
+    assert ours.NMSBoxes(boxes, scores, 0.1, 0.5).tolist() == [0]
+
+
+def test_classes_are_not_rounded_by_offsets():
+    # OpenCV shifts the last class by 2**31 times the largest coordinate: numbers are then 0.25 apart, 50.1 becomes 50
+    boxes, scores = [[0, 0, 100, 1], [50.1, 0, 100, 1], [1e6, 0, 1, 1]], [0.9, 0.8, 0.7]  # IoU 0.3324, not 1 / 3
+    ids = [2**31 - 1, 2**31 - 1, 0]
+    assert list(cv2.dnn.NMSBoxesBatched(boxes, scores, ids, 0.1, 0.333)) == [0, 2]
+    assert ours.NMSBoxesBatched(boxes, scores, ids, 0.1, 0.333).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_what_is_not_a_place_raises(value):
+    boxes = [[0, 0, 1, 1], [0, value, 1, 1]]
+    for function in (ours.NMSBoxes, ours.softNMSBoxes):
+        with pytest.raises(ValueError, match=r"boxes\[1, 1\]"):
+            function(boxes, [0.5, 0.5], 0.1, 0.5)
+        with pytest.raises(ValueError, match=r"scores\[0\]"):
+            function([[0, 0, 1, 1]], [np.nan], 0.1, 0.5)
+
+
+def test_errors_are_not_opencvs():
+    with pytest.raises(cv2.error):
+        cv2.dnn.NMSBoxes([[0, 0, 1, 1]], [0.5, 0.5], 0.1, 0.5)
+    with pytest.raises(ValueError, match="scores"):
+        ours.NMSBoxes([[0, 0, 1, 1]], [0.5, 0.5], 0.1, 0.5)
+
+
 @pytest.mark.parametrize("method", [1, 2])
 @pytest.mark.parametrize("top_k", [0, 7])
 @pytest.mark.parametrize("n", [1, 40, 200])

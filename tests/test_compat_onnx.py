@@ -148,6 +148,38 @@ def test_non_max_suppression(center_point_box, count, iou_threshold, score_thres
     np.testing.assert_array_equal(actual, run("NonMaxSuppression", inputs, center_point_box=center_point_box))
 
 
+def test_other_numbers_of_axes_raise():
+    for shape in [(1, 1, 9), (1, 1, 3, 3, 3)]:
+        with pytest.raises(ValueError, match=r"X: expected shape \(N, C, H, W\)"):
+            ours.AveragePool(np.ones(shape), kernel_shape=[1] * (len(shape) - 2))
+
+
+def test_half_floats_are_rounded_once():
+    X, W = images(dtype=np.float16), images((4, 3, 3, 3), np.float16, seed=1)
+    in_single = ours.Conv(X.astype(np.float32), W.astype(np.float32))
+    np.testing.assert_array_equal(ours.Conv(X, W), in_single.astype(np.float16), strict=True)
+    bfloat16 = pytest.importorskip("ml_dtypes", reason="comes with onnx").bfloat16
+    with pytest.raises(TypeError, match="X"):
+        ours.Conv(X.astype(bfloat16), W)
+
+
+def test_a_window_beside_the_input():
+    # the first window lies wholly in the padding
+    X = np.ones((1, 1, 2, 2), np.float32)
+    Y, indices = ours.MaxPool(X, kernel_shape=[1, 1], pads=[1, 1, 1, 1], return_indices=True)
+    assert Y[0, 0, 0, 0] == -np.inf and (Y[0, 0, 1:3, 1:3] == 1).all()
+    assert indices[0, 0, 1:3, 1:3].tolist() == [[0, 1], [2, 3]]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_a_box_raises(value):
+    boxes, scores = np.array([[[0, 0, 1, 1], [0, 0, 1, value]]]), np.ones((1, 1, 2))
+    with pytest.raises(ValueError, match="boxes"):
+        ours.NonMaxSuppression(boxes, scores, 5, 0.5)
+    with pytest.raises(ValueError, match="scores"):
+        ours.NonMaxSuppression(np.ones((1, 2, 4)), np.array([[[1, np.nan]]]), 5, 0.5)
+
+
 def test_numbers_for_arrays():
     boxes, scores = [[[0.0, 0, 1, 1], [0.0, 0, 1, 0.9]]], [[[0.5, 0.6]]]
     assert ours.NonMaxSuppression(boxes, scores, 5, 0.5).tolist() == [[0, 0, 1]]

@@ -1,5 +1,6 @@
 """fastgeo.compat.sklearn beside scikit-learn: the estimator's duties, equal metrics, everything else handed over."""
 
+import inspect
 import pickle
 import subprocess
 import sys
@@ -134,6 +135,37 @@ def test_not_fitted():
     for method in ("predict", "transform", "score"):
         with pytest.raises(NotFittedError):
             getattr(ours.KMeans(), method)(blobs())
+
+
+def test_other_random_numbers():
+    X = np.random.default_rng(0).uniform(size=(500, 2))
+    actual, expected = (kind(20, random_state=0).fit(X) for kind in (ours.KMeans, cluster.KMeans))
+    assert not np.allclose(actual.cluster_centers_, expected.cluster_centers_)
+
+
+def test_an_empty_cluster_takes_the_farthest_point():
+    X = np.array([[0.0], [0.1], [1.0], [1.1], [30.0]])
+    start = np.array([[0.0], [1.0], [1000.0]])
+    actual, expected = (kind(3, init=start, n_init=1).fit(X) for kind in (ours.KMeans, cluster.KMeans))
+    np.testing.assert_allclose(actual.cluster_centers_, expected.cluster_centers_)
+    np.testing.assert_array_equal(actual.labels_, expected.labels_)
+    assert len(set(actual.labels_)) == 3
+
+
+def test_same_signatures():
+    # scikit-learn's validators hide behind decorators, which keep the signature
+    for name in ("__init__", "fit", "fit_predict", "predict", "transform", "score"):
+        actual, expected = (inspect.signature(getattr(kind, name)).parameters for kind in (ours.KMeans, cluster.KMeans))
+        assert {p: (v.default, v.kind) for p, v in actual.items()} == {
+            p: (v.default, v.kind) for p, v in expected.items()
+        }, name
+    for function in BINARY:
+        actual, expected = (inspect.signature(f).parameters for f in (function, theirs(function)))
+        assert list(actual) == list(expected), function.__name__
+        for name, parameter in expected.items():
+            assert actual[name].kind == parameter.kind, (function.__name__, name)
+            if name != "pos_label":  # there "automatic" by another name
+                assert actual[name].default == parameter.default, (function.__name__, name)
 
 
 def test_too_few_distinct_points():

@@ -1,5 +1,6 @@
 """fastgeo.compat.torchvision beside torchvision.ops: every sameness and every difference that its docstring states."""
 
+import inspect
 import subprocess
 import sys
 
@@ -65,6 +66,8 @@ def test_rotated():
     assert ours.box_iou(a.float(), b.float(), "cxcywhr").dtype is torch.float32
     with pytest.raises(ValueError, match="fmt: expected one of"):
         ours.box_iou(boxes(2), boxes(2), "xyxyxyxy")
+    with pytest.raises(ValueError, match="boxes: expected shape"):
+        ours.box_convert(a, "xywhr", "cxcywhr")
 
 
 @pytest.mark.parametrize("shape1", [(2, 3, 5), (1, 3, 5), (5,)])
@@ -162,6 +165,21 @@ def test_half_floats(dtype):
     assert ours.nms(a, torch.ones(2), 0.5).tolist() == [0, 1]
 
 
+def test_half_floats_are_not_rounded_in_between():
+    a, b = torch.tensor([[0.1, 0, 1000, 10]]).half(), torch.tensor([[0.3, 0, 999, 10]]).half()
+    exact = theirs.box_iou(a.double(), b.double()).item()
+    # torchvision subtracts in float16
+    assert abs(theirs.box_iou(a, b).item() - exact) > 1e-4
+    assert abs(ours.box_iou(a, b).item() - exact) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["distance_box_iou", "complete_box_iou"])
+def test_eps_has_no_effect(name):
+    a, tiny = boxes(9), boxes(9) * 1e-4
+    same(getattr(ours, name)(a, a, 1.0), getattr(ours, name)(a, a))
+    assert not torch.allclose(getattr(theirs, name)(tiny, tiny.flip(0)), getattr(ours, name)(tiny, tiny.flip(0)))
+
+
 @pytest.mark.parametrize("name", PAIRWISE)
 def test_memory_is_shared_both_ways(monkeypatch, name):
     kernel = getattr(fastgeo, name)
@@ -210,6 +228,7 @@ def test_numpy_in_numpy_out():
     assert type(ours.box_area(a)) is type(ours.clip_boxes_to_image(a, (9, 9))) is np.ndarray
     assert type(ours.box_convert(a, "xyxy", "xywh")) is np.ndarray
     assert type(ours.box_iou([[0, 0, 1, 1]], [[0, 0, 1, 1]])) is np.ndarray
+    assert ours.box_iou(np.array([[0, 0, 1, 1]]), np.array([[0, 0, 1, 1]])).dtype == np.float64
 
 
 def test_torch_is_not_imported():
@@ -228,6 +247,23 @@ INDEX_CALLS = {
     "batched_nms": lambda b: ours.batched_nms(b, b[:, 0], torch.zeros(len(b), dtype=torch.int64, device=b.device), 0.5),
     "remove_small_boxes": lambda b: ours.remove_small_boxes(b, 1),
 }
+
+
+@pytest.mark.parametrize("name", [*CALLS, "nms", "batched_nms", "remove_small_boxes"])
+def test_cuda_tensors_raise(name):
+    # A fake tensor says that it lies on a GPU, which no machine that tests needs to have.
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    with FakeTensorMode():
+        b, scores, idxs = (torch.empty(shape, device="cuda") for shape in [(3, 4), (3,), (3,)])
+    calls = {
+        **CALLS,
+        "nms": lambda b: ours.nms(b, scores, 0.5),
+        "batched_nms": lambda b: ours.batched_nms(b, scores, idxs, 0.5),
+        "remove_small_boxes": lambda b: ours.remove_small_boxes(b, 1),
+    }
+    with pytest.raises(TypeError, match=r"expected a tensor on the CPU, got one on cuda:0; call \.cpu\(\) first"):
+        calls[name](b)
 
 
 @pytest.mark.parametrize("name", [*CALLS, *INDEX_CALLS])
@@ -256,6 +292,54 @@ def test_indices_need_no_gradient(name):
     same(INDEX_CALLS[name](b.requires_grad_()), expected)
 
 
+@pytest.mark.parametrize("name", ours.__all__)
+def test_same_signature(name):
+    actual, expected = (inspect.signature(getattr(module, name)).parameters for module in (ours, theirs))
+    # an older torchvision has no `fmt` yet
+    assert [p for p in actual if p != "fmt" or "fmt" in expected] == list(expected)
+    for parameter, other in expected.items():
+        assert (actual[parameter].default, actual[parameter].kind) == (other.default, other.kind)
+
+
+def test_subclasses_of_tensor():
+    from torchvision.tv_tensors import BoundingBoxes
+
+    a = BoundingBoxes(boxes(9), format="XYXY", canvas_size=(50, 50))
+    for call in (lambda module: module.box_iou(a, a), lambda module: module.clip_boxes_to_image(a, (9, 9))):
+        assert type(call(ours)) is type(call(theirs)) is torch.Tensor
+        same(call(ours), call(theirs))
+
+
+@pytest.mark.filterwarnings("ignore")  # both are deprecated
+def test_no_script_and_no_trace():
+    a = boxes(3)
+    with pytest.raises(torch.jit.frontend.NotSupportedError):
+        torch.jit.script(ours.box_iou)
+    with pytest.raises(RuntimeError, match="cannot be traced"):
+        torch.jit.trace(ours.box_iou, (a, a))
+
+    class Module(torch.nn.Module):
+        def forward(self, x):
+            return ours.box_area(x)
+
+    with pytest.raises(RuntimeError, match="numpy"):
+        torch.export.export(Module(), (a,))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_compiled_functions_call_it():
+    compiled = torch.compile(lambda x, y: ours.box_iou(x * 2, y * 2) + 1, backend="eager")
+    for n in (3, 4):  # nothing of the first call stays in the second
+        a, b = boxes(n), boxes(5, seed=1)
+        same(compiled(a, b), theirs.box_iou(a * 2, b * 2) + 1)
+
+
+def test_lists_beside_a_tensor():
+    a = boxes(4)
+    same(ours.box_iou(a, a.tolist()), theirs.box_iou(a, a))
+    assert isinstance(ours.nms(a.tolist(), torch.rand(4), 0.5), torch.Tensor)
+
+
 def test_sparse_tensors_raise():
     with pytest.raises(TypeError, match="expected a dense tensor"):
         ours.box_area(torch.zeros(3, 4).to_sparse())
@@ -264,6 +348,9 @@ def test_sparse_tensors_raise():
 def test_not_a_number_raises():
     with pytest.raises(ValueError, match=r"boxes1\[0, 0\]"):
         ours.box_iou(torch.full((1, 4), torch.nan), boxes(1))
+    for value in (torch.inf, 2.0**61):
+        with pytest.raises(ValueError, match=r"boxes\[0, 0\]"):
+            ours.nms(torch.full((1, 4), value), torch.ones(1), 0.5)
     with pytest.raises(ValueError, match=r"scores\[0\]"):
         ours.nms(boxes(1), torch.tensor([torch.nan]), 0.5)
 
@@ -272,6 +359,9 @@ def test_degenerate_boxes():
     crossed, empty = torch.tensor([[3.0, 3, 1, 1]]), torch.tensor([[1.0, 1, 1, 1]])
     assert theirs.box_area(crossed).item() == 4
     assert ours.box_area(crossed).item() == 0
+    whole = torch.tensor([[0.0, 0, 4, 4]])
+    assert theirs.box_iou(crossed, whole).item() == theirs.box_iou(crossed, crossed).item() == 0
+    assert ours.box_iou(crossed, whole).item() == ours.box_iou(crossed, crossed).item() == 0
     assert torch.isnan(theirs.box_iou(empty, empty)).item()
     assert ours.box_iou(empty, empty).item() == 0
 
@@ -281,7 +371,10 @@ def test_nms_of_mixed_types():
     with pytest.raises(RuntimeError):
         theirs.nms(b, scores.double(), 0.5)
     same(ours.nms(b, scores.double(), 0.5), theirs.nms(b, scores, 0.5))
-    assert len(ours.nms(b.long(), scores, 0.5)) > 0
+    for other in (b.long(), b.half()):
+        with pytest.raises(RuntimeError):
+            theirs.nms(other, scores.to(other.dtype), 0.5)
+        same(ours.nms(other, scores, 0.5), theirs.nms(other.float(), scores, 0.5))
 
 
 def test_whole_numbers_clipped_to_a_fraction():
@@ -292,5 +385,6 @@ def test_whole_numbers_clipped_to_a_fraction():
 
 
 def test_classes_must_be_integers():
+    assert len(theirs.batched_nms(boxes(2), torch.rand(2), torch.zeros(2), 0.5)) > 0
     with pytest.raises(TypeError, match="idxs"):
         ours.batched_nms(boxes(2), torch.rand(2), torch.zeros(2), 0.5)

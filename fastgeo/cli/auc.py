@@ -15,10 +15,10 @@ from fastgeo.runtime.checks import Array
 
 SUMMARY = "ROC AUC of the labels and scores in a file"
 EXAMPLES = """\
-  fastgeo auc scores.csv                       columns "label" and "score", or the first two
-  fastgeo auc run.csv --label y --score p      columns by name, or by number from 0
-  fastgeo auc scores.npy --bins 1000           from a histogram instead of exactly; scores from 0 to 1
-  cut -f 3,7 run.tsv | fastgeo auc - --tab     from a pipe"""
+  fastgeo auc scores.csv                    columns "label" and "score", or the first two
+  fastgeo auc run.csv --label y --score p   columns by name, or by number from 0
+  fastgeo auc scores.npy --bins 1000        from a histogram; scores from 0 to 1
+  cut -f 3,7 run.tsv | fastgeo auc - --tab  from a pipe"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,7 @@ from fastgeo.runtime.checks import Array
 
 SUMMARY = "drop overlapping detections from a COCO results file"
 EXAMPLES = """\
-  fastgeo nms raw.json -o kept.json                 within each image and category, IoU above 0.5
+  fastgeo nms raw.json -o kept.json      within each image and category, IoU above 0.5
   fastgeo nms raw.json --iou 0.6 --score 0.05 --max 100 -o kept.json
   detector | fastgeo nms - --class-agnostic > kept.json"""
 

@@ -69,10 +69,32 @@ DESTINATIONS = {
 def NMSBoxes(
     bboxes: Any, scores: Any, score_threshold: float, nms_threshold: float, eta: float = 1.0, top_k: int = 0
 ) -> Array:
-    """Indices of the kept boxes by descending score, int32, as ``cv2.dnn.NMSBoxes``.
+    """Non-maximum suppression, as ``cv2.dnn.NMSBoxes``.
 
-    `top_k` > 0 lets only that many boxes of the highest scores take part. With `eta` < 1 each kept box multiplies the
-    threshold by `eta` until it is at most 0.5.
+    Parameters
+    ----------
+    bboxes : array_like, shape (N, 4)
+        x, y, width, height.
+    scores : array_like, shape (N,)
+    score_threshold : float
+        Boxes take part whose score is above it.
+    nms_threshold : float
+        A box falls when its overlap with a better one is above it.
+    eta : float, default 1
+        Below 1 each kept box multiplies the threshold by it, until the threshold is at most 0.5.
+    top_k : int, default 0
+        Above 0 only that many boxes of the highest scores take part.
+
+    Returns
+    -------
+    ndarray of int32, shape (K,)
+        Indices of the kept boxes by descending score.
+
+    Examples
+    --------
+    >>> from fastgeo.compat.cv2 import NMSBoxes
+    >>> NMSBoxes([[0, 0, 10, 10], [1, 1, 10, 10], [20, 20, 5, 5]], [0.9, 0.8, 0.7], 0.1, 0.4)
+    array([0, 2], dtype=int32)
     """
     return _suppress(bboxes, scores, None, score_threshold, nms_threshold, eta, top_k)
 
@@ -86,7 +108,34 @@ def NMSBoxesBatched(
     eta: float = 1.0,
     top_k: int = 0,
 ) -> Array:
-    """As `NMSBoxes`, suppressing only inside one class, as ``cv2.dnn.NMSBoxesBatched``."""
+    """As `NMSBoxes`, suppressing only inside one class, as ``cv2.dnn.NMSBoxesBatched``.
+
+    Parameters
+    ----------
+    bboxes : array_like, shape (N, 4)
+        x, y, width, height.
+    scores : array_like, shape (N,)
+    class_ids : array_like of int, shape (N,)
+    score_threshold : float
+        Boxes take part whose score is above it.
+    nms_threshold : float
+        A box falls when its overlap with a better one is above it.
+    eta : float, default 1
+        Below 1 each kept box multiplies the threshold by it, until the threshold is at most 0.5.
+    top_k : int, default 0
+        Above 0 only that many boxes of the highest scores take part.
+
+    Returns
+    -------
+    ndarray of int32, shape (K,)
+        Indices of the kept boxes by descending score.
+
+    Examples
+    --------
+    >>> from fastgeo.compat.cv2 import NMSBoxesBatched
+    >>> NMSBoxesBatched([[0, 0, 10, 10], [1, 1, 10, 10], [1, 0, 9, 9]], [0.9, 0.8, 0.7], [0, 1, 0], 0.1, 0.4)
+    array([0, 1], dtype=int32)
+    """
     return _suppress(bboxes, scores, class_ids, score_threshold, nms_threshold, eta, top_k)
 
 
@@ -99,7 +148,37 @@ def softNMSBoxes(
     sigma: float = 0.5,
     method: int = SOFT_NMSMETHOD_SOFTNMS_GAUSSIAN,
 ) -> tuple[Array, Array]:
-    """New scores (float32) and indices (int32) by descending new score, as ``cv2.dnn.softNMSBoxes``."""
+    """Lower the scores of overlapping boxes instead of dropping them, as ``cv2.dnn.softNMSBoxes``.
+
+    Parameters
+    ----------
+    bboxes : array_like, shape (N, 4)
+        x, y, width, height.
+    scores : array_like, shape (N,)
+    score_threshold : float
+        Boxes stay whose new score is at least this.
+    nms_threshold : float
+        Overlap from which the linear method lowers a score.
+    top_k : int, default 0
+        Above 0 at most that many boxes are returned.
+    sigma : float, default 0.5
+        Width of the Gaussian method.
+    method : {1, 2}, default 2
+        ``SOFT_NMSMETHOD_SOFTNMS_LINEAR`` or ``SOFT_NMSMETHOD_SOFTNMS_GAUSSIAN``.
+
+    Returns
+    -------
+    new_scores : ndarray of float32, shape (K,)
+    indices : ndarray of int32, shape (K,)
+        By descending new score.
+
+    Examples
+    --------
+    >>> from fastgeo.compat.cv2 import softNMSBoxes
+    >>> scores, indices = softNMSBoxes([[0, 0, 10, 10], [0, 0, 10, 9]], [0.9, 0.8], 0.01, 0.3)
+    >>> scores.round(2).tolist(), indices
+    ([0.8999999761581421, 0.1599999964237213], array([0, 1], dtype=int32))
+    """
     boxes, scores = _boxes_and_scores(bboxes, scores)
     if method not in (SOFT_NMSMETHOD_SOFTNMS_LINEAR, SOFT_NMSMETHOD_SOFTNMS_GAUSSIAN):
         raise ValueError(f"method: expected 1 (linear) or 2 (Gaussian), got {method!r}")
@@ -126,7 +205,35 @@ def filter2D(
     delta: float = 0,
     borderType: int = BORDER_DEFAULT,
 ) -> Array:
-    """Correlate every channel of an image (H, W) or (H, W, C) with one kernel, as ``cv2.filter2D``."""
+    """Correlate every channel of an image with one kernel, as ``cv2.filter2D``.
+
+    Parameters
+    ----------
+    src : array_like, shape (H, W) or (H, W, C)
+        uint8, uint16, int16, float32 or float64.
+    ddepth : int
+        Depth of the result (``cv2.CV_32F``, ...), -1 for that of `src`.
+    kernel : array_like, shape (height, width)
+    dst : ndarray, optional
+        Takes the result.
+    anchor : (x, y), default (-1, -1)
+        Cell of the kernel that lies on the filtered pixel; -1 is the middle.
+    delta : float, default 0
+        Added to every result.
+    borderType : int, default BORDER_DEFAULT
+        Constant (0), replicate, reflect or reflect_101.
+
+    Returns
+    -------
+    ndarray, shape of `src`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgeo.compat.cv2 import filter2D
+    >>> filter2D(np.array([[0, 0, 8, 8]], np.uint8), -1, [[-1, 0, 1]])
+    array([[0, 8, 8, 0]], dtype=uint8)
+    """
     src = checks.numeric_array("src", src)
     if src.ndim not in (2, 3):
         raise ValueError(f"src: expected shape (H, W) or (H, W, C), got {src.shape}")

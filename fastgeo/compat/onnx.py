@@ -40,7 +40,33 @@ def Conv(
     pads: Sequence[int] | None = None,
     strides: Sequence[int] | None = None,
 ) -> Array:
-    """Convolution of X (N, C, H, W) with W (M, C // group, kH, kW) and bias B (M,) to (N, M, oH, oW)."""
+    """Convolution, without flipping the kernel.
+
+    Parameters
+    ----------
+    X : array_like, shape (N, C, H, W)
+    W : array_like, shape (M, C // group, kH, kW)
+    B : array_like, shape (M,), optional
+    auto_pad : {"NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"}, default "NOTSET"
+    dilations : two ints, default 1
+    group : int, default 1
+    kernel_shape : two ints, optional
+        Must be that of `W`.
+    pads : four ints (top, left, bottom, right), default 0
+    strides : two ints, default 1
+
+    Returns
+    -------
+    ndarray, shape (N, M, oH, oW), of the type of `X`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgeo.compat.onnx import Conv
+    >>> Conv(np.ones((1, 1, 3, 3)), np.ones((1, 1, 2, 2)), pads=[1, 1, 0, 0], strides=[2, 2])
+    array([[[[1., 2.],
+             [2., 4.]]]])
+    """
     X, W = _images("X", X), _images("W", W)
     if kernel_shape is not None and tuple(kernel_shape) != W.shape[2:]:
         raise ValueError(f"kernel_shape: expected {W.shape[2:]}, as W, got {tuple(kernel_shape)}")
@@ -59,10 +85,31 @@ def NonMaxSuppression(
     *,
     center_point_box: int = 0,
 ) -> Array:
-    """Selected (batch, class, box) triples, int64 (K, 3), from boxes (B, N, 4) and scores (B, C, N).
+    """Non-maximum suppression of every class of every picture of a batch.
 
-    Boxes are two corners (y1, x1, y2, x2) on either diagonal, or (cx, cy, w, h) with ``center_point_box=1``. The last
-    three inputs are numbers or arrays of one number; without `max_output_boxes_per_class` nothing is selected.
+    Parameters
+    ----------
+    boxes : array_like, shape (B, N, 4)
+        Two corners (y1, x1, y2, x2) on either diagonal, or (cx, cy, w, h) with ``center_point_box=1``.
+    scores : array_like, shape (B, C, N)
+    max_output_boxes_per_class : int or array of one, default 0
+        Without it nothing is selected.
+    iou_threshold : float or array of one, default 0
+    score_threshold : float or array of one, optional
+        Boxes take part whose score is above it.
+    center_point_box : {0, 1}, default 0
+
+    Returns
+    -------
+    ndarray of int64, shape (K, 3)
+        Batch, class and box of each box selected, each class in descending order of score.
+
+    Examples
+    --------
+    >>> from fastgeo.compat.onnx import NonMaxSuppression
+    >>> NonMaxSuppression([[[0.0, 0, 1, 1], [0.0, 0, 1, 0.9]]], [[[0.5, 0.6], [0.7, 0.2]]], 5, 0.5)
+    array([[0, 0, 1],
+           [0, 1, 0]])
     """
     boxes = checks.float_array("boxes", boxes, ("B", "N", 4))
     scores = checks.scores_array("scores", scores, ("B", "C", "N"))
@@ -99,9 +146,38 @@ def MaxPool(
     strides: Sequence[int] | None = None,
     return_indices: bool = False,
 ) -> Any:
-    """Maxima of windows of X (N, C, H, W); with `return_indices` the pair (Y, Indices) of the definition.
+    """Maxima of windows.
 
-    An index counts in X as a flat array; with ``storage_order=1`` each plane is counted column by column.
+    Parameters
+    ----------
+    X : array_like, shape (N, C, H, W)
+        Floats, int8 or uint8.
+    kernel_shape : two ints
+    auto_pad : {"NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"}, default "NOTSET"
+    ceil_mode : int, default 0
+        1 rounds the output size up.
+    dilations : two ints, default 1
+    pads : four ints (top, left, bottom, right), default 0
+    storage_order : {0, 1}, default 0
+        1 counts each plane of `Indices` column by column.
+    strides : two ints, default 1
+    return_indices : bool, default False
+        Whether the operator's second output is asked for.
+
+    Returns
+    -------
+    Y : ndarray, shape (N, C, oH, oW), of the type of `X`
+    Indices : ndarray of int64, shape (N, C, oH, oW)
+        Place of each maximum in `X` as a flat array; only with `return_indices`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgeo.compat.onnx import MaxPool
+    >>> X = np.arange(9.0).reshape(1, 1, 3, 3)
+    >>> Y, Indices = MaxPool(X, kernel_shape=[2, 2], return_indices=True)
+    >>> Y.ravel(), Indices.ravel()
+    (array([4., 5., 7., 8.]), array([4, 5, 7, 8]))
     """
     X = _images("X", X)
     if storage_order not in (0, 1):
@@ -129,7 +205,33 @@ def AveragePool(
     pads: Sequence[int] | None = None,
     strides: Sequence[int] | None = None,
 ) -> Array:
-    """Means of windows of X (N, C, H, W); padded cells count only with ``count_include_pad=1``."""
+    """Means of windows.
+
+    Parameters
+    ----------
+    X : array_like, shape (N, C, H, W)
+    kernel_shape : two ints
+    auto_pad : {"NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"}, default "NOTSET"
+    ceil_mode : int, default 0
+        1 rounds the output size up.
+    count_include_pad : int, default 0
+        1 lets padded cells count.
+    dilations : two ints, default 1
+    pads : four ints (top, left, bottom, right), default 0
+    strides : two ints, default 1
+
+    Returns
+    -------
+    ndarray, shape (N, C, oH, oW), of the type of `X`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgeo.compat.onnx import AveragePool
+    >>> AveragePool(np.arange(9.0).reshape(1, 1, 3, 3), kernel_shape=[2, 2])
+    array([[[[2., 3.],
+             [5., 6.]]]])
+    """
     X = _images("X", X)
     arguments = _pool_arguments(X, kernel_shape, auto_pad, ceil_mode, dilations, pads, strides)
     Y = fastgeo.avg_pool2d(_as_float(X), **arguments, count_include_pad=bool(count_include_pad))
@@ -147,7 +249,31 @@ def LpPool(
     pads: Sequence[int] | None = None,
     strides: Sequence[int] | None = None,
 ) -> Array:
-    """p-norms of windows of X (N, C, H, W)."""
+    """p-norms of windows.
+
+    Parameters
+    ----------
+    X : array_like, shape (N, C, H, W)
+    kernel_shape : two ints
+    auto_pad : {"NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"}, default "NOTSET"
+    ceil_mode : int, default 0
+        1 rounds the output size up.
+    dilations : two ints, default 1
+    p : int, default 2
+    pads : four ints (top, left, bottom, right), default 0
+    strides : two ints, default 1
+
+    Returns
+    -------
+    ndarray, shape (N, C, oH, oW), of the type of `X`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgeo.compat.onnx import LpPool
+    >>> LpPool(np.array([[[[3.0, 4.0]]]]), kernel_shape=[1, 2])
+    array([[[[5.]]]])
+    """
     X = _images("X", X)
     arguments = _pool_arguments(X, kernel_shape, auto_pad, ceil_mode, dilations, pads, strides)
     return fastgeo.lp_pool2d(_as_float(X), **arguments, p=p).astype(X.dtype, copy=False)

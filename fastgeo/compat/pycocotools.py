@@ -33,9 +33,25 @@ _originals: tuple[Callable[..., Any], ...] | None = None
 
 
 def iou(dt: Any, gt: Any, iscrowd: Any) -> Any:
-    """IoU of detections (D, 4) with ground truth (G, 4), float64 (D, G); an empty list if either is empty.
+    """IoU of detections with ground truth, as ``pycocotools.mask.iou``.
 
-    For a column marked in `iscrowd` the denominator is the area of the detection.
+    Parameters
+    ----------
+    dt, gt : array_like, shape (D, 4) and (G, 4)
+        x, y, width, height; or run-length encodings.
+    iscrowd : sequence of bool or int, shape (G,)
+        For a marked column the denominator is the area of the detection.
+
+    Returns
+    -------
+    ndarray of float64, shape (D, G)
+        An empty list if either is empty.
+
+    Examples
+    --------
+    >>> from fastgeo.compat.pycocotools import iou
+    >>> iou([[0, 0, 2, 2]], [[1, 0, 2, 2], [0, 0, 4, 4]], [0, 1]).round(3)
+    array([[0.333, 1.   ]])
     """
     if not (_are_boxes(dt) and _are_boxes(gt)):
         return _theirs()(dt, gt, iscrowd)
@@ -47,7 +63,14 @@ def iou(dt: Any, gt: Any, iscrowd: Any) -> Any:
 
 
 def patch() -> None:
-    """Make every ``COCOeval`` use `iou` and quicker forms of its loops. Patching twice is patching once."""
+    """Make every ``COCOeval`` use `iou` and quicker forms of its loops. Patching twice is patching once.
+
+    Examples
+    --------
+    >>> from fastgeo.compat.pycocotools import patch, unpatch
+    >>> patch()  # from here on every evaluation of this process is the quicker one
+    >>> unpatch()
+    """
     global _originals
     if _originals is None:
         from pycocotools import mask
@@ -58,7 +81,14 @@ def patch() -> None:
 
 
 def unpatch() -> None:
-    """Undo `patch`."""
+    """Undo `patch`.
+
+    Examples
+    --------
+    >>> from fastgeo.compat.pycocotools import patch, unpatch
+    >>> patch()
+    >>> unpatch()
+    """
     global _originals
     if _originals is not None:
         from pycocotools import mask

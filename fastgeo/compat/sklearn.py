@@ -5,7 +5,8 @@
 - The same `random_state` draws other random numbers, so only an `init` array starts from the same centroids.
 - `algorithm` is accepted and has no effect: fastgeo chooses. `verbose` prints nothing. `copy_x` has no effect: the data
   are neither changed nor copied, unless they must be converted.
-- An empty cluster takes the point farthest from its centroid, as in scikit-learn, but cannot stay empty.
+- An empty cluster takes the point farthest from its centroid, as in scikit-learn; fastgeo's stays empty only where
+  there are fewer distinct points than clusters.
 - Sparse data are accepted and converted to a dense array of n_samples · n_features numbers; a warning names the memory
   where that is more than 1 GiB.
 - The data are not centred first. Labels differ only where two centroids tie to rounding.
@@ -70,6 +71,17 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     n_iter_ : int
     n_features_in_ : int
     feature_names_in_ : ndarray of str
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgeo.compat.sklearn import KMeans
+    >>> X = np.array([[1.0, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
+    >>> model = KMeans(n_clusters=2, init=X[[0, 3]]).fit(X)
+    >>> model.labels_.tolist(), model.cluster_centers_.tolist()
+    ([0, 0, 0, 1, 1, 1], [[1.0, 2.0], [10.0, 2.0]])
+    >>> model.predict([[0, 0], [12, 3]])
+    array([0, 1], dtype=int32)
     """
 
     def __init__(
@@ -204,7 +216,26 @@ def roc_auc_score(
     multi_class: str = "raise",
     labels: Any = None,
 ) -> Any:
-    """Area under the ROC curve, as ``sklearn.metrics.roc_auc_score``."""
+    """Area under the ROC curve, as ``sklearn.metrics.roc_auc_score``.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (n,) or (n, classes)
+    y_score : array_like, shape (n,) or (n, classes)
+    average, max_fpr, multi_class, labels
+        As in scikit-learn, to whose own function every case but the plain binary one is handed.
+    sample_weight : array_like, shape (n,), optional
+
+    Returns
+    -------
+    float, or ndarray with ``average=None``
+
+    Examples
+    --------
+    >>> from fastgeo.compat.sklearn import roc_auc_score
+    >>> roc_auc_score([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    0.75
+    """
     case = _binary_case(y_true, y_score, sample_weight) if max_fpr is None else None
     if case is None:
         return theirs.roc_auc_score(
@@ -222,7 +253,29 @@ def roc_auc_score(
 def roc_curve(
     y_true: Any, y_score: Any, *, pos_label: Any = None, sample_weight: Any = None, drop_intermediate: bool = True
 ) -> tuple[Array, Array, Array]:
-    """False positive rates, true positive rates and thresholds, as ``sklearn.metrics.roc_curve``."""
+    """ROC curve, as ``sklearn.metrics.roc_curve``.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (n,)
+    y_score : array_like, shape (n,)
+    pos_label : label, optional
+        The label that counts as positive.
+    sample_weight : array_like, shape (n,), optional
+    drop_intermediate : bool, default True
+        Leave out points on a straight line.
+
+    Returns
+    -------
+    fpr, tpr, thresholds : ndarray, shape (points,)
+
+    Examples
+    --------
+    >>> from fastgeo.compat.sklearn import roc_curve
+    >>> fpr, tpr, thresholds = roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    >>> fpr, tpr
+    (array([0. , 0. , 0.5, 0.5, 1. ]), array([0. , 0.5, 0.5, 1. , 1. ]))
+    """
     case = _binary_case(y_true, y_score, sample_weight, pos_label, curve=True)
     if case is None:
         answer: tuple[Array, Array, Array] = theirs.roc_curve(
@@ -238,7 +291,30 @@ def roc_curve(
 def precision_recall_curve(
     y_true: Any, y_score: Any, *, pos_label: Any = None, sample_weight: Any = None, drop_intermediate: bool = False
 ) -> tuple[Array, Array, Array]:
-    """Precision, recall and thresholds, as ``sklearn.metrics.precision_recall_curve``."""
+    """Precision over recall, as ``sklearn.metrics.precision_recall_curve``.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (n,)
+    y_score : array_like, shape (n,)
+    pos_label : label, optional
+        The label that counts as positive.
+    sample_weight : array_like, shape (n,), optional
+    drop_intermediate : bool, default False
+        Leave out points on a straight line.
+
+    Returns
+    -------
+    precision, recall : ndarray, shape (points + 1,)
+    thresholds : ndarray, shape (points,)
+
+    Examples
+    --------
+    >>> from fastgeo.compat.sklearn import precision_recall_curve
+    >>> precision, recall, thresholds = precision_recall_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    >>> precision.round(2), recall
+    (array([0.5 , 0.67, 0.5 , 1.  , 1.  ]), array([1. , 1. , 0.5, 0.5, 0. ]))
+    """
     case = None if drop_intermediate else _binary_case(y_true, y_score, sample_weight, pos_label, curve=True)
     if case is None:
         answer: tuple[Array, Array, Array] = theirs.precision_recall_curve(
@@ -251,7 +327,28 @@ def precision_recall_curve(
 def average_precision_score(
     y_true: Any, y_score: Any, *, average: str | None = "macro", pos_label: Any = 1, sample_weight: Any = None
 ) -> Any:
-    """Average precision, as ``sklearn.metrics.average_precision_score``."""
+    """Average precision, as ``sklearn.metrics.average_precision_score``.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (n,) or (n, classes)
+    y_score : array_like, shape (n,) or (n, classes)
+    average
+        As in scikit-learn, to whose own function every case but the plain binary one is handed.
+    pos_label : label, default 1
+        The label that counts as positive.
+    sample_weight : array_like, shape (n,), optional
+
+    Returns
+    -------
+    float, or ndarray with ``average=None``
+
+    Examples
+    --------
+    >>> from fastgeo.compat.sklearn import average_precision_score
+    >>> round(average_precision_score([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]), 3)
+    0.833
+    """
     case = _binary_case(y_true, y_score, sample_weight, pos_label)
     if case is None:
         return theirs.average_precision_score(

@@ -1,20 +1,22 @@
 """``torchvision.ops`` box functions on CPU tensors: ``from fastgeo.compat.torchvision import nms, box_iou``.
 
 Tensors in, tensors out, sharing memory both ways; NumPy arrays in, NumPy arrays out. PyTorch is never imported from
-here: a tensor can only arrive where it already is. Types, shapes and values are those of ``torchvision.ops``, except:
+here: a tensor can only arrive where it already is. Signatures, types, shapes and values are those of
+``torchvision.ops``, except:
 
 - Tensors on another device raise: call ``.cpu()`` first.
 - There are no gradients. A tensor with ``requires_grad`` raises, unless gradients are disabled; use ``.detach()``.
   `nms`, `batched_nms` and `remove_small_boxes` return indices and take such tensors as they are.
-- No TorchScript, tracing or ``torch.compile``.
+- TorchScript, ``torch.jit.trace`` and ``torch.export`` raise. ``torch.compile`` leaves these calls outside its graph.
 - NaN, infinite and enormous coordinates and NaN scores raise ``ValueError``.
-- A box with x2 < x1 or y2 < y1 is empty: its area and IoU are 0 (torchvision multiplies the negative extents).
+- A box with x2 < x1 or y2 < y1 is empty: its area is 0 (torchvision multiplies the negative extents), like its IoU.
 - 0 / 0 is 0, not NaN: two empty boxes have IoU 0. `eps` of `distance_box_iou` and `complete_box_iou` is accepted and
   not added, so results differ by about `eps` where boxes are large and more where they are tiny.
 - Integer boxes are computed in float64, then given torchvision's type (torch's default type for the IoU functions), so
   they do not overflow and ``clip_boxes_to_image`` cuts off a fractional size. float16 and bfloat16 boxes are computed
   in float32 throughout. NumPy integers give float64, as in fastgeo.
 - `nms` takes boxes and scores of different float types, integer and float16 boxes, which torchvision rejects.
+- Wherever torchvision takes a tensor, a list or array is taken as well; beside a tensor the answer is a tensor.
 - `batched_nms` compares the boxes themselves within a class. torchvision shifts each class by an offset if there are
   few boxes, which rounds the coordinates and can change a decision near the threshold. `idxs` must be integers.
 - Of the rotated formats `box_iou` takes ``"cxcywhr"``, to the accuracy that fastgeo states for rotated boxes, and
@@ -47,7 +49,27 @@ __all__ = [
 
 
 def nms(boxes: Any, scores: Any, iou_threshold: float) -> Any:
-    """Non-maximum suppression: indices of the kept boxes by descending score, int64."""
+    """Non-maximum suppression: a box falls to a better one that it overlaps by more than the threshold.
+
+    Parameters
+    ----------
+    boxes : tensor or array_like, shape (N, 4)
+        Corners (x1, y1, x2, y2).
+    scores : tensor or array_like, shape (N,)
+    iou_threshold : float
+        From 0 to 1.
+
+    Returns
+    -------
+    tensor or ndarray of int64, shape (K,)
+        Indices of the kept boxes by descending score.
+
+    Examples
+    --------
+    >>> from fastgeo.compat.torchvision import nms
+    >>> nms([[0, 0, 10, 10], [0, 0, 10, 9], [20, 20, 30, 30]], [0.9, 0.8, 0.7], 0.5)
+    array([0, 2])
+    """
     torch = _torch_of(boxes, scores)
     keep = fastgeo.nms(
         _array("boxes", boxes, torch, gradient=False), _array("scores", scores, torch, gradient=False), iou_threshold
@@ -56,7 +78,29 @@ def nms(boxes: Any, scores: Any, iou_threshold: float) -> Any:
 
 
 def batched_nms(boxes: Any, scores: Any, idxs: Any, iou_threshold: float) -> Any:
-    """Non-maximum suppression inside each value of `idxs`: indices by descending score, int64."""
+    """Non-maximum suppression inside each value of `idxs`.
+
+    Parameters
+    ----------
+    boxes : tensor or array_like, shape (N, 4)
+        Corners (x1, y1, x2, y2).
+    scores : tensor or array_like, shape (N,)
+    idxs : tensor or array_like of integers, shape (N,)
+        The class of each box.
+    iou_threshold : float
+        From 0 to 1.
+
+    Returns
+    -------
+    tensor or ndarray of int64, shape (K,)
+        Indices of the kept boxes by descending score.
+
+    Examples
+    --------
+    >>> from fastgeo.compat.torchvision import batched_nms
+    >>> batched_nms([[0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 8]], [0.9, 0.8, 0.7], [0, 1, 0], 0.5)
+    array([0, 1])
+    """
     torch = _torch_of(boxes, scores, idxs)
     keep = fastgeo.batched_nms(
         _array("boxes", boxes, torch, gradient=False),
@@ -68,29 +112,115 @@ def batched_nms(boxes: Any, scores: Any, idxs: Any, iou_threshold: float) -> Any
 
 
 def box_iou(boxes1: Any, boxes2: Any, fmt: str = "xyxy") -> Any:
-    """IoU of every pair, (..., N, 4) and (..., M, 4) to (..., N, M); (..., 5) for ``fmt="cxcywhr"``."""
+    """IoU of every pair.
+
+    Parameters
+    ----------
+    boxes1, boxes2 : tensor or array_like, shape (..., N, 4) and (..., M, 4)
+        Leading axes are broadcast.
+    fmt : {"xyxy", "xywh", "cxcywh", "cxcywhr"}, default "xyxy"
+        Corners, corner and size, centre and size; the last with an angle in degrees, shape (..., 5).
+
+    Returns
+    -------
+    tensor or ndarray, shape (..., N, M)
+
+    Examples
+    --------
+    >>> from fastgeo.compat.torchvision import box_iou
+    >>> box_iou([[0.0, 0, 2, 2]], [[1.0, 0, 3, 2], [5.0, 5, 6, 6]]).round(3)
+    array([[0.333, 0.   ]])
+    """
     if fmt == "cxcywhr":
         return _pairwise(fastgeo.rotated_box_iou, boxes1, boxes2)
     return _pairwise(fastgeo.box_iou, boxes1, boxes2, fmt=fmt)
 
 
 def generalized_box_iou(boxes1: Any, boxes2: Any) -> Any:
-    """GIoU of every pair, (..., N, 4) and (..., M, 4) to (..., N, M)."""
+    """Generalized IoU of every pair.
+
+    Parameters
+    ----------
+    boxes1, boxes2 : tensor or array_like, shape (..., N, 4) and (..., M, 4)
+        Corners (x1, y1, x2, y2); leading axes are broadcast.
+
+    Returns
+    -------
+    tensor or ndarray, shape (..., N, M)
+
+    Examples
+    --------
+    >>> from fastgeo.compat.torchvision import generalized_box_iou
+    >>> generalized_box_iou([[0.0, 0, 1, 1]], [[2.0, 0, 3, 1]]).round(3)
+    array([[-0.333]])
+    """
     return _pairwise(fastgeo.generalized_box_iou, boxes1, boxes2)
 
 
 def distance_box_iou(boxes1: Any, boxes2: Any, eps: float = 1e-7) -> Any:
-    """DIoU of every pair, (..., N, 4) and (..., M, 4) to (..., N, M)."""
+    """Distance IoU of every pair.
+
+    Parameters
+    ----------
+    boxes1, boxes2 : tensor or array_like, shape (..., N, 4) and (..., M, 4)
+        Corners (x1, y1, x2, y2); leading axes are broadcast.
+    eps : float, default 1e-7
+        Accepted and not added: 0 / 0 is 0 without it.
+
+    Returns
+    -------
+    tensor or ndarray, shape (..., N, M)
+
+    Examples
+    --------
+    >>> from fastgeo.compat.torchvision import distance_box_iou
+    >>> distance_box_iou([[0.0, 0, 1, 1]], [[2.0, 0, 3, 1]]).round(3)
+    array([[-0.4]])
+    """
     return _pairwise(fastgeo.distance_box_iou, boxes1, boxes2)
 
 
 def complete_box_iou(boxes1: Any, boxes2: Any, eps: float = 1e-7) -> Any:
-    """CIoU of every pair, (..., N, 4) and (..., M, 4) to (..., N, M)."""
+    """Complete IoU of every pair.
+
+    Parameters
+    ----------
+    boxes1, boxes2 : tensor or array_like, shape (..., N, 4) and (..., M, 4)
+        Corners (x1, y1, x2, y2); leading axes are broadcast.
+    eps : float, default 1e-7
+        Accepted and not added: 0 / 0 is 0 without it.
+
+    Returns
+    -------
+    tensor or ndarray, shape (..., N, M)
+
+    Examples
+    --------
+    >>> from fastgeo.compat.torchvision import complete_box_iou
+    >>> complete_box_iou([[0.0, 0, 1, 1]], [[2.0, 0, 3, 1]]).round(3)
+    array([[-0.4]])
+    """
     return _pairwise(fastgeo.complete_box_iou, boxes1, boxes2)
 
 
 def box_area(boxes: Any, fmt: str = "xyxy") -> Any:
-    """Areas, (..., 4) to (...)."""
+    """Areas of boxes.
+
+    Parameters
+    ----------
+    boxes : tensor or array_like, shape (..., 4)
+    fmt : {"xyxy", "xywh", "cxcywh"}, default "xyxy"
+
+    Returns
+    -------
+    tensor or ndarray, shape (...)
+
+    Examples
+    --------
+    >>> from fastgeo.compat.torchvision import box_area
+    >>> box_area([[0.0, 0, 2, 3], [4.0, 4, 4, 9]])
+    array([6., 0.])
+    """
     torch = _torch_of(boxes)
     array = _array("boxes", boxes, torch)
     areas = fastgeo.box_area(_rows(array), fmt=fmt).reshape(np.shape(array)[:-1])
@@ -100,7 +230,23 @@ def box_area(boxes: Any, fmt: str = "xyxy") -> Any:
 
 
 def box_convert(boxes: Any, in_fmt: str, out_fmt: str) -> Any:
-    """Boxes (..., 4) in another format."""
+    """Boxes in another format.
+
+    Parameters
+    ----------
+    boxes : tensor or array_like, shape (..., 4)
+    in_fmt, out_fmt : {"xyxy", "xywh", "cxcywh"}
+
+    Returns
+    -------
+    tensor or ndarray, shape (..., 4)
+
+    Examples
+    --------
+    >>> from fastgeo.compat.torchvision import box_convert
+    >>> box_convert([[0.0, 0, 2, 4]], "xyxy", "cxcywh")
+    array([[1., 2., 2., 4.]])
+    """
     torch = _torch_of(boxes)
     array = _array("boxes", boxes, torch)
     converted = fastgeo.box_convert(_rows(array), in_fmt, out_fmt).reshape(np.shape(array))
@@ -110,7 +256,24 @@ def box_convert(boxes: Any, in_fmt: str, out_fmt: str) -> Any:
 
 
 def clip_boxes_to_image(boxes: Any, size: tuple[int, int]) -> Any:
-    """Boxes (..., 4) clipped to an image of `size` (height, width)."""
+    """Boxes clipped to an image.
+
+    Parameters
+    ----------
+    boxes : tensor or array_like, shape (..., 4)
+        Corners (x1, y1, x2, y2).
+    size : (height, width)
+
+    Returns
+    -------
+    tensor or ndarray, shape (..., 4)
+
+    Examples
+    --------
+    >>> from fastgeo.compat.torchvision import clip_boxes_to_image
+    >>> clip_boxes_to_image([[-5.0, 2, 30, 12]], (10, 20))
+    array([[ 0.,  2., 20., 10.]])
+    """
     torch = _torch_of(boxes)
     array = _array("boxes", boxes, torch)
     clipped = fastgeo.clip_boxes(_rows(array), size).reshape(np.shape(array))
@@ -118,7 +281,25 @@ def clip_boxes_to_image(boxes: Any, size: tuple[int, int]) -> Any:
 
 
 def remove_small_boxes(boxes: Any, min_size: float) -> Any:
-    """Indices of the boxes (N, 4) whose sides are both at least `min_size`, int64."""
+    """Which boxes have both sides at least `min_size` long.
+
+    Parameters
+    ----------
+    boxes : tensor or array_like, shape (N, 4)
+        Corners (x1, y1, x2, y2).
+    min_size : float
+
+    Returns
+    -------
+    tensor or ndarray of int64, shape (K,)
+        Their indices.
+
+    Examples
+    --------
+    >>> from fastgeo.compat.torchvision import remove_small_boxes
+    >>> remove_small_boxes([[0, 0, 9, 9], [0, 0, 9, 1]], 5)
+    array([0])
+    """
     torch = _torch_of(boxes)
     sizes = fastgeo.box_convert(_array("boxes", boxes, torch, gradient=False), "xyxy", "xywh")[:, 2:]
     return _answer(np.flatnonzero((sizes >= min_size).all(axis=1)), torch)
@@ -159,6 +340,8 @@ def _array(name: str, value: Any, torch: Any, gradient: bool = True) -> Any:
     """A tensor as an array on the same memory. `gradient`: torchvision's function would pass gradients back."""
     if torch is None or not isinstance(value, torch.Tensor):
         return value
+    if torch.jit.is_tracing():  # the answer would become a constant
+        raise RuntimeError("fastgeo cannot be traced; leave it outside the traced function")
     if value.device.type != "cpu":
         raise TypeError(f"{name}: expected a tensor on the CPU, got one on {value.device}; call .cpu() first")
     if value.layout is not torch.strided or value.is_quantized:
