@@ -5,6 +5,7 @@ import re
 import griffe
 
 CITATION = re.compile(r"^\.\. \[(\d+)\] ", re.MULTILINE)
+SHAPE = re.compile(r"^(\S.*), shape \(", re.MULTILINE)
 SEVERAL = re.compile(r"^(\w+(?:, \w+)+)\n((?:    .*\n?)+)", re.MULTILINE)
 
 
@@ -14,7 +15,7 @@ class Docstrings(griffe.Extension):
             # citations as a list; "a, b" with one text as two entries, or both would get the type of the first
             text = CITATION.sub(r"\1. ", obj.docstring.value)
             # "array_like, shape (n, 4)" would be read as a tuple of Python
-            text = text.replace(", shape (", " of shape (")
+            text = SHAPE.sub(r"\1 of shape (", text)
             obj.docstring.value = SEVERAL.sub(one_by_one, text)
 
 

@@ -32,6 +32,8 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_page_content(html, page, config, files):
+    # a dash that nothing follows, where a type says all
+    html = re.sub(r"–\s*<div class=\"doc-md-description\">\s*</div>", "", html)
     # roles of the docstrings, which are written for any reader of numpydoc
     return re.sub(r":(?:func|class|meth|mod):<code>([^<]*)</code>", r"<code>\1</code>", html)
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -23,6 +24,29 @@ LIBRARIES = {
 
 def test_the_examples_are_there():
     assert {path.stem for path in EXAMPLES} >= set(TIMED)
+
+
+def lines_of_the_readme():
+    """The code in the second column of the README's table of programs to change."""
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("| your program has |")[2].partition("\n\n")[0]
+    return [code for row in table.splitlines()[2:] for code in re.findall(r"`([^`]+)`", row.split("|")[2])]
+
+
+def test_the_readme_has_a_line_for_each_program():
+    assert len(lines_of_the_readme()) == 9
+
+
+# what `patch()` does, the tests of the drop-in hold
+@pytest.mark.parametrize("line", [line for line in lines_of_the_readme() if line != "patch()"])
+def test_line_of_the_readme_runs(line):
+    rng = np.random.default_rng(0)
+    boxes = np.hstack([rng.uniform(0, 90, (40, 2)), rng.uniform(5, 20, (40, 2))])
+    names = {"boxes": boxes, "scores": rng.random(40), "classes": rng.integers(0, 3, 40)}
+    names |= {"tracks": boxes, "detections": boxes + 1, "pixels": rng.integers(0, 256, (500, 3)).astype(np.float32)}
+    host = re.search(r"compat\.(sklearn|pycocotools)", line)
+    if host:
+        pytest.importorskip(host[1], reason=f"needs {host[1]}")
+    exec("import fastgeo\n" + line, names)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

@@ -17,7 +17,7 @@ from fastgeo.runtime.checks import Array
 SUMMARY = "anchor boxes for a detector, from annotated boxes by k-means with distance 1 - IoU"
 EXAMPLES = """\
   fastgeo anchors instances_train.json -k 9    COCO annotations
-  fastgeo anchors labels/ -k 9 --size 640 640  a folder of YOLO labels, scaled to the input
+  fastgeo anchors labels/ -k 9 --size 640 640  YOLO labels in a folder, scaled
   fastgeo anchors instances_train.json -k 6 --json"""
 
 

@@ -93,7 +93,8 @@ def NMSBoxes(
     Examples
     --------
     >>> from fastgeo.compat.cv2 import NMSBoxes
-    >>> NMSBoxes([[0, 0, 10, 10], [1, 1, 10, 10], [20, 20, 5, 5]], [0.9, 0.8, 0.7], 0.1, 0.4)
+    >>> boxes = [[0, 0, 10, 10], [1, 1, 10, 10], [20, 20, 5, 5]]
+    >>> NMSBoxes(boxes, [0.9, 0.8, 0.7], 0.1, 0.4)
     array([0, 2], dtype=int32)
     """
     return _suppress(bboxes, scores, None, score_threshold, nms_threshold, eta, top_k)
@@ -133,7 +134,8 @@ def NMSBoxesBatched(
     Examples
     --------
     >>> from fastgeo.compat.cv2 import NMSBoxesBatched
-    >>> NMSBoxesBatched([[0, 0, 10, 10], [1, 1, 10, 10], [1, 0, 9, 9]], [0.9, 0.8, 0.7], [0, 1, 0], 0.1, 0.4)
+    >>> boxes = [[0, 0, 10, 10], [1, 1, 10, 10], [1, 0, 9, 9]]
+    >>> NMSBoxesBatched(boxes, [0.9, 0.8, 0.7], [0, 1, 0], 0.1, 0.4)
     array([0, 1], dtype=int32)
     """
     return _suppress(bboxes, scores, class_ids, score_threshold, nms_threshold, eta, top_k)
@@ -175,7 +177,8 @@ def softNMSBoxes(
     Examples
     --------
     >>> from fastgeo.compat.cv2 import softNMSBoxes
-    >>> scores, indices = softNMSBoxes([[0, 0, 10, 10], [0, 0, 10, 9]], [0.9, 0.8], 0.01, 0.3)
+    >>> boxes = [[0, 0, 10, 10], [0, 0, 10, 9]]
+    >>> scores, indices = softNMSBoxes(boxes, [0.9, 0.8], 0.01, 0.3)
     >>> scores.round(2).tolist(), indices
     ([0.8999999761581421, 0.1599999964237213], array([0, 1], dtype=int32))
     """

@@ -107,7 +107,8 @@ def NonMaxSuppression(
     Examples
     --------
     >>> from fastgeo.compat.onnx import NonMaxSuppression
-    >>> NonMaxSuppression([[[0.0, 0, 1, 1], [0.0, 0, 1, 0.9]]], [[[0.5, 0.6], [0.7, 0.2]]], 5, 0.5)
+    >>> boxes, scores = [[[0.0, 0, 1, 1], [0.0, 0, 1, 0.9]]], [[[0.5, 0.6], [0.7, 0.2]]]
+    >>> NonMaxSuppression(boxes, scores, 5, 0.5)
     array([[0, 0, 1],
            [0, 1, 0]])
     """

@@ -67,7 +67,8 @@ def nms(boxes: Any, scores: Any, iou_threshold: float) -> Any:
     Examples
     --------
     >>> from fastgeo.compat.torchvision import nms
-    >>> nms([[0, 0, 10, 10], [0, 0, 10, 9], [20, 20, 30, 30]], [0.9, 0.8, 0.7], 0.5)
+    >>> boxes = [[0, 0, 10, 10], [0, 0, 10, 9], [20, 20, 30, 30]]
+    >>> nms(boxes, [0.9, 0.8, 0.7], 0.5)
     array([0, 2])
     """
     torch = _torch_of(boxes, scores)
@@ -98,7 +99,8 @@ def batched_nms(boxes: Any, scores: Any, idxs: Any, iou_threshold: float) -> Any
     Examples
     --------
     >>> from fastgeo.compat.torchvision import batched_nms
-    >>> batched_nms([[0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 8]], [0.9, 0.8, 0.7], [0, 1, 0], 0.5)
+    >>> boxes = [[0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 8]]
+    >>> batched_nms(boxes, [0.9, 0.8, 0.7], [0, 1, 0], 0.5)
     array([0, 1])
     """
     torch = _torch_of(boxes, scores, idxs)

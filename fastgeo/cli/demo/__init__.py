@@ -16,8 +16,8 @@ from fastgeo.runtime import active_isa, implementation
 SUMMARY = "count the coins in a picture with all five kernels, each stage compared with its reference"
 EXAMPLES = """\
   fastgeo demo                                         24 coins; writes fastgeo-demo.png
-  fastgeo demo --image cells.png --diameter 20 60      round objects in a picture of your own
-  fastgeo demo --image holes.jpg --dark -o holes.png   objects darker than their background
+  fastgeo demo --image cells.png --diameter 20 60      round objects, your own picture
+  fastgeo demo --image holes.jpg --dark -o holes.png   objects darker than around them
   fastgeo demo --image - -o - < cells.png > found.png  in a pipe"""
 
 N_STAGES = 7
