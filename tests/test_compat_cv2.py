@@ -85,8 +85,12 @@ def test_what_is_not_a_place_raises(value):
 def test_errors_are_not_opencvs():
     with pytest.raises(cv2.error):
         cv2.dnn.NMSBoxes([[0, 0, 1, 1]], [0.5, 0.5], 0.1, 0.5)
-    with pytest.raises(ValueError, match="scores"):
-        ours.NMSBoxes([[0, 0, 1, 1]], [0.5, 0.5], 0.1, 0.5)
+    for boxes, scores in [([[0, 0, 1, 1]], [0.5, 0.5]), (np.ones((1, 4)), np.ones(2, np.float32))]:
+        for top_k in (0, 1):
+            with pytest.raises(ValueError, match="scores: expected length 1"):
+                ours.NMSBoxes(boxes, scores, 0.1, 0.5, top_k=top_k)
+            with pytest.raises(ValueError, match="expected length 1"):
+                ours.NMSBoxesBatched(boxes, scores[:1], [0, 1], 0.1, 0.5, top_k=top_k)
 
 
 @pytest.mark.parametrize("method", [1, 2])

@@ -294,22 +294,37 @@ def _boxes_and_scores(bboxes: Any, scores: Any) -> tuple[Array, Array]:
 def _suppress(
     bboxes: Any, scores: Any, class_ids: Any, score_threshold: float, nms_threshold: float, eta: float, top_k: int
 ) -> Array:
-    boxes, scores = _boxes_and_scores(bboxes, scores)
-    ids = np.zeros(len(boxes), np.int64) if class_ids is None else np.asarray(class_ids, np.int64)
-    checks.same_length("bboxes", boxes, "class_ids", ids)
-    chosen = np.flatnonzero(scores > np.float32(score_threshold))
-    if 0 < top_k < len(chosen) or eta < 1:
-        chosen = chosen[np.argsort(-scores[chosen], kind="stable")]
-        chosen = chosen[:top_k] if top_k > 0 else chosen
+    ids = None if class_ids is None else np.asarray(class_ids, np.int64)
     threshold = float(np.float32(nms_threshold))
+    limit = float(np.float32(score_threshold))
+    in_one_call = top_k <= 0 and (eta >= 1 or threshold <= 0.5)
+    if in_one_call and _is_plain(bboxes, np.float64) and _is_plain(scores, np.float32):
+        boxes = bboxes  # the kernel checks the rest, sooner
+    else:
+        boxes, scores = _boxes_and_scores(bboxes, scores)
+    if ids is not None:
+        checks.same_length("bboxes", boxes, "class_ids", ids)
+    if in_one_call:
+        return _nms(boxes, scores, ids, threshold, score_threshold=limit).astype(np.int32)
+    chosen = np.flatnonzero(scores > limit)
+    chosen = chosen[np.argsort(-scores[chosen], kind="stable")]
+    chosen = chosen[:top_k] if top_k > 0 else chosen
     kept: list[int] = []
     if eta < 1 and threshold > 0.5:
-        kept, chosen, threshold = _adapt(boxes, ids, chosen, threshold, eta)
-    if class_ids is None:
-        keep = fastgeo.nms(boxes[chosen], scores[chosen], threshold, fmt="xywh")
-    else:
-        keep = fastgeo.batched_nms(boxes[chosen], scores[chosen], ids[chosen], threshold, fmt="xywh")
+        same_class = np.zeros(len(boxes), np.int64) if ids is None else ids
+        kept, chosen, threshold = _adapt(boxes, same_class, chosen, threshold, eta)
+    keep = _nms(boxes[chosen], scores[chosen], ids if ids is None else ids[chosen], threshold)
     return np.concatenate([kept, chosen[keep]]).astype(np.int32)
+
+
+def _is_plain(value: Any, dtype: Any) -> bool:
+    return type(value) is np.ndarray and value.dtype == dtype
+
+
+def _nms(boxes: Array, scores: Array, ids: Array | None, threshold: float, **options: Any) -> Array:
+    if ids is None:
+        return fastgeo.nms(boxes, scores, threshold, fmt="xywh", **options)
+    return fastgeo.batched_nms(boxes, scores, ids, threshold, fmt="xywh", **options)
 
 
 def _adapt(boxes: Array, ids: Array, chosen: Array, threshold: float, eta: float) -> tuple[list[int], Array, float]:
