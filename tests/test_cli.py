@@ -175,6 +175,17 @@ class TestAuc:
     def test_pipe_with_tabs_and_no_names(self, fastgeo_command):
         assert fastgeo_command("auc", "-", "--tab", stdin="0\t0.2\n1\t0.7\n") == (0, "1\n", "")
 
+    def test_parquet(self, fastgeo_command, tmp_path):
+        reason = "needs pyarrow; CI runs this beside Dask"
+        parquet, arrow = (pytest.importorskip(name, reason=reason) for name in ("pyarrow.parquet", "pyarrow"))
+        path = tmp_path / "scores.parquet"
+        parquet.write_table(arrow.table({"score": [0.2, 0.7, 0.1], "label": [0, 1, 1]}), path)
+        assert fastgeo_command("auc", path) == (0, "0.5\n", "")
+        path.write_bytes(b"label,score")
+        code, out, err = fastgeo_command("auc", path)
+        assert (code, out) == (2, "")
+        assert err.startswith(f"fastgeo auc: {path}: not a Parquet file") and err.count("\n") == 1
+
     @pytest.mark.parametrize("from_pipe", [False, True])
     def test_byte_order_mark(self, fastgeo_command, tmp_path, from_pipe):
         content = b"\xef\xbb\xbflabel,score\r\n0,0.1\r\n1,0.9\r\n"

@@ -56,7 +56,10 @@ def _read(args: argparse.Namespace) -> tuple[list[str], list[Array]]:
     if args.file.endswith(".parquet"):
         parquet = optional("pyarrow.parquet", package="pyarrow")
         with reading(args.file, "rb") as stream:
-            table = parquet.read_table(stream)
+            try:
+                table = parquet.read_table(stream)
+            except (ValueError, OSError) as error:
+                raise CommandError(f"{args.file}: not a Parquet file ({error})") from None
         return table.column_names, [column.to_numpy() for column in table.columns]
     with reading(args.file) as stream:
         return _csv_columns(args.file, stream, "\t" if args.tab else ",")
