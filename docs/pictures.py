@@ -79,7 +79,7 @@ def boxes():
     ]
     for label, function, colour in curves:
         right.plot(shifts, function(fixed, moving)[0], color=colour, label=label, linewidth=1.8)
-    right.axvline(shifts[shown], color=GREY, linewidth=0.8)
+    right.axvline(shifts[shown], ymax=0.88, color=GREY, linewidth=0.8)
     right.axhline(0, color=GREY, linewidth=0.8)
     right.set(xlabel="x of its left edge", title="IoU is 0 wherever they do not touch; the others still tell how far")
     right.set_ylim(top=0.72)
