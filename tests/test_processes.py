@@ -73,7 +73,7 @@ print(resident() - before)
 # with a small factor, or run the code of one that is named.
 _PAIR = "kwargs = calls.arguments({!r}, 15_000, np.float32)"
 _CROWDED = "kwargs = {{**calls.arguments({!r}, 1_000_000, np.float32), 'iou_threshold': 0.99}}"
-_ONE_GROUP = "n = 200_000; " + _CROWDED.replace("1_000_000", "n").replace("}}", ", 'idxs': np.zeros(n, np.int64)}}")
+_ONE_GROUP = "n = 1_000_000; " + _CROWDED.replace("1_000_000", "n").replace("}}", ", 'idxs': np.zeros(n, np.int64)}}")
 _SAMPLES = "kwargs = calls.arguments({!r}, 5_000_000, np.float32)"
 _POINTS = "kwargs = {{**calls.arguments({!r}, 1_000_000, np.float32), 'k': 100}}"
 _PICTURES = "kwargs = {{**calls.arguments({!r}, 8, np.float32), 'inputs': np.ones((32, 700, 700, {}), np.float32)}}"
@@ -88,9 +88,9 @@ LONG_CALLS = {
     "nms_groups": _CROWDED,
     "soft_nms": "kwargs = calls.arguments({!r}, 50_000, np.float32)",
     "rotated_nms": "kwargs = {{**calls.arguments({!r}, 20_000, np.float32), 'iou_threshold': 0.99}}",
-    "multiclass_nms": "kwargs = calls.arguments({!r}, 300_000, np.float32)",
-    "histogram_auc": "kwargs = calls.arguments({!r}, 50_000_000, np.float32)",
-    "roc_auc": _SAMPLES,
+    "multiclass_nms": "kwargs = calls.arguments({!r}, 2_000_000, np.float32)",
+    "histogram_auc": "kwargs = calls.arguments({!r}, 30_000_000, np.float32)",
+    "roc_auc": _SAMPLES.replace("5_000_000", "20_000_000"),
     "roc_curve": _SAMPLES,
     "average_precision": _SAMPLES,
     "roc_auc_interval": _SAMPLES,
@@ -105,36 +105,47 @@ LONG_CALLS = {
     "pairwise_distance": _PAIR,
 }
 
-# The timer counts processor time, so that the test means the same on a busy machine.
+# A signal handler notes when it gets to run, until the call has taken long enough. The timer and the notes count
+# processor time, so that the test means the same on a busy machine.
 INTERRUPT = """
-import signal, sys, time, numpy as np, fastgeo, calls
+import itertools, signal, sys, time, numpy as np, fastgeo, calls
 exec(sys.argv[2])
 function = calls.ENTRIES[sys.argv[1]](fastgeo)
-signal.signal(signal.SIGPROF, signal.default_int_handler)
-waits = []
-for delay in (0.03, 0.1, 0.3, 1.0):
-    begin = time.process_time()
-    signal.setitimer(signal.ITIMER_PROF, delay)
-    try:
-        function(**kwargs)
-        break
-    except KeyboardInterrupt:
-        waits.append(time.process_time() - begin - delay)
-    finally:
+notes = []
+def note(*_):
+    notes.append(time.process_time())
+    if notes[-1] - notes[0] > float(sys.argv[3]):
         signal.setitimer(signal.ITIMER_PROF, 0)
-print(len(waits), max(waits, default=0))
+        raise KeyboardInterrupt
+signal.signal(signal.SIGPROF, note)
+notes.append(time.process_time())
+signal.setitimer(signal.ITIMER_PROF, 0.002, 0.002)
+try:
+    function(**kwargs)
+except KeyboardInterrupt:
+    pass
+finally:
+    signal.setitimer(signal.ITIMER_PROF, 0)
+notes.append(time.process_time())
+print(notes[-1] - notes[0], max(after - before for before, after in itertools.pairwise(notes)))
 """
+
+
+def time_and_longest_wait(name, isa, seconds):
+    """Processor time of the long call, and the longest time in it without a signal handler."""
+    environment = {"FASTGEO_ISA": isa, "FASTGEO_NUM_THREADS": "1"}
+    code = LONG_CALLS[name].format(name, 4)
+    printed = in_fresh_process(INTERRUPT, name, code, seconds, timeout=900, **environment)
+    return tuple(map(float, printed.split()))
 
 
 @POSIX_ONLY
 @pytest.mark.parametrize("name", LONG_CALLS)
 def test_interrupt_is_answered(name):
-    """KeyboardInterrupt within 0.2 s, wherever in the call it comes."""
-    environment = {"FASTGEO_ISA": "scalar", "FASTGEO_NUM_THREADS": "1"}
-    printed = in_fresh_process(INTERRUPT, name, LONG_CALLS[name].format(name, 4), **environment)
-    answered, longest = printed.split()
-    assert int(answered) >= 1, "the call is too short to be interrupted"
-    assert float(longest) < 0.2
+    """Ctrl-C within 0.2 s, wherever in the call it comes: handlers run that often, on the slowest instruction set."""
+    whole, longest = time_and_longest_wait(name, "scalar", 2)
+    assert whole > 0.05, "the call is too short to be interrupted"
+    assert longest < 0.2
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -21,6 +21,7 @@ typedef struct {
 typedef struct {
     pair *pairs;
     int64_t count, capacity;
+    int64_t first; /* how many pairs the lists before hold */
 } pair_list;
 
 /* One list for each chunk, in order. */
@@ -286,34 +287,54 @@ int fg_sparse_find(const fg_runtime *runtime, const fg_sparse_call *call, fg_spa
     int status = find(runtime, &job, soa, soa + bytes1);
     fg_fenv_leave(saved);
     free(soa);
-    if (status == FG_OK)
-        *pairs = job.found;
-    else
+    if (status != FG_OK) {
         fg_sparse_free(job.found);
-    return status;
+        return status;
+    }
+    for (int64_t i = 1; i < n_chunks; i++)
+        job.found->lists[i].first = job.found->lists[i - 1].first + job.found->lists[i - 1].count;
+    *pairs = job.found;
+    return FG_OK;
 }
 
 int64_t fg_sparse_count(const fg_sparse_pairs *pairs)
 {
-    int64_t count = 0;
-    for (int64_t i = 0; i < pairs->n_lists; i++)
-        count += pairs->lists[i].count;
-    return count;
+    if (pairs->n_lists == 0)
+        return 0;
+    const pair_list *last = &pairs->lists[pairs->n_lists - 1];
+    return last->first + last->count;
 }
 
-void fg_sparse_copy(const fg_sparse_pairs *pairs, int64_t *rows, int64_t *cols, void *values)
+typedef struct {
+    fg_sparse_pairs *pairs;
+    int64_t *rows, *cols;
+    void *values;
+} copy_job;
+
+/* Copies one list and frees it: the answer grows while the lists shrink. */
+static void copy_list(void *argument, int64_t chunk, int slot)
 {
-    for (int64_t i = 0, at = 0; i < pairs->n_lists; i++) {
-        for (int64_t k = 0; k < pairs->lists[i].count; k++, at++) {
-            const pair *one = &pairs->lists[i].pairs[k];
-            rows[at] = one->row;
-            cols[at] = one->col;
-            if (pairs->is_f64)
-                ((double *)values)[at] = one->value;
-            else
-                ((float *)values)[at] = (float)one->value;
-        }
+    (void)slot;
+    const copy_job *job = argument;
+    pair_list *list = &job->pairs->lists[chunk];
+    for (int64_t k = 0, at = list->first; k < list->count; k++, at++) {
+        job->rows[at] = list->pairs[k].row;
+        job->cols[at] = list->pairs[k].col;
+        if (job->pairs->is_f64)
+            ((double *)job->values)[at] = list->pairs[k].value;
+        else
+            ((float *)job->values)[at] = (float)list->pairs[k].value;
     }
+    free(list->pairs);
+    list->pairs = NULL;
+}
+
+int fg_sparse_take(const fg_runtime *runtime, int n_threads, fg_sparse_pairs *pairs, int64_t *rows, int64_t *cols,
+                   void *values)
+{
+    copy_job job = {pairs, rows, cols, values};
+    const int64_t count = fg_sparse_count(pairs);
+    return runtime->parallel(pairs->n_lists, count < MIN_PAIRS_FOR_THREADS ? 1 : n_threads, copy_list, &job);
 }
 
 void fg_sparse_free(fg_sparse_pairs *pairs)

@@ -22,8 +22,9 @@ int fg_sparse_find(const fg_runtime *runtime, const fg_sparse_call *call, fg_spa
 
 int64_t fg_sparse_count(const fg_sparse_pairs *pairs);
 
-/* In row-major order, into arrays of fg_sparse_count() entries. */
-void fg_sparse_copy(const fg_sparse_pairs *pairs, int64_t *rows, int64_t *cols, void *values);
+/* Moves them, in row-major order, into arrays of fg_sparse_count() entries. FG_OK, FG_INTERRUPTED or FG_FORKED. */
+int fg_sparse_take(const fg_runtime *runtime, int n_threads, fg_sparse_pairs *pairs, int64_t *rows, int64_t *cols,
+                   void *values);
 
 void fg_sparse_free(fg_sparse_pairs *pairs);
 

@@ -13,7 +13,8 @@ cdef extern from "boxes/sparse.h" nogil:
         pass
     int fg_sparse_find(const fg_runtime *runtime, const fg_sparse_call *call, fg_sparse_pairs **pairs)
     int64_t fg_sparse_count(const fg_sparse_pairs *pairs)
-    void fg_sparse_copy(const fg_sparse_pairs *pairs, int64_t *rows, int64_t *cols, void *values)
+    int fg_sparse_take(const fg_runtime *runtime, int n_threads, fg_sparse_pairs *pairs, int64_t *rows, int64_t *cols,
+                       void *values)
     void fg_sparse_free(fg_sparse_pairs *pairs)
 
 cdef extern from "boxes/rotated.h" nogil:
@@ -59,7 +60,8 @@ def sparse_box_iou(boxes1, boxes2, threshold=0.0, *, fmt="xyxy", n_threads=None)
         row_data, col_data = <int64_t *>cnp.PyArray_DATA(rows), <int64_t *>cnp.PyArray_DATA(cols)
         value_data = cnp.PyArray_DATA(values)
         with nogil:
-            fg_sparse_copy(pairs, row_data, col_data, value_data)
+            status = fg_sparse_take(runtime(), call.n_threads, pairs, row_data, col_data, value_data)
+        raise_status(status)
     finally:
         fg_sparse_free(pairs)
     return rows, cols, values

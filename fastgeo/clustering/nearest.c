@@ -159,7 +159,9 @@ int fg_pairwise_distance(const fg_runtime *runtime, const fg_points *rows, const
     const int isa = runtime->isa, is_f64 = rows->is_f64;
     const int64_t d = rows->d;
     pairwise_job job = {.rows = rows, .columns = columns, .kind = kind, .out = out};
-    job.tile_rows = fg_chunk_rows(rows->n, d * TILE_COLUMNS);
+    /* The first tile to touch its rows of the output waits for their pages: the rows span at most 8 MB there. */
+    const int64_t paging = columns->n * (is_f64 ? 4 : 2);
+    job.tile_rows = fg_chunk_rows(rows->n, d * TILE_COLUMNS > paging ? d * TILE_COLUMNS : paging);
     job.column_tiles = fg_chunk_count(columns->n, TILE_COLUMNS);
     const int n_threads = fg_threads_for(rows, (double)rows->n * (double)columns->n * (double)d);
     job.scratch = malloc((size_t)(runtime->slots(n_threads) * packed_bytes_table[isa][is_f64](d)));
