@@ -212,7 +212,12 @@ assert fastgeo.box_iou([[0, 0, 1, 1]], [[0, 0, 1, 1]]) == 1
 OTHERS = [name for name in ("torch", "sklearn", "faiss", "cv2") if importlib.util.find_spec(name)]
 
 
-@pytest.mark.parametrize("order", [(*OTHERS, "fastgeo"), ("fastgeo", *OTHERS), (*OTHERS[::-1], "fastgeo")])
+# First, last, and with each of the others directly before and after it.
+ORDERS = [(*OTHERS[:i], "fastgeo", *OTHERS[i:]) for i in range(len(OTHERS) + 1)]
+ORDERS += [order[::-1] for order in ORDERS]
+
+
+@pytest.mark.parametrize("order", ORDERS, ids="-".join)
 def test_import_beside_libraries_with_threads_of_their_own(order):
     if not OTHERS:
         pytest.skip("none of torch, scikit-learn, faiss and OpenCV is installed")
@@ -228,6 +233,10 @@ if "torch" in sys.modules:
 if "sklearn" in sys.modules:
     from sklearn.cluster import KMeans
     KMeans(3, n_init=1).fit(boxes)
+if "faiss" in sys.modules:
+    index = sys.modules["faiss"].IndexFlatL2(4)
+    index.add(boxes)
+    index.search(boxes, 3)
 np.testing.assert_array_equal(fastgeo.box_iou(boxes, boxes, n_threads=2), expected)
 """)
 

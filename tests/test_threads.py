@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from cases import random_boxes
@@ -216,3 +217,45 @@ def test_cpu_count_respects_quotas(tmp_path):
     assert usable_cpus(root, membership) == affinity
     (old / "cpu.cfs_quota_us").write_text("100000\n")
     assert usable_cpus(root, membership) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this platform has no affinity mask")
+def test_default_count_keeps_to_the_affinity_mask():
+    code = """
+import os
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+import fastgeo
+print(fastgeo.get_num_threads())
+"""
+    assert in_fresh_process(code).strip() == "1"
+
+
+def cpu_controller():
+    """Where a group with a quota can be made, and the files to write; None if this system grants none."""
+    one_cpu = {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "100000"}
+    for root, files in ((Path("/sys/fs/cgroup/cpu"), one_cpu), (Path("/sys/fs/cgroup"), {"cpu.max": "100000 100000"})):
+        group = root / f"fastgeo-test-{os.getpid()}"
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        if all((group / name).exists() for name in files):
+            return group, files
+        group.rmdir()
+    return None
+
+
+def test_default_count_keeps_to_the_quota_of_a_real_group():
+    made = cpu_controller()
+    if made is None:
+        pytest.skip("no control group with a CPU quota can be made here")
+    group, files = made
+    try:
+        for name, text in files.items():
+            (group / name).write_text(text)
+        code = (
+            f"open({str(group / 'cgroup.procs')!r}, 'w').write('0'); import fastgeo; print(fastgeo.get_num_threads())"
+        )
+        assert in_fresh_process(code).strip() == "1"
+    finally:
+        group.rmdir()
