@@ -32,6 +32,9 @@ def _variants_of_parameters():
 
 
 ARRAYS = [pytest.param(*case, id=f"{case[0]}-{case[1]}") for case in _variants_of_parameters()]
+FLOATS = [
+    case for case in ARRAYS if arguments(case.values[0], N, variant=case.values[2])[case.values[1]].dtype.kind == "f"
+]
 OR_A_NUMBER = [("multiclass_nms", "iou_threshold"), ("multiclass_nms", "score_threshold")]
 WITH_OUT = [name for name in NAMES if "out" in parameters(name)]
 
@@ -154,11 +157,90 @@ def test_unusual_value(name, parameter, variant, dtype, value):
         both_agree(name, {**good, parameter: array})
 
 
+# What an array of floats must not hold. Convolution and pooling pass everything on.
+NOT_FINITE = [np.nan, np.inf, -np.inf]
+TOO_LARGE = {np.float32: 2.0**61, np.float64: 2.0**509}
+REFUSED = {
+    **dict.fromkeys(["boxes", "boxes1", "boxes2", "X", "Y", "centroids", "init"], (*NOT_FINITE, "too large")),
+    "scores": (np.nan,),
+    **dict.fromkeys(["sample_weight", "weights"], (*NOT_FINITE, -1.0, "zeros")),
+    "iou_threshold": (*NOT_FINITE, -0.01, 1.01),
+    "score_threshold": (np.nan,),
+    **dict.fromkeys(["inputs", "kernel", "bias"], ()),
+}
+NOT_FINITE_IS_LEGAL = ["inputs", "kernel", "bias", "scores", "score_threshold"]
+IN_RANGE_ONLY = ["histogram_auc", "AUCHistogram"]
+ZEROS_MAY_BE_PART_OF_MORE = ["AUCHistogram"]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("name", "parameter", "variant"), FLOATS)
+def test_value_that_the_contract_refuses(name, parameter, variant, dtype):
+    """ValueError with the first offending index; where the values are legal, an answer."""
+    good = arguments(name, N, dtype, variant)
+    refused = list(REFUSED[parameter])
+    if parameter == "scores" and name in IN_RANGE_ONLY:
+        refused += [np.inf, -np.inf, -0.5000001, 1.5000001]
+    if "zeros" in refused:
+        refused.remove("zeros")
+        if name not in ZEROS_MAY_BE_PART_OF_MORE:
+            error, message = both_raise(name, {**good, parameter: np.zeros_like(good[parameter])})
+            assert (error, message.split(":")[0]) == (ValueError, parameter)
+    for value in refused:
+        array = good[parameter].copy()
+        value = TOO_LARGE[dtype] if value == "too large" else value
+        for position in (array.size - 1, array.size // 2, 0):
+            array.flat[position] = value
+            index = ", ".join(map(str, np.unravel_index(position, array.shape)))
+            error, message = both_raise(name, {**good, parameter: array})
+            assert error is ValueError
+            assert message.startswith(f"{parameter}[{index}]: expected "), message
+    for value in set(NOT_FINITE) - set(refused) if parameter in NOT_FINITE_IS_LEGAL else ():
+        array = good[parameter].copy()
+        array.flat[0] = value
+        assert both_agree(name, {**good, parameter: array})[0] == "answer"
+
+
+def test_the_checks_can_fail(monkeypatch):
+    """Kernel and reference that differ in the message, the type of the exception, the dtype or the shape are told."""
+
+    def entry(kernel, specification):
+        return lambda namespace: kernel if namespace is fastgeo else specification
+
+    def raising(error):
+        def call(**_):
+            raise error
+
+        return call
+
+    def answering(array):
+        return lambda **_: array
+
+    different = {
+        "message": (raising(ValueError("a")), raising(ValueError("b"))),
+        "type": (raising(ValueError("a")), raising(TypeError("a"))),
+        "answer": (raising(ValueError("a")), answering(np.zeros(3))),
+        "dtype": (answering(np.zeros(3)), answering(np.zeros(3, np.float32))),
+        "shape": (answering(np.zeros(3)), answering(np.zeros(4))),
+    }
+    for what, pair in different.items():
+        monkeypatch.setitem(ENTRIES, "box_area", entry(*pair))
+        with pytest.raises(AssertionError):
+            both_agree("box_area", {})
+        with pytest.raises(AssertionError):
+            both_raise("box_area", {})
+        monkeypatch.setitem(ENTRIES, "box_area", entry(pair[0], pair[0]))
+        assert both_agree("box_area", {})[0] == ("answer" if what in ("dtype", "shape") else ValueError)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("name", "parameter", "variant"), ARRAYS)
-def test_same_answer_from_every_layout(name, parameter, variant, tmp_path):
-    good = arguments(name, N, variant=variant)
+def test_same_answer_from_every_layout(name, parameter, variant, dtype, tmp_path):
+    good = arguments(name, N, dtype, variant)
     expected = ENTRIES[name](fastgeo)(**good)
     for label, array in layouts(good[parameter]):
+        if label == "list" and good[parameter].dtype == np.float32:
+            continue  # a list has no float32
         before = np.array(array)
         as_before(name, {**good, parameter: array}, expected)
         np.testing.assert_array_equal(np.array(array), before, err_msg=f"{label}: the input was written to")

@@ -133,6 +133,34 @@ MUTANTS = [
         "while (0)",
         "tests/test_threads.py",
     ),
+    Mutant(
+        "pool: no signal is looked for",
+        "fastgeo/runtime/pool.c",
+        "return poll_callback && poll_callback();",
+        "return 0;",
+        "tests/test_processes.py::test_interrupt_is_answered[box_iou]",
+    ),
+    Mutant(
+        "checks: NaN among boxes passes",
+        "fastgeo/runtime/checks.py",
+        'reject(name, boxes, ~(np.abs(boxes) <= limit), f"a',
+        'reject(name, boxes, np.abs(boxes) > limit, f"a',
+        "tests/test_robustness.py -k refuses",
+    ),
+    Mutant(
+        "checks: the mask of a masked array is lost",
+        "fastgeo/runtime/checks.py",
+        "if isinstance(value, np.ma.MaskedArray):",
+        "if False:",
+        "tests/test_robustness.py -k masked",
+    ),
+    Mutant(
+        "checks: an output may overlap an input",
+        "fastgeo/runtime/checks.py",
+        "if any(np.may_share_memory(out, array) for array in inputs):",
+        "if False:",
+        "tests/test_robustness.py -k overlapping_out",
+    ),
 ]
 
 
