@@ -17,7 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+import instrumented
+
 VERSIONS = ["3.10", "3.11", "3.12", "3.13"]
 LARGEST_WHEEL = 3_000_000
 LONGEST_IMPORT = 0.040
@@ -37,10 +38,15 @@ fastgeo.show_runtime()
 
 
 def interpreters():
-    """(version, path or None) for every version."""
+    """(version, path or None) for every version. What pyenv leaves on the path may be a name that runs nothing."""
     for version in VERSIONS:
-        at_home = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
-        yield version, shutil.which(f"python{version}") or (str(at_home[-1]) if at_home else None)
+        at_home = sorted(map(str, Path.home().glob(f".pyenv/versions/{version}.*/bin/python")), reverse=True)
+        found = [path for path in (*at_home, shutil.which(f"python{version}")) if path]
+        yield version, next((path for path in found if runs(path)), None)
+
+
+def runs(python):
+    return subprocess.run([python, "-c", "import venv"], capture_output=True).returncode == 0
 
 
 def run(*command, **options):
@@ -51,19 +57,24 @@ def run(*command, **options):
 
 
 def import_seconds(python, cwd):
-    """What fastgeo adds to NumPy's import, the least of ten."""
-    code = "import time, numpy; begin = time.perf_counter(); import fastgeo; print(time.perf_counter() - begin)"
-    return min(float(run(python, "-c", code, cwd=cwd)) for _ in range(10))
+    """What fastgeo adds to NumPy's import, the least of twenty; this thread's own time, as the machine may be busy."""
+    code = "import time, numpy; begin = time.thread_time(); import fastgeo; print(time.thread_time() - begin)"
+    return min(float(run(python, "-c", code, cwd=cwd)) for _ in range(20))
 
 
 def check(python, work):
-    """Build, install and test with one interpreter; return a line of figures."""
+    """Build, install and test with one interpreter; print a line of figures, return whether they are within bounds."""
+    sources = work / "sources"
+    sources.mkdir()
+    instrumented.copy_sources(sources)
     run(python, "-m", "venv", work / "environment")
     inside = work / "environment" / "bin" / "python"
-    run(inside, "-m", "pip", "wheel", "-q", "--no-deps", "-w", work, ROOT)
+    run(inside, "-m", "pip", "wheel", "-q", "--no-deps", "-w", work, sources)
     (wheel,) = work.glob("*.whl")
     run(inside, "-m", "pip", "install", "-q", wheel)
     run(inside, "-c", SMOKE, cwd=work)
+    (installed,) = (work / "environment").glob("lib/python*/site-packages/fastgeo")
+    run(sys.executable, Path(__file__).with_name("check_instructions.py"), installed)
     facts = [wheel.name, f"{wheel.stat().st_size / 1e6:.2f} MB"]
     if importlib.util.find_spec("auditwheel"):
         shown = re.search(

@@ -13,15 +13,21 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def copy_sources(copy):
+    """What a build needs, and the tests, without anything that was built from it."""
+    ignored = shutil.ignore_patterns("*.so", "*.o", "__pycache__", "kernels.c", "core.c")
+    for name in ("fastgeo", "tests", "tools"):
+        shutil.copytree(ROOT / name, copy / name, ignore=ignored)
+    for name in ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy / name)
+
+
 @contextlib.contextmanager
 def build(flags, link_flags=""):
     """Build in a copy with `flags` added; yield the copy, which goes away afterwards."""
     with tempfile.TemporaryDirectory(prefix="fastgeo-") as temporary:
         copy = Path(temporary)
-        for name in ("fastgeo", "tests", "tools"):
-            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("*.so", "*.o", "__pycache__"))
-        for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
-            shutil.copy(ROOT / name, copy / name)
+        copy_sources(copy)
         # The optimisation asked for here counts, not that of the release.
         script = copy / "setup.py"
         script.write_text(script.read_text().replace('"-O3", ', ""))
