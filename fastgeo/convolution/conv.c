@@ -4,8 +4,11 @@
 #include "convolution/conv_job.h"
 #include "runtime/fenv.h"
 
-/* Fused multiply-adds of a chunk: some 100 µs. The scalar code calls libm for each. */
-enum { CHUNK_WORK = 1 << 23, SCALAR_CHUNK_WORK = 1 << 18 };
+/* Fused multiply-adds of a chunk: some 30 µs. The scalar code calls libm for each. */
+enum { CHUNK_WORK = 1 << 21, SCALAR_CHUNK_WORK = 1 << 18 };
+
+/* Chunks that first copy what they read are so many times as large. */
+enum { STRIP_CHUNKS = 4 };
 
 /* Below this many, waking a helper costs more than it brings. */
 enum { MIN_WORK_FOR_THREADS = 1 << 20 };
@@ -33,20 +36,27 @@ FG_TABLE(fg_chunk, pack_panel);
 FG_TABLE(fg_chunk, conv_chunk);
 FG_TABLE(fg_chunk, depthwise_chunk);
 FG_TABLE(fg_chunk, plane_chunk);
+FG_TABLE(fg_chunk, few_outputs_chunk);
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t clip(int64_t a, int64_t low, int64_t high) { return a < low ? low : least(a, high); }
 static int64_t pieces(int64_t n, int64_t size) { return (n + size - 1) / size; }
 static size_t aligned(size_t size) { return (size + 63) & ~(size_t)63; }
 
 static size_t value_size(const fg_conv_call *call) { return call->is_f64 ? sizeof(double) : sizeof(float); }
 
+/* Kernels for which few_outputs_body.h is made, but for their outputs. */
+static int has_few_inputs(const fg_conv_call *call)
+{
+    return call->groups == 1 && call->channels < FEW_CHANNELS && call->kernel_width > 1 && !call->planar;
+}
+
 /* A few output channels fill the narrower vectors better. */
 static int isa_for(int isa, const fg_conv_call *call)
 {
 #if FG_X86
-    const int64_t outputs = call->out_channels / call->groups, half = call->is_f64 ? 4 : 8;
-    if (isa == FG_ISA_avx512 && call->channels / call->groups * outputs > 1 && outputs <= half)
+    const int64_t outputs = call->out_channels / call->groups, lanes = call->is_f64 ? 8 : 16;
+    if (isa == FG_ISA_avx512 && call->channels / call->groups * outputs > 1 &&
+        outputs <= lanes / (has_few_inputs(call) ? 4 : 2))
         return FG_ISA_avx2;
 #endif
     (void)call;
@@ -66,6 +76,11 @@ static conv_job kernel_job(int isa, const fg_conv_call *call)
     job.panels_per_group = pieces(job.group_outputs, 2 * job.shape->lanes);
     job.n_panels = job.groups * job.panels_per_group;
     job.depth = call->kernel_height * call->kernel_width * (call->channels / call->groups);
+    if (call->channels / call->groups >= FEW_CHANNELS)
+        job.padded_rows = call->kernel_height * call->kernel_width;
+    else if (call->groups == 1 && call->kernel_width > 1)
+        job.padded_rows = call->kernel_height;
+    job.panel_rows = job.depth + job.padded_rows;
     return job;
 }
 
@@ -74,14 +89,14 @@ fg_packed *fg_conv_pack(const fg_runtime *runtime, const fg_conv_call *call)
     conv_job job = kernel_job(runtime->isa, call);
     const size_t panel = (size_t)job.shape->lanes * 2 * value_size(call);
     const size_t rows = (size_t)job.n_panels;
-    if ((size_t)job.depth > (SIZE_MAX / 2 - 64) / panel / rows)
+    if ((size_t)job.panel_rows > (SIZE_MAX / 2 - 64) / panel / rows)
         return NULL;
     fg_packed *packed = calloc(1, sizeof *packed);
     if (!packed)
         return NULL;
     packed->isa = job.isa;
     packed->is_f64 = call->is_f64;
-    packed->memory = malloc(panel * rows * (size_t)job.depth + 64);
+    packed->memory = malloc(panel * rows * (size_t)job.panel_rows + 64);
     if (!packed->memory) {
         free(packed);
         return NULL;
@@ -119,19 +134,22 @@ static void size_slot(conv_job *job)
     const size_t value = value_size(call), pixels = (size_t)(block->images * block->rows * block->columns);
     const int64_t work = (int64_t)pixels * job->depth * 2 * job->shape->lanes;
     const int64_t chunk_work = job->shape->lanes == 1 ? SCALAR_CHUNK_WORK : CHUNK_WORK;
-    job->panels_per_chunk = clip((job->strip ? 2 * chunk_work : chunk_work) / work, 1, job->n_panels);
-    job->cells_size = aligned(pixels * (size_t)(job->taps + 1) * sizeof(void *));
-    job->patches_size = job->merged ? aligned(pixels * (size_t)job->depth * value) : 0;
+    job->panels_per_chunk = clip((job->strip ? STRIP_CHUNKS * chunk_work : chunk_work) / work, 1, job->n_panels);
+    const int64_t line = job->tiles_in_rows ? block->columns : (int64_t)pixels;
+    const size_t tiles = pixels / (size_t)line * (size_t)pieces(line, job->tile);
+    job->cells_size = aligned(tiles * (size_t)job->taps * sizeof(conv_tap) +
+                              pixels * (size_t)(job->taps + 1) * sizeof(void *));
     job->strip_size = job->tile_size = 0;
     if (job->strip) {
         const int64_t rows = reach(block->rows, call->stride_y, call->kernel_height, call->dilation_y, call->height);
         const int64_t columns =
-            reach(block->columns, call->stride_x, call->kernel_width, call->dilation_x, call->width);
+            reach(block->columns, call->stride_x, call->kernel_width, call->dilation_x,
+                  job->merged ? INT64_MAX : call->width);
         job->strip_size = aligned((size_t)(block->images * rows * columns * job->cell_pitch) * value);
     }
     if (call->planar)
         job->tile_size = aligned(pixels * (size_t)(job->panels_per_chunk * 2 * job->shape->lanes) * value);
-    job->slot_size = job->cells_size + job->patches_size + job->strip_size + job->tile_size;
+    job->slot_size = job->cells_size + job->strip_size + job->tile_size;
 }
 
 static int64_t balanced(int64_t n, int64_t size) { return pieces(n, pieces(n, size)); }
@@ -141,7 +159,7 @@ static void choose_block(conv_job *job)
 {
     const fg_conv_call *call = job->call;
     const int64_t tile = job->tile, lanes = job->shape->lanes;
-    const int64_t chunk_work = lanes == 1 ? SCALAR_CHUNK_WORK : CHUNK_WORK;
+    const int64_t chunk_work = (lanes == 1 ? SCALAR_CHUNK_WORK : CHUNK_WORK) * (job->strip ? STRIP_CHUNKS : 1);
     const int64_t at_least = clip(8 * chunk_work / (job->depth * 2 * lanes), tile, 16 * tile);
     int64_t pixels = clip(chunk_work / (job->depth * call->out_channels), job->strip ? 4 * tile : at_least, 1024);
     for (;; pixels = pieces(pixels, 2)) {
@@ -209,8 +227,7 @@ static int run_job(const fg_runtime *runtime, conv_job *job, int64_t chunks, fg_
         return FG_NO_MEMORY;
     lay_out_scratch(job, scratch, zeros_size, offsets_size);
     for (int64_t tap = 0; tap < job->taps; tap++) {
-        const int64_t row = job->merged ? tap : tap / call->kernel_width;
-        const int64_t column = job->merged ? 0 : tap % call->kernel_width;
+        const int64_t row = tap / job->tap_columns, column = tap % job->tap_columns;
         job->tap_offsets[tap] =
             (row * call->dilation_y * call->width + column * call->dilation_x) * call->channels;
     }
@@ -219,21 +236,40 @@ static int run_job(const fg_runtime *runtime, conv_job *job, int64_t chunks, fg_
     return status;
 }
 
+/* Where every pixel meets one cell of its own, rows and, channels last, images are one long row. */
+static fg_conv_call as_one_row(const fg_conv_call *call)
+{
+    fg_conv_call row = *call;
+    if (call->kernel_height == 1 && call->kernel_width == 1 && call->stride_y == 1 && call->stride_x == 1 &&
+        call->pad_top == 0 && call->pad_left == 0 && call->out_height == call->height &&
+        call->out_width == call->width) {
+        row.batch = call->planar ? call->batch : 1;
+        row.width = row.out_width = call->batch / row.batch * call->height * call->width;
+        row.height = row.out_height = 1;
+    }
+    return row;
+}
+
 /* Register tiles of pixels by output channels: every convolution that the two below leave. */
 static int run_tiles(const fg_runtime *runtime, conv_job *job, fg_packed *packed)
 {
-    const fg_conv_call *call = job->call;
+    const fg_conv_call row = as_one_row(job->call), *call = &row;
+    job->call = call;
     job->merged = call->groups == 1 && call->dilation_x == 1 && call->kernel_width > 1 &&
-                  call->channels < FEW_CHANNELS && !call->planar;
-    job->taps = job->merged ? call->kernel_height : call->kernel_height * call->kernel_width;
+                  call->channels < FEW_CHANNELS;
+    job->tap_columns = job->merged ? 1 : call->kernel_width;
+    job->taps = call->kernel_height * job->tap_columns;
+    job->skips_padding = job->padded_rows == job->taps && call->padding_mode == FG_PAD_ZEROS;
     job->run = job->depth / job->taps;
     job->cell_pitch = call->channels;
-    job->strip = call->planar;
+    job->strip = call->planar || job->merged;
     const int64_t step = call->channels * (int64_t)value_size(call);
     if (step * call->stride_x % CROWDED == 0 && step % CACHE_LINE == 0) {
         job->strip = 1;
         job->cell_pitch += CACHE_LINE / (int64_t)value_size(call);
     }
+    /* Rows that fill their tiles at least by half. */
+    job->tiles_in_rows = 2 * call->out_width > job->tile * pieces(call->out_width, job->tile);
     choose_block(job);
     const int64_t chunks = job->blocks.images * job->blocks.rows * job->blocks.columns * job->panel_chunks;
     const int64_t zeros = job->run > call->channels ? job->run : call->channels;
@@ -264,6 +300,37 @@ static int run_depthwise(const fg_runtime *runtime, conv_job *job, fg_packed *pa
     job->slot_size = aligned((size_t)cells * sizeof(void *));
     const int64_t chunks = call->batch * rows_of_chunk(job, job->depth * call->out_width * call->channels);
     return run_job(runtime, job, chunks, depthwise_chunk_table[job->isa][call->is_f64], call->channels, packed);
+}
+
+/* Few channels in and out, rows wide enough for a tile. */
+static int fits_few_outputs(const conv_job *job)
+{
+    const fg_conv_call *call = job->call;
+    const int64_t lanes = job->shape->lanes;
+    return lanes >= 4 && has_few_inputs(call) && 2 * call->out_channels <= lanes && call->out_width >= 2 * lanes &&
+           job->depth < PLANE_DEPTH;
+}
+
+static int run_few_outputs(const fg_runtime *runtime, conv_job *job, fg_packed *packed)
+{
+    const fg_conv_call *call = job->call;
+    const int64_t widest = 512, reach_y = (call->kernel_height - 1) * call->dilation_y + 1;
+    conv_extent *block = &job->block;
+    block->columns = balanced(call->out_width, least(widest, call->out_width));
+    const int64_t row_work = job->depth * call->out_channels * block->columns;
+    block->rows = balanced(call->out_height, clip(STRIP_CHUNKS * CHUNK_WORK / row_work, 1, call->out_height));
+    const int64_t columns = (block->columns - 1) * call->stride_x + (call->kernel_width - 1) * call->dilation_x + 1;
+    const int64_t line = (columns + call->stride_x) * call->channels * (int64_t)value_size(call);
+    while (block->rows > 1 && ((block->rows - 1) * call->stride_y + reach_y) * line > SCRATCH_LIMIT)
+        block->rows = pieces(block->rows, 2);
+    if ((reach_y + 1) * line > SCRATCH_LIMIT)
+        return run_tiles(runtime, job, packed);
+    job->blocks.columns = pieces(call->out_width, block->columns);
+    job->blocks.rows = pieces(call->out_height, block->rows);
+    job->cells_size = aligned((size_t)job->depth * sizeof(int64_t));
+    job->slot_size = job->cells_size + aligned((size_t)(((block->rows - 1) * call->stride_y + reach_y) * line));
+    const int64_t chunks = call->batch * job->blocks.rows * job->blocks.columns;
+    return run_job(runtime, job, chunks, few_outputs_chunk_table[job->isa][call->is_f64], 0, packed);
 }
 
 /* Planes of one channel: rows wide enough for whole vectors between their borders. */
@@ -297,9 +364,10 @@ int fg_conv2d(const fg_runtime *runtime, const fg_conv_call *call, fg_packed *pa
     conv_job job = kernel_job(runtime->isa, call);
     job.weights = packed->weights;
     fg_fenv saved = fg_fenv_enter();
-    int status = fits_depthwise(&job) ? run_depthwise(runtime, &job, packed)
-                 : fits_planes(&job)  ? run_planes(runtime, &job, packed)
-                                      : run_tiles(runtime, &job, packed);
+    int status = fits_depthwise(&job)     ? run_depthwise(runtime, &job, packed)
+                 : fits_planes(&job)      ? run_planes(runtime, &job, packed)
+                 : fits_few_outputs(&job) ? run_few_outputs(runtime, &job, packed)
+                                          : run_tiles(runtime, &job, packed);
     fg_fenv_leave(saved);
     fg_packed_free(own);
     return status;

@@ -18,7 +18,7 @@ FG_INLINE void FG_NAME(depthwise_run)(const conv_job *job, const real *const *ce
     const fg_conv_call *call = job->call;
     const int64_t left = call->channels - channel;
     const real *weights = (const real *)(const void *)job->weights +
-                          channel / (2 * LANES) * job->depth * 2 * LANES + channel % (2 * LANES);
+                          channel / (2 * LANES) * job->panel_rows * 2 * LANES + channel % (2 * LANES);
     const real *bias = call->bias ? (const real *)call->bias + channel : NULL;
     const vreal start = !bias ? v_set1(0) : part ? v_load_part(bias, left) : v_load(bias);
     vreal sum[RUN];

@@ -131,7 +131,7 @@ static void FG_NAME(plane_chunk)(void *job_, int64_t chunk, int slot)
     const real **lines = (const real **)(void *)(job->slots + (size_t)slot * job->slot_size);
     const real *image = (const real *)call->input + plane * call->height * call->width;
     BAND band = {.lines = lines, .step = call->stride_y};
-    band.weights = (const real *)(const void *)job->weights + channel / (2 * LANES) * job->depth * 2 * LANES +
+    band.weights = (const real *)(const void *)job->weights + channel / (2 * LANES) * job->panel_rows * 2 * LANES +
                    channel % (2 * LANES);
     band.start = call->bias ? ((const real *)call->bias)[channel] : 0;
     band.first = call->pad_left < call->out_width ? call->pad_left : call->out_width;

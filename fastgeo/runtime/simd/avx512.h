@@ -78,6 +78,8 @@ static inline __attribute__((always_inline)) void fg_avx512_transpose_64(__m512d
 #define v_eq(a, b) _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ)
 #define v_trunc(a) _mm512_cvttps_epi32(a)
 #define v_transpose(rows) fg_avx512_transpose_32(rows)
+#define v_store_low(p, a) _mm256_storeu_ps(p, _mm512_castps512_ps256(a))
+#define v_store_high(p, a) _mm256_storeu_ps(p, _mm512_extractf32x8_ps(a, 1))
 #define v_from_int(a) _mm512_cvtepi32_ps(a)
 #define i_pair(low, high) _mm512_mask_blend_epi16(0xaaaaaaaau, low, _mm512_slli_epi32(high, 16))
 #define i_madd_add(a, b, c) fg_avx512_madd_add(a, b, c)
@@ -94,6 +96,8 @@ static inline __attribute__((always_inline)) void fg_avx512_transpose_64(__m512d
 #define v_eq(a, b) _mm512_cmp_pd_mask(a, b, _CMP_EQ_OQ)
 #define v_trunc(a) _mm512_cvttpd_epi64(a)
 #define v_transpose(rows) fg_avx512_transpose_64(rows)
+#define v_store_low(p, a) _mm256_storeu_pd(p, _mm512_castpd512_pd256(a))
+#define v_store_high(p, a) _mm256_storeu_pd(p, _mm512_extractf64x4_pd(a, 1))
 #define v_store_int32(p, a) _mm256_storeu_si256((__m256i *)(p), _mm512_cvttpd_epi32(a))
 #endif
 

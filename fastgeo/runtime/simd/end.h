@@ -26,6 +26,8 @@
 #undef v_stream
 #undef v_stream_end
 #undef v_store_part
+#undef v_store_low
+#undef v_store_high
 #undef v_add
 #undef v_sub
 #undef v_mul
