@@ -308,13 +308,13 @@ static int fits_few_outputs(const conv_job *job)
     const fg_conv_call *call = job->call;
     const int64_t lanes = job->shape->lanes;
     return lanes >= 4 && has_few_inputs(call) && 2 * call->out_channels <= lanes && call->out_width >= 2 * lanes &&
-           job->depth < PLANE_DEPTH;
+           call->out_width < PLANE_WIDTH && job->depth < PLANE_DEPTH;
 }
 
 static int run_few_outputs(const fg_runtime *runtime, conv_job *job, fg_packed *packed)
 {
     const fg_conv_call *call = job->call;
-    const int64_t widest = 512, reach_y = (call->kernel_height - 1) * call->dilation_y + 1;
+    const int64_t widest = 2048, reach_y = (call->kernel_height - 1) * call->dilation_y + 1;
     conv_extent *block = &job->block;
     block->columns = balanced(call->out_width, least(widest, call->out_width));
     const int64_t row_work = job->depth * call->out_channels * block->columns;

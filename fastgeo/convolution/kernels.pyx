@@ -181,6 +181,7 @@ cdef object pool(int kind, inputs, size, stride, padding, dilation, ceil_mode, l
                  count_include_pad, p):
     cdef fg_pool_call call
     cdef int status
+    call.p = geometry.norm_order(p) if kind == FG_LP_POOL else 0
     if not (is_plain_float(inputs, 4) and layout is "NHWC"):
         inputs = geometry.images(inputs, layout)
     call.kind = kind
@@ -191,7 +192,6 @@ cdef object pool(int kind, inputs, size, stride, padding, dilation, ceil_mode, l
     (call.batch, call.height, call.width, call.channels, call.out_height, call.out_width, channels,
      (call.size_y, call.size_x), (call.stride_y, call.stride_x), (call.dilation_y, call.dilation_x),
      (call.pad_top, call.pad_bottom), (call.pad_left, call.pad_right), _) = window
-    call.p = geometry.norm_order(p) if kind == FG_LP_POOL else 0
     call.n_threads = 0 if n_threads is None else checks.thread_count(n_threads)
     call.count_include_pad = bool(count_include_pad)
     call.is_f64 = is_f64(inputs)

@@ -14,6 +14,7 @@ enum { MIN_WORK_FOR_THREADS = 1 << 18 };
 typedef struct {
     const fg_pool_call *call;
     int64_t images, channels; /* channels first: every plane is an image of one channel */
+    int64_t together;         /* images of a chunk, where these are small */
     int64_t rows, columns;    /* output pixels of a chunk */
     int64_t row_blocks, column_blocks;
 } pool_job;
@@ -43,10 +44,11 @@ int fg_pool2d(const fg_runtime *runtime, const fg_pool_call *call)
     job.rows = clip(pixels / call->out_width, 1, call->out_height);
     job.row_blocks = pieces(call->out_height, job.rows);
     job.column_blocks = pieces(call->out_width, job.columns);
+    job.together = clip(pixels / (call->out_width * call->out_height), 1, job.images);
     const double work = cells * (double)job.images * (double)call->out_height * (double)call->out_width;
     const int n_threads = work < MIN_WORK_FOR_THREADS ? 1 : call->n_threads;
     fg_fenv saved = fg_fenv_enter();
-    int status = runtime->parallel(job.images * job.row_blocks * job.column_blocks, n_threads,
+    int status = runtime->parallel(pieces(job.images, job.together) * job.row_blocks * job.column_blocks, n_threads,
                                    pool_chunk_table[runtime->isa][call->is_f64], &job);
     fg_fenv_leave(saved);
     return status;

@@ -1,9 +1,10 @@
-/* Pooling, one output pixel after another, all its channels side by side. */
+/* Pooling: where channels come last one output pixel after another, all its channels side by side. */
 
 #ifndef FG_POOL_HELPERS
 #define FG_POOL_HELPERS
 #define FG_INLINE static inline __attribute__((always_inline))
 #define FG_POOL_RUN 256
+#define FG_POOL_SHORT 5 /* fewer outputs in a row are taken one by one */
 
 /* The taps k of a window beginning at `start` whose cells start + k * dilation lie in [low, high). */
 static void fg_tap_range(int64_t start, int64_t size, int64_t dilation, int64_t low, int64_t high, int64_t *begin,
@@ -37,21 +38,70 @@ FG_INLINE void FG_NAME(take_run)(real *to, const real *from, int64_t n, const in
         to[i] = kind == FG_MAX_POOL ? FG_NAME(larger)(to[i], from[i]) : to[i] + from[i];
 }
 
-static void FG_NAME(take_indexed)(real *to, int64_t *indices, const real *from, int64_t n, int64_t index)
+/* The same with where each was found: at `index`, and `step` further for each after the first. */
+static void FG_NAME(take_indexed)(real *to, int64_t *indices, const real *from, int64_t n, int64_t index, int64_t step)
 {
     for (int64_t i = 0; i < n; i++)
         if (indices[i] < 0 || from[i] > to[i] || (from[i] != from[i] && to[i] == to[i])) {
             to[i] = from[i];
-            indices[i] = index;
+            indices[i] = index + i * step;
         }
 }
+
+/* A mean of no cells is 0. */
+static void FG_NAME(divide_run)(real *to, int64_t n, real count)
+{
+    if (count > 0)
+        for (int64_t i = 0; i < n; i++)
+            to[i] /= count;
+}
+
+static void FG_NAME(add_powers)(double p, const real *from, int64_t n, double *sum)
+{
+    if (p == 1)
+        for (int64_t i = 0; i < n; i++)
+            sum[i] += fabs((double)from[i]);
+    else if (p == 2)
+        for (int64_t i = 0; i < n; i++)
+            sum[i] += (double)from[i] * (double)from[i];
+    else
+        for (int64_t i = 0; i < n; i++)
+            sum[i] += fg_power(fabs((double)from[i]), p);
+}
+
+static void FG_NAME(take_roots)(double p, const double *sum, int64_t n, real *to)
+{
+    for (int64_t i = 0; i < n; i++)
+        to[i] = (real)(p == 1 ? sum[i] : p == 2 ? sqrt(sum[i]) : fg_power(sum[i], 1 / p));
+}
+
+/* The cells of a window that count in a mean are these rows times these columns. */
+static int64_t FG_NAME(count_rows)(const fg_pool_call *call, int64_t y)
+{
+    const int64_t top = y * call->stride_y - call->pad_top, padded = call->count_include_pad;
+    int64_t begin, end;
+    fg_tap_range(top, call->size_y, call->dilation_y, padded ? -call->pad_top : 0,
+                 call->height + (padded ? call->pad_bottom : 0), &begin, &end);
+    return end - begin;
+}
+
+static int64_t FG_NAME(count_columns)(const fg_pool_call *call, int64_t x)
+{
+    const int64_t left = x * call->stride_x - call->pad_left, padded = call->count_include_pad;
+    int64_t begin, end;
+    fg_tap_range(left, call->size_x, call->dilation_x, padded ? -call->pad_left : 0,
+                 call->width + (padded ? call->pad_right : 0), &begin, &end);
+    return end - begin;
+}
+
+#include "convolution/pool_line_body.h"
 
 /* Where one output pixel lies and what it sees. */
 typedef struct {
     const real *image;
     real *to;
     int64_t *indices;
-    int64_t top, left;
+    int64_t y, x, top, left;
     int64_t row_begin, row_end, column_begin, column_end; /* taps inside the image */
 } FG_NAME(pixel);
 
@@ -78,7 +128,8 @@ static void FG_NAME(max_pixel)(const pool_job *job, const PIXEL *pixel)
             if (pixel->indices)
                 FG_NAME(take_indexed)(pixel->to, pixel->indices, from, job->channels,
                                       (pixel->top + i * call->dilation_y) * call->width + pixel->left +
-                                          j * call->dilation_x);
+                                          j * call->dilation_x,
+                                      0);
             else
                 FG_NAME(take_run)(pixel->to, from, job->channels, FG_MAX_POOL);
         }
@@ -87,50 +138,27 @@ static void FG_NAME(max_pixel)(const pool_job *job, const PIXEL *pixel)
 static void FG_NAME(avg_pixel)(const pool_job *job, const PIXEL *pixel)
 {
     const fg_pool_call *call = job->call;
-    int64_t rows = pixel->row_end - pixel->row_begin, columns = pixel->column_end - pixel->column_begin, begin, end;
-    if (call->count_include_pad) {
-        fg_tap_range(pixel->top, call->size_y, call->dilation_y, -call->pad_top, call->height + call->pad_bottom,
-                     &begin, &end);
-        rows = end - begin;
-        fg_tap_range(pixel->left, call->size_x, call->dilation_x, -call->pad_left, call->width + call->pad_right,
-                     &begin, &end);
-        columns = end - begin;
-    }
     for (int64_t c = 0; c < job->channels; c++)
         pixel->to[c] = 0;
     for (int64_t i = pixel->row_begin; i < pixel->row_end; i++)
         for (int64_t j = pixel->column_begin; j < pixel->column_end; j++)
             FG_NAME(take_run)(pixel->to, FG_NAME(cell)(job, pixel, i, j), job->channels, FG_AVG_POOL);
-    const real count = (real)(rows * columns);
-    if (count > 0)
-        for (int64_t c = 0; c < job->channels; c++)
-            pixel->to[c] /= count;
+    FG_NAME(divide_run)(pixel->to, job->channels,
+                        (real)(FG_NAME(count_rows)(call, pixel->y) * FG_NAME(count_columns)(call, pixel->x)));
 }
 
 /* Sums in double for either type. */
 static void FG_NAME(lp_pixel)(const pool_job *job, const PIXEL *pixel)
 {
-    const double p = job->call->p;
     double sum[FG_POOL_RUN];
     for (int64_t first = 0; first < job->channels; first += FG_POOL_RUN) {
         const int64_t left = job->channels - first, n = left < FG_POOL_RUN ? left : FG_POOL_RUN;
         for (int64_t c = 0; c < n; c++)
             sum[c] = 0;
         for (int64_t i = pixel->row_begin; i < pixel->row_end; i++)
-            for (int64_t j = pixel->column_begin; j < pixel->column_end; j++) {
-                const real *from = FG_NAME(cell)(job, pixel, i, j) + first;
-                if (p == 1)
-                    for (int64_t c = 0; c < n; c++)
-                        sum[c] += fabs((double)from[c]);
-                else if (p == 2)
-                    for (int64_t c = 0; c < n; c++)
-                        sum[c] += (double)from[c] * (double)from[c];
-                else
-                    for (int64_t c = 0; c < n; c++)
-                        sum[c] += fg_power(fabs((double)from[c]), p);
-            }
-        for (int64_t c = 0; c < n; c++)
-            pixel->to[first + c] = (real)(p == 1 ? sum[c] : p == 2 ? sqrt(sum[c]) : fg_power(sum[c], 1 / p));
+            for (int64_t j = pixel->column_begin; j < pixel->column_end; j++)
+                FG_NAME(add_powers)(job->call->p, FG_NAME(cell)(job, pixel, i, j) + first, n, sum);
+        FG_NAME(take_roots)(job->call->p, sum, n, pixel->to + first);
     }
 }
 
@@ -147,28 +175,42 @@ static void FG_NAME(pool_pixel)(const pool_job *job, PIXEL *pixel)
         FG_NAME(lp_pixel)(job, pixel);
 }
 
-static void FG_NAME(pool_chunk)(void *job_, int64_t chunk, int slot)
+/* A block of output pixels, channels last. */
+static void FG_NAME(pool_pixels)(const pool_job *job, int64_t image, int64_t y0, int64_t y1, int64_t x0, int64_t x1)
 {
-    const pool_job *job = job_;
     const fg_pool_call *call = job->call;
-    const int64_t image = chunk / job->column_blocks / job->row_blocks;
-    const int64_t y0 = chunk / job->column_blocks % job->row_blocks * job->rows;
-    const int64_t x0 = chunk % job->column_blocks * job->columns;
-    const int64_t y1 = y0 + job->rows < call->out_height ? y0 + job->rows : call->out_height;
-    const int64_t x1 = x0 + job->columns < call->out_width ? x0 + job->columns : call->out_width;
-    (void)slot;
     PIXEL pixel = {.image = (const real *)call->input + image * call->height * call->width * job->channels};
     for (int64_t y = y0; y < y1; y++) {
+        pixel.y = y;
         pixel.top = y * call->stride_y - call->pad_top;
         fg_tap_range(pixel.top, call->size_y, call->dilation_y, 0, call->height, &pixel.row_begin, &pixel.row_end);
         for (int64_t x = x0; x < x1; x++) {
             const int64_t at = ((image * call->out_height + y) * call->out_width + x) * job->channels;
+            pixel.x = x;
             pixel.left = x * call->stride_x - call->pad_left;
             pixel.to = (real *)call->output + at;
             pixel.indices = call->indices ? call->indices + at : NULL;
             FG_NAME(pool_pixel)(job, &pixel);
         }
     }
+}
+
+static void FG_NAME(pool_chunk)(void *job_, int64_t chunk, int slot)
+{
+    const pool_job *job = job_;
+    const fg_pool_call *call = job->call;
+    const int64_t first = chunk / job->column_blocks / job->row_blocks * job->together;
+    const int64_t end = first + job->together < job->images ? first + job->together : job->images;
+    const int64_t y0 = chunk / job->column_blocks % job->row_blocks * job->rows;
+    const int64_t x0 = chunk % job->column_blocks * job->columns;
+    const int64_t y1 = y0 + job->rows < call->out_height ? y0 + job->rows : call->out_height;
+    const int64_t x1 = x0 + job->columns < call->out_width ? x0 + job->columns : call->out_width;
+    (void)slot;
+    for (int64_t image = first; image < end; image++)
+        if (call->planar)
+            FG_NAME(pool_lines)(job, image, y0, y1, x0, x1);
+        else
+            FG_NAME(pool_pixels)(job, image, y0, y1, x0, x1);
 }
 
 #undef PIXEL

@@ -88,10 +88,7 @@ def max_pool2d(
     array([[ 5.,  7.],
            [13., 15.]])
     """
-    x = channels_last(inputs, layout)
-    window = geometry.pool_window(np.shape(in_layout(x, layout)), layout, size, stride, padding, dilation, ceil_mode)
-    checks.thread_count(n_threads)
-    out = checks.output_array(out, geometry.layout_shape(window.out_shape, layout), x.dtype, x)
+    x, window, out = arguments(inputs, size, stride, padding, dilation, ceil_mode, layout, out, n_threads)
     best = np.full(window.out_shape, -np.inf, x.dtype)
     index = np.full(window.out_shape, -1)
     for value, inside, row, column in cells(x, window):
@@ -154,10 +151,7 @@ def avg_pool2d(
     array([[ 2.5,  4.5],
            [10.5, 12.5]])
     """
-    x = channels_last(inputs, layout)
-    window = geometry.pool_window(np.shape(in_layout(x, layout)), layout, size, stride, padding, dilation, ceil_mode)
-    checks.thread_count(n_threads)
-    out = checks.output_array(out, geometry.layout_shape(window.out_shape, layout), x.dtype, x)
+    x, window, out = arguments(inputs, size, stride, padding, dilation, ceil_mode, layout, out, n_threads)
     zero = x.dtype.type(0)
     total = np.zeros(window.out_shape, x.dtype)
     count = np.zeros(window.out_shape, np.int64)
@@ -223,11 +217,8 @@ def lp_pool2d(
     >>> fastgeo.lp_pool2d([[[[3.0], [4.0]]]], (1, 2))[0, 0, 0]
     array([5.])
     """
-    x = channels_last(inputs, layout)
-    window = geometry.pool_window(np.shape(in_layout(x, layout)), layout, size, stride, padding, dilation, ceil_mode)
     p = geometry.norm_order(p)
-    checks.thread_count(n_threads)
-    out = checks.output_array(out, geometry.layout_shape(window.out_shape, layout), x.dtype, x)
+    x, window, out = arguments(inputs, size, stride, padding, dilation, ceil_mode, layout, out, n_threads)
     total = np.zeros(window.out_shape)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for value, inside, _, _ in cells(x, window):
@@ -241,9 +232,23 @@ def power(x: Array, p: float) -> Array:
     return x if p == 1 else x * x if p == 2 else x**p
 
 
-def channels_last(inputs: ArrayLike, layout: str) -> Array:
+def arguments(
+    inputs: ArrayLike,
+    size: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil_mode: bool,
+    layout: str,
+    out: Array | None,
+    n_threads: int | None,
+) -> tuple[Array, Window, Array]:
+    """What every pool checks first: (the images with channels last, the window, the result's array)."""
     x = geometry.images(inputs, layout)
-    return x if layout == "NHWC" else x.transpose(0, 2, 3, 1)
+    window = geometry.pool_window(x.shape, layout, size, stride, padding, dilation, ceil_mode)
+    checks.thread_count(n_threads)
+    out = checks.output_array(out, geometry.layout_shape(window.out_shape, layout), x.dtype, x)
+    return x if layout == "NHWC" else x.transpose(0, 2, 3, 1), window, out
 
 
 def in_layout(y: Array, layout: str) -> Array:
