@@ -1,6 +1,9 @@
 """conv2d and Conv2d: literals worked by hand, kernels against the reference, equal bits, the error bound, bad input."""
 
 import pickle
+import subprocess
+import sys
+import textwrap
 import threading
 
 import numpy as np
@@ -172,6 +175,19 @@ PATHS = [
     ((1, 7, 33, 20), (5, 5, 1, 20), {"padding": ((0, 4), (4, 0)), "groups": 20, "padding_mode": "replicate"}),
     ((1, 6, 7, 1024), (2, 2, 1024, 20), {"padding": 1}),
     ((2, 5, 5, 512), (1, 1, 512, 40), {"stride": 2}),
+    # padded zeros: at the first and last pixel of a tile, at several, over whole tiles; larger than the image
+    ((2, 14, 14, 16), (3, 3, 16, 40), {"padding": 1}),
+    ((1, 9, 23, 17), (5, 5, 17, 33), {"padding": 2, "stride": (2, 1)}),
+    ((1, 6, 11, 16), (3, 3, 16, 16), {"padding": (4, 13), "dilation": (2, 3)}),
+    ((1, 8, 19, 32), (3, 3, 16, 40), {"padding": 1, "groups": 2, "stride": 2}),
+    ((1, 3, 2, 16), (3, 3, 16, 20), {"padding": ((0, 2), (3, 0))}),
+    ((1, 9, 12, 16), (3, 3, 16, 24), {"padding": 1, "padding_mode": "replicate"}),
+    ((2, 13, 31, 5), (5, 4, 5, 20), {"padding": "same", "padding_mode": "reflect"}),
+    # few channels in and out
+    ((2, 9, 70, 3), (3, 3, 3, 8), {"padding": 1, "activation": "relu"}),
+    ((1, 12, 90, 3), (3, 5, 3, 3), {"padding": "same", "stride": (1, 2)}),
+    ((1, 11, 99, 4), (3, 3, 4, 2), {"padding": 2, "dilation": (1, 2), "padding_mode": "reflect"}),
+    ((1, 40, 2100, 2), (2, 3, 2, 6), {"padding": ((0, 1), (5, 0)), "padding_mode": "replicate"}),
 ]
 
 
@@ -224,6 +240,47 @@ def test_order_of_the_chain(kernels):
     padded = kernels.conv2d(x, kernel, bias, padding=((1, 0), (0, 0)))[0, 0, 0]
     zeros = np.concatenate([np.zeros(20, np.float32), x[0, :2].ravel()])
     np.testing.assert_array_equal(padded, [fma_chain(zeros, kernel[..., o].ravel(), bias[o]) for o in range(3)])
+
+
+def test_padded_cells_keep_their_signs_and_infinities(kernels):
+    """A run of padded zeros adds 0 * weight: +0 or -0, which a sum of -0 shows, or NaN where a weight is infinite."""
+    x = np.full((1, 20, 20, 16), -0.0, np.float32)
+    kernel = np.ones((3, 3, 16, 40), np.float32)
+    kernel[..., 1] = -1
+    kernel[0, ..., 2] = -1  # the upper row alone
+    kernel[0, 0, 5, 3] = np.inf  # the upper left cell
+    kernel[1, 2, 0, 4] = -np.inf
+    bias = np.full(40, -0.0, np.float32)
+    found = kernels.conv2d(x, kernel, bias, padding=1)
+    inside = np.zeros((1, 22, 22, 16), np.float32)
+    inside[:, 1:-1, 1:-1] = x
+    np.testing.assert_array_equal(found, kernels.conv2d(inside, kernel, bias))
+    signs = np.signbit(kernels.conv2d(inside, kernel, bias))
+    numbers = ~np.isnan(found)
+    np.testing.assert_array_equal(np.signbit(found)[numbers], signs[numbers])
+    assert np.signbit(found[0, 9, 9, 0])  # -0 * 1, sixteen times nine
+    assert not np.signbit(found[0, 0, 9, 0])  # the padded row adds +0
+    assert np.signbit(found[0, 0, 9, 2]) == np.signbit(np.float32(0) * -1 + np.float32(-0.0))
+    assert np.isnan(found[0, 0, 9, 3])
+    assert np.isnan(found[0, 9, -1, 4])
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_underflow_beside_padding(kernels, layout, dtype):
+    """Sums that round to -0 before they meet the padding below and on the right."""
+    tiny = np.finfo(dtype).smallest_subnormal
+    x, kernel = np.full((1, 9, 24, 16), tiny, dtype), np.full((3, 3, 16, 8), -0.25, dtype)
+    kernel[2, ..., 1:] = 0.25
+    bare = np.zeros((1, 11, 26, 16), dtype)
+    bare[:, 1:-1, 1:-1] = x
+    if layout == "NCHW":
+        (x, _), (bare, kernel) = planar(x, kernel), planar(bare, kernel)
+    found = kernels.conv2d(x, kernel, padding=1, layout=layout)
+    expected = kernels.conv2d(bare, kernel, layout=layout)
+    assert_same_answer(found, expected)
+    np.testing.assert_array_equal(np.signbit(found), np.signbit(expected))
+    assert np.signbit(found).any()
 
 
 def test_large_blocks_agree(n_threads):
@@ -363,12 +420,67 @@ def test_layer_in_many_threads():
     assert not wrong
 
 
-def test_scipy(kernels):
+def peak_memory(code):
+    """Growth of the peak resident memory, in bytes, over the second half of `code` in a fresh interpreter."""
+    before, after = code
+    program = f"""
+import resource, numpy as np, fastgeo
+{textwrap.dedent(before)}
+start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+{textwrap.dedent(after)}
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return int(done.stdout) * 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss counts kilobytes on Linux alone")
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize(
+    ("images", "kernel", "parameters"),
+    [
+        ((1, 400, 400, 64), (3, 3, 64, 64), "padding=1"),
+        ((1, 900, 1200, 3), (7, 7, 3, 32), "stride=2, padding=3"),
+        ((1, 900, 1200, 3), (5, 5, 3, 8), "padding=2, padding_mode='reflect'"),
+        ((4, 120, 120, 128), (3, 3, 1, 128), "groups=128, padding=1"),
+        ((1, 30, 30, 1024), (1, 1, 1024, 512), ""),
+    ],
+)
+def test_memory(images, kernel, parameters, layout):
+    """Beyond the result: one packed kernel and 1 MB a thread, and nothing that grows with the image."""
+    if layout == "NCHW":
+        images = images[0], images[3], images[1], images[2]
+        kernel = kernel[3], kernel[2], kernel[0], kernel[1]
+    defaults = [("stride", 1), ("padding", 0), ("groups", 1)]
+    before = f"""
+        from fastgeo.convolution import geometry
+        x, w = np.ones({images}, np.float32), np.ones({kernel}, np.float32)
+        keywords = dict({parameters})
+        stride, padding, groups = [keywords.get(*default) for default in {defaults}]
+        window = geometry.conv_window(x.shape, w.shape, stride, padding, 1, groups, "zeros", {layout!r})
+        out = np.ones(geometry.layout_shape(window.out_shape, {layout!r}), np.float32)
+        fastgeo.conv2d(np.ones((1, 300, 300, 1)), np.ones((3, 3, 1, 1)), n_threads=2)  # starts the pool
+    """
+    call = f"fastgeo.conv2d(x, w, out=out, n_threads=2, layout={layout!r}, **keywords)"
+    grown = peak_memory((before, call))
+    assert grown < 1.3 * 4 * np.prod(kernel) + 2 * 2**20 + 2**19
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize(
+    ("channels", "outputs", "mode"), [(3, 1, "valid"), (1, 1, "same"), (20, 40, "same"), (3, 7, "same")]
+)
+def test_scipy(kernels, layout, channels, outputs, mode):
     signal = pytest.importorskip("scipy.signal", reason="SciPy is not installed")
     rng = np.random.default_rng(7)
-    x, kernel = rng.standard_normal((1, 12, 17, 3)), rng.standard_normal((3, 4, 3, 1))
-    expected = sum(signal.correlate(x[0, :, :, c], kernel[:, :, c, 0], mode="valid") for c in range(3))
-    np.testing.assert_allclose(kernels.conv2d(x, kernel)[0, :, :, 0], expected, rtol=1e-12, atol=1e-12)
+    x, kernel = rng.standard_normal((2, 12, 70, channels)), rng.standard_normal((3, 5, channels, outputs))
+    expected = np.zeros((2, *((12, 70) if mode == "same" else (10, 66)), outputs))
+    for n, c, o in np.ndindex(2, channels, outputs):
+        expected[n, :, :, o] += signal.correlate(x[n, :, :, c], kernel[:, :, c, o], mode=mode)
+    if layout == "NCHW":
+        (x, kernel), expected = planar(x, kernel), expected.transpose(0, 3, 1, 2)
+    found = kernels.conv2d(x, kernel, padding=mode, layout=layout)
+    np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("padding_mode", ["zeros", "reflect", "replicate"])

@@ -97,12 +97,24 @@ def report(outcomes: list[Outcome], limits: dict[str, float], n_threads: int) ->
         "",
         table,
         "",
+        *_yardsticks(outcomes),
         f"limits of one thread here: {limits['fma_gflops']:.0f} GFLOP/s float32 FMA, "
         f"memset {limits['memset_gbs']:.0f} GB/s, read {limits['read_gbs']:.0f} GB/s",
     ]
     if absent:
         lines.append(f"left out: {', '.join(absent)}")
     return "\n".join(lines)
+
+
+def _yardsticks(outcomes: list[Outcome]) -> list[str]:
+    """What is no peer: floors of the machine and other forms of our own, as a share of the kernel's time."""
+    rows = [
+        (outcome.row.group, outcome.row.work, name, format_seconds(outcome.seconds[name]), f"{share:.0%}")
+        for outcome in outcomes
+        for name in outcome.row.yardsticks
+        if (share := outcome.ratio_to(name)) is not None
+    ]
+    return [format_table(("function", "work", "yardstick", "time", "of fastgeo's"), rows), ""] if rows else []
 
 
 def _cells(outcome: Outcome) -> tuple[str, ...]:

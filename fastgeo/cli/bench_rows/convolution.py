@@ -1,6 +1,8 @@
 """The convolution room against PyTorch (both memory formats), ONNX Runtime and OpenCV.
 
 The peers' weights are in their own layout before the clock starts, as those of Conv2d; `conv2d` packs in every call.
+Beside each layer stands the time that its multiply-adds take at the FMA peak of one thread, measured in the same run.
+Padded cells count as work there, though kernels and peers may pass over them: such a layer can take less.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from fastgeo.cli.bench_rows import Prepare, Row
+from fastgeo.runtime import core
 
 Arrays = tuple[Any, ...]
 
@@ -43,6 +46,14 @@ class Shape:
             rng.standard_normal(self.outputs).astype(self.dtype),
         )
 
+    @property
+    def multiply_adds(self) -> int:
+        batch, height, width, channels = self.images
+        outputs = batch * -(-height // self.stride) * -(-width // self.stride) * self.outputs
+        return outputs * self.size**2 * (channels // self.groups)
+
+
+PEAK = "FMA peak"
 
 LAYERS = [
     Shape("7×7/2 3→64 @224", (1, 224, 224, 3), 7, 64, 2),
@@ -150,6 +161,16 @@ def opencv_filter(x: Any, kernel: Any, bias: Any) -> Callable[[], Any]:
     return lambda: cv2.filter2D(image, -1, weights, delta=float(bias[0]), borderType=cv2.BORDER_CONSTANT)
 
 
+def fma_peak(shape: Shape) -> Prepare:
+    """As many multiply-adds in independent chains; a vector holds half as many doubles."""
+
+    def prepare(x: Any, kernel: Any, bias: Any) -> Callable[[], Any]:
+        flops = 2 * shape.multiply_adds * (x.dtype.itemsize // 4)
+        return partial(core.spin_fma, -(-flops // core.spin_fma(1)))
+
+    return prepare
+
+
 def peers(shape: Shape) -> dict[str, Prepare]:
     contestants = {
         "torch": torch_layer(shape, False),
@@ -163,7 +184,13 @@ def peers(shape: Shape) -> dict[str, Prepare]:
 
 def layer_rows(shape: Shape) -> list[Row]:
     return [
-        Row("Conv2d", shape.name, shape.arrays, {"fastgeo": layer(shape, n_threads=1), **peers(shape)}),
+        Row(
+            "Conv2d",
+            shape.name,
+            shape.arrays,
+            {"fastgeo": layer(shape, n_threads=1), **peers(shape), PEAK: fma_peak(shape)},
+            yardsticks=(PEAK,),
+        ),
         Row(
             "conv2d",
             shape.name,
@@ -182,13 +209,14 @@ POOLED = Shape("3×3/2 64 @112", (1, 112, 112, 64), 3, 64, 2)
 POOLED_SMALL = Shape("3×3/2 4 @16", (1, 16, 16, 4), 3, 4, 2)
 
 
-def pool_row(name: str, shape: Shape, short: bool) -> Row:
+def pool_row(name: str, shape: Shape, short: bool, layout: str = "NHWC") -> Row:
     def ours(module: str) -> Prepare:
         def prepare(x: Any, kernel: Any, bias: Any) -> Callable[[], Any]:
             fastgeo: Any = import_module("fastgeo")
 
             namespace = fastgeo if module == "fastgeo" else fastgeo.reference
-            return partial(getattr(namespace, name), x, shape.size, shape.stride)
+            images = x if layout == "NHWC" else np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+            return partial(getattr(namespace, name), images, shape.size, shape.stride, layout=layout)
 
         return prepare
 
@@ -196,14 +224,17 @@ def pool_row(name: str, shape: Shape, short: bool) -> Row:
         torch: Any = import_module("torch")
 
         images = torch.from_numpy(x).permute(0, 3, 1, 2)
+        if layout == "NCHW":
+            images = images.contiguous()
         pool = getattr(torch.nn.functional, name)
         order = (2.0,) if name == "lp_pool2d" else ()
         return lambda: pool(images, *order, shape.size, shape.stride)
 
-    contestants = {"fastgeo": ours("fastgeo"), "torch channels-last": torch_pool}
+    contestants = {"fastgeo": ours("fastgeo"), "torch" if layout == "NCHW" else "torch channels-last": torch_pool}
     if short:
         contestants["reference"] = ours("reference")
-    return Row(name, shape.name, shape.arrays, contestants, short)
+    work = shape.name if layout == "NHWC" else f"{shape.name} {layout}"
+    return Row(name, work, shape.arrays, contestants, short)
 
 
 ROWS: list[Row] = [
@@ -214,4 +245,5 @@ ROWS: list[Row] = [
         for name in ("max_pool2d", "avg_pool2d", "lp_pool2d")
         for shape in (POOLED_SMALL, POOLED)
     ],
+    *[pool_row(name, POOLED, False, "NCHW") for name in ("max_pool2d", "avg_pool2d", "lp_pool2d")],
 ]
