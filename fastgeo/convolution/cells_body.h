@@ -184,24 +184,26 @@ static void FG_NAME(scattered_taps)(const conv_job *job, BLOCK *block, PLACE *at
     }
 }
 
-/* A tap that meets the padding: the pixels read the columns x, x + stride_x, … of a row; NULL: a row of zeros. */
-static conv_tap FG_NAME(border_tap)(const conv_job *job, BLOCK *block, const real *row, int64_t x, int64_t pixels)
+/* A tap that meets the padding: the pixels read the columns x, x + stride_x, … of the row that begins at `row` of the
+   source, if it is not one of padded zeros. */
+static conv_tap FG_NAME(border_tap)(const conv_job *job, BLOCK *block, int in_row, int64_t row, int64_t x,
+                                    int64_t pixels)
 {
     const fg_conv_call *call = job->call;
     const int64_t last = x + (pixels - 1) * call->stride_x, step = job->cell_pitch;
-    if (row && x >= 0 && last < call->width)
-        return (conv_tap){row + x * step, TAP_ROW};
-    if (job->skips_padding && (!row || last < 0 || x >= call->width || pixels == 1))
+    if (in_row && x >= 0 && last < call->width)
+        return (conv_tap){block->source + (row + x * step), TAP_ROW};
+    if (job->skips_padding && (!in_row || last < 0 || x >= call->width || pixels == 1))
         return (conv_tap){NULL, TAP_PADDED};
     if (job->skips_padding && x < 0 && x + call->stride_x >= 0 && last < call->width)
-        return (conv_tap){row + (x + call->stride_x) * step, TAP_FIRST_PADDED};
+        return (conv_tap){block->source + (row + (x + call->stride_x) * step), TAP_FIRST_PADDED};
     if (job->skips_padding && x >= 0 && last - call->stride_x < call->width)
-        return (conv_tap){row + x * step, TAP_LAST_PADDED};
+        return (conv_tap){block->source + (row + x * step), TAP_LAST_PADDED};
     const real **cells = block->pointers;
     block->pointers += pixels;
     for (int64_t p = 0; p < pixels; p++) {
         const int64_t found = fg_padded_index(x + p * call->stride_x, call->width, call->padding_mode);
-        cells[p] = !row || found < 0 ? job->zeros : row + found * step;
+        cells[p] = !in_row || found < 0 ? job->zeros : block->source + (row + found * step);
     }
     return (conv_tap){cells, TAP_SCATTERED};
 }
@@ -221,17 +223,16 @@ static void FG_NAME(line_taps)(const conv_job *job, BLOCK *block, const PLACE *a
     const int64_t column_step = call->dilation_x * job->cell_pitch;
     for (int64_t i = 0; i < call->kernel_height; i++, taps += columns) {
         const int64_t y = fg_padded_index(top + i * call->dilation_y, call->height, call->padding_mode);
-        const real *row = NULL;
-        if (y >= 0)
-            row = block->source + (at->image * block->image_pitch + y * block->row_pitch - block->origin);
+        const int64_t row = at->image * block->image_pitch + y * block->row_pitch - block->origin;
         conv_tap *to = taps;
         int64_t x = at->x * call->stride_x - call->pad_left;
         for (int64_t tile = 0; tile < block->tiles; tile++, to += job->taps) {
             const int64_t n = FG_NAME(tile_size)(block, tile), reach = (n - 1) * call->stride_x + kernel_reach;
-            const int inside = row && (job->merged || (x >= 0 && x + reach < call->width));
+            const int inside = y >= 0 && (job->merged || (x >= 0 && x + reach < call->width));
+            const int64_t first = row + x * job->cell_pitch;
             for (int64_t j = 0; j < columns; j++)
-                to[j] = inside ? (conv_tap){row + (x * job->cell_pitch + j * column_step), TAP_ROW}
-                               : FG_NAME(border_tap)(job, block, row, x + j * call->dilation_x, n);
+                to[j] = inside ? (conv_tap){block->source + (first + j * column_step), TAP_ROW}
+                               : FG_NAME(border_tap)(job, block, y >= 0, row, x + j * call->dilation_x, n);
             x += n * call->stride_x;
         }
     }

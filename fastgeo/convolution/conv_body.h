@@ -4,13 +4,13 @@
 #include "convolution/conv_job.h"
 
 #if LANES * FG_REAL_BITS == 512
-#define TILE 9 /* 24 sums; for more pixels their pointers no longer fit into the general registers */
+#define TILE 9 /* with the pointers of more pixels the general registers run out, which costs more than it brings */
 #define NARROW_TILE 9
 #elif LANES * FG_REAL_BITS == 256
 #define TILE 6 /* 15 of 16 */
 #define NARROW_TILE 12 /* where one vector holds all output channels */
 #elif LANES * FG_REAL_BITS == 128
-#define TILE 10 /* 27 of 32 */
+#define TILE 10 /* 23 of 32 */
 #define NARROW_TILE 12
 #else
 #define TILE 4

@@ -128,8 +128,10 @@ static void FG_NAME(few_outputs_chunk)(void *job_, int64_t chunk, int slot)
     const int64_t strip_rows = (rows - 1) * call->stride_y + (call->kernel_height - 1) * call->dilation_y + 1;
     for (int64_t i = 0; i < strip_rows; i++) {
         const int64_t y = fg_padded_index(top + i, call->height, call->padding_mode);
-        const real *row = (const real *)call->input + (image * call->height + y) * call->width * call->channels;
-        FG_NAME(split_row)(call, y < 0 ? NULL : row, left, columns, length, strip + i * pitch);
+        const real *row = NULL;
+        if (y >= 0)
+            row = (const real *)call->input + (image * call->height + y) * call->width * call->channels;
+        FG_NAME(split_row)(call, row, left, columns, length, strip + i * pitch);
     }
     for (int64_t y = 0; y < rows; y++) {
         const real *at = strip + y * call->stride_y * pitch;
