@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fastgeo import reference
+from fastgeo.ranking.auc_histogram import MAGIC
 
 
 def samples(n, seed=0):
@@ -113,6 +114,48 @@ def test_bounds_hold_with_weights(kernels, data, n_bins, weights, cut):
     low, high = histogram.bounds()
     assert Fraction(low) <= exact_auc(labels, scores, values) <= Fraction(high)
     assert low <= kernels.roc_auc(labels, scores, sample_weight=values) <= high
+
+
+@given(data=labelled(), n_bins=st.integers(1, 40))
+def test_bounds_are_as_wide_as_the_pairs_within_bins(impl, data, n_bins):
+    labels, scores = data
+    low, high = impl.AUCHistogram(n_bins).update(labels, scores).bounds()
+    bins = np.minimum((scores / (1 / n_bins)).astype(int), n_bins - 1)
+    within = sum(int((bins[labels] == b).sum()) * int((bins[~labels] == b).sum()) for b in range(n_bins))
+    half = within / (2 * int(labels.sum()) * int((~labels).sum()))
+    assert (high - low) / 2 == pytest.approx(half, abs=1e-15)
+    assert (low + high) / 2 == pytest.approx(impl.AUCHistogram(n_bins).update(labels, scores).auc(), abs=1e-15)
+
+
+@given(data=labelled(), weights=st.data(), seed=st.integers(0, 99))
+def test_weights_in_any_order_agree_to_rounding(impl, data, weights, seed):
+    labels, scores = data
+    values = weights.draw(hnp.arrays(np.float64, len(labels), elements=st.floats(1e-3, 1e3)))
+    order = np.random.default_rng(seed).permutation(len(labels))
+    whole, parts = impl.AUCHistogram(20).update(labels, scores, values), impl.AUCHistogram(20)
+    for batch in np.array_split(order, 3):
+        if len(batch):
+            parts.update(labels[batch], scores[batch], values[batch])
+    assert parts.auc() == pytest.approx(whole.auc(), rel=1e-13)
+    assert parts.bounds() == pytest.approx(whole.bounds(), rel=1e-12)
+
+
+def test_size_does_not_grow(impl):
+    labels, scores = samples(5000)
+    histogram = impl.AUCHistogram(100)
+    size = len(histogram.to_bytes())
+    for _ in range(20):
+        histogram.update(labels, scores)
+    assert len(histogram.to_bytes()) == size
+
+
+def test_another_version_is_refused(impl):
+    data = bytearray(impl.AUCHistogram(2).to_bytes())
+    assert MAGIC[-1] == 1
+    data[len(MAGIC) - 1] += 1
+    data[-4:] = struct.pack("<I", zlib.crc32(data[:-4]))
+    with pytest.raises(ValueError, match="version 1, got something else"):
+        impl.AUCHistogram.from_bytes(data)
 
 
 def test_weights_and_counts_add_up(impl):

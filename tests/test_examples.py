@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import fastgeo
+
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 if not EXAMPLES:
@@ -60,3 +62,22 @@ def test_example_runs(path, tmp_path):
     assert result.returncode == 0, result.stderr
     if path.stem in TIMED:
         assert re.search(r"\d (m?s|m?s a frame) before.*after: \d+(\.\d+)? times sooner", result.stdout), result.stdout
+
+
+def test_stream_auc_prints_bounds_that_hold(tmp_path):
+    """What the README shows, on files of one's own."""
+    rng = np.random.default_rng(5)
+    files, labels, scores = [], [], []
+    for i in range(3):
+        labels.append(rng.random(4000) < 0.3)
+        scores.append(rng.random(4000) ** (2 - labels[-1]))
+        files.append(str(tmp_path / f"{i}.npz"))
+        np.savez(files[-1], labels=labels[-1], scores=scores[-1])
+    program = str(ROOT / "examples" / "stream_auc.py")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, program, *files]
+    lines = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(lines) == 3
+    for i, line in enumerate(lines, 1):
+        low, high = map(float, re.search(r"exact value from (\S+) to (\S+)$", line).groups())
+        assert low - 1e-6 <= fastgeo.roc_auc(np.concatenate(labels[:i]), np.concatenate(scores[:i])) <= high + 1e-6

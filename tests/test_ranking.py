@@ -101,6 +101,41 @@ def test_kernel_is_reference_over_many_chunks(kernels, n_threads):
     assert_same_answer(kernels.roc_auc(labels, scores, n_threads=n_threads), reference.roc_auc(labels, scores))
 
 
+INCREASING = {
+    "ranks": lambda x: np.unique(x, return_inverse=True)[1],
+    "wide ranks": lambda x: 2**60 + np.unique(x, return_inverse=True)[1],
+    "exponential": lambda x: np.exp(x / 8),
+    "subnormal": lambda x: np.multiply(x, 2.0**-1070, dtype=np.float64),
+    "cubed": lambda x: x**3,
+    "float64": lambda x: x.astype(np.float64),
+}
+
+
+@given(data=st.data(), n=st.integers(2, 80))
+def test_exact_auc_knows_only_the_order(impl, data, n):
+    scores = data.draw(hnp.arrays(np.float32, n, elements=st.integers(-300, 300).map(float)))
+    labels = data.draw(hnp.arrays(np.bool_, n))
+    labels[:2] = [False, True]
+    for increasing in INCREASING.values():
+        assert impl.roc_auc(labels, increasing(scores)) == impl.roc_auc(labels, scores)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_scores_are_left_as_they_are(impl, dtype):
+    """Neither changed in place nor rounded on the way: numbers side by side are told apart."""
+    labels, scores = samples(3000, dtype)
+    before = labels.copy(), scores.copy()
+    impl.histogram_auc(labels, scores)
+    impl.roc_auc(labels, scores)
+    impl.AUCHistogram().update(labels, scores)
+    np.testing.assert_array_equal(labels, before[0])
+    np.testing.assert_array_equal(scores, before[1])
+    for number in (0.1, 1.0, 1e30, -3e-39):
+        pair = np.array([number, np.nextafter(dtype(number), dtype(np.inf))], dtype)
+        assert impl.roc_auc([0, 1], pair) == 1.0
+        assert impl.roc_auc([1, 0], pair) == 0.0
+
+
 SHAPES = {
     "uniform": lambda x: x,
     "logits": lambda x: np.log(x + 1e-9) - np.log1p(1e-9 - x),
@@ -161,6 +196,100 @@ def test_edges_fall_into_the_bins_of_the_contract(kernels):
             labels = np.arange(len(scores)) % 2
             actual = kernels.histogram_auc(labels, scores, n_bins)
             assert_same_answer(actual, reference.histogram_auc(labels, scores, n_bins))
+
+
+def scores_at_edges(low, width, n_bins, low_end, high_end):
+    """The numbers next to every edge between two bins, where a quotient is next to an integer."""
+    edges = low + np.arange(n_bins + 1) * width
+    around = [edges]
+    for _ in range(3):
+        around = [np.nextafter(around[0], -np.inf), *around, np.nextafter(around[-1], np.inf)]
+    return np.clip(np.concatenate(around), low_end, high_end)
+
+
+AWKWARD_RANGES = [
+    (0.0, 1.0),
+    (0.0, 1 + 2.0**-52),
+    (0.0, 2 - 2.0**-52),
+    (-1e10, 1.0),
+    (1.0, 1 + 2.0**-30),
+    (-0.3, 0.1),
+    (0.0, 3e-300),
+    (0.0, 5e-324 * 4096),
+    (-1e-310, 1e-310),
+    (-8e307, 8e307),
+    (0.0, 2.0**-880),
+]
+
+
+@pytest.mark.parametrize("bounds", AWKWARD_RANGES)
+@pytest.mark.parametrize("n_bins", [1, 3, 49, 100, 512, 513, 4096])
+def test_large_calls_use_the_bins_of_the_contract(kernels, n_threads, bounds, n_bins):
+    """Above some size bins are found another way than by division."""
+    low, high = bounds
+    scores = scores_at_edges(low, (high - low) / n_bins, n_bins, low, high)
+    scores = np.resize(scores, max(20 * n_bins, 3000) + 5)
+    labels = np.random.default_rng(0).random(len(scores)) < 0.4
+    for label_dtype in (np.bool_, np.int64):
+        args = labels.astype(label_dtype), scores, n_bins
+        actual = kernels.histogram_auc(*args, range=bounds, n_threads=n_threads)
+        assert_same_answer(actual, reference.histogram_auc(*args, range=bounds))
+
+
+@given(data=st.data())
+def test_quotient_of_any_width(kernels, data):
+    n_bins = data.draw(st.integers(1, 300))
+    low = data.draw(st.sampled_from([0.0, -1.0, 0.1, 1e6]))
+    width = data.draw(st.one_of(st.floats(2.0**-20, 2.0**20), st.integers(-9, 9).map(lambda e: 2.0**e)))
+    high = low + width * n_bins
+    scores = np.resize(scores_at_edges(low, (high - low) / n_bins, n_bins, low, high), 20 * n_bins + 100)
+    labels = np.arange(len(scores)) % 3 == 0
+    actual = kernels.histogram_auc(labels, scores, n_bins, range=(low, high))
+    assert_same_answer(actual, reference.histogram_auc(labels, scores, n_bins, range=(low, high)))
+
+
+OUTSIDE = [math.nan, math.inf, -math.inf, 1e30, -1e30, 1.0000001, -1e-9, -5e-324, np.nextafter(1, 2)]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("n", [40, 1700, 5003])
+@pytest.mark.parametrize("place", [0, 1, 511, 512, -9, -8, -1])
+def test_one_bad_sample_anywhere(kernels, dtype, n, place):
+    """No cell is counted for it, whichever step, group or tail it stands in."""
+    place = place % n
+    labels, scores = samples(n, dtype)
+    for outside in OUTSIDE:
+        one = scores.copy()
+        one[place] = outside
+        if 0 <= one[place] <= 1:  # rounded to float32
+            continue
+        for label_dtype in (np.bool_, np.int64):
+            with pytest.raises(ValueError, match=rf"scores\[{place}\]: expected a number from 0 to 1, got "):
+                kernels.histogram_auc(labels.astype(label_dtype), one)
+    for label_dtype, value in (
+        (np.uint8, 2), (np.uint8, 255), (np.int8, -1), (np.int32, 2**31 - 1), (np.uint32, 2**32 - 2), (np.int64, -1),
+        (np.int64, 2), (np.int64, 2**32), (np.int64, -(2**63)), (np.uint64, 2**63 + 1), (np.float32, 0.5),
+        (np.float64, math.nan),
+    ):  # fmt: skip
+        wrong = labels.astype(label_dtype)
+        wrong[place] = value
+        with pytest.raises(ValueError, match=rf"labels\[{place}\]: expected 0 or 1, got "):
+            kernels.histogram_auc(wrong, scores)
+
+
+@pytest.mark.parametrize("label_dtype", [np.bool_, np.int64])
+@pytest.mark.parametrize("shape", ["one bin", "sorted", "two values", "upper edge"])
+def test_histogram_over_distributions(kernels, n_threads, shape, label_dtype):
+    labels, scores = samples(600_001, label_dtype=label_dtype)
+    scores = {
+        "one bin": np.full_like(scores, 0.5),
+        "sorted": np.sort(scores),
+        "two values": np.where(np.arange(len(scores)) % 2, 0.3, 0.7),
+        "upper edge": np.ones_like(scores),
+    }[shape]
+    for dtype in FLOATS:
+        actual = kernels.histogram_auc(labels, scores.astype(dtype), n_threads=n_threads)
+        assert_same_answer(actual, reference.histogram_auc(labels, scores.astype(dtype)))
 
 
 @pytest.mark.parametrize("name", ["histogram_auc", "roc_auc"])

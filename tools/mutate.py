@@ -78,6 +78,20 @@ MUTANTS = [
         "tests/test_ranking.py",
     ),
     Mutant(
+        "histogram_auc: the product with the reciprocal is taken for the quotient",
+        "fastgeo/ranking/histogram_body.h",
+        "v_fma(v_fnma(nearly, by->width, above), by->inverse, nearly)",
+        "nearly",
+        "tests/test_ranking.py",
+    ),
+    Mutant(
+        "histogram_auc: a score outside the range is not noticed in a large call",
+        "fastgeo/ranking/histogram_body.h",
+        "return (one[outside] | one[outside + 1] | other[outside] | other[outside + 1]) == 0;",
+        "return outside > 0;",
+        "tests/test_ranking.py",
+    ),
+    Mutant(
         "histogram_auc: the tail forgets its last sample",
         "fastgeo/ranking/histogram_body.h",
         "for (; j < n; j++) {",

@@ -7,30 +7,66 @@
 #include "ranking/wide.h"
 #include "runtime/fenv.h"
 
-/* A chunk takes about 200 µs; its borders are multiples of FG_BLOCK. 32-bit counters cannot overflow within it. */
+/* A chunk takes about 100 µs; its borders are multiples of FG_BLOCK. 32-bit counters cannot overflow within it. */
 enum { CHUNK = 1 << 18 };
 
 /* Below this many samples, waking a helper costs more than it brings. */
 enum { MIN_FOR_THREADS = 1 << 19 };
 
-/* Where many scores fall into one bin, each count would wait for the one before. So a bin has private counters that
-   take turns: side by side, 32 bits each, added up after every chunk. That pays up to MANY_BINS, and where there are
-   at least as many samples as counters. FEW_BINS leave room for twice as many copies in the first-level cache. */
-enum { COPIES = 8, FEW_BINS = 512, FEWER_COPIES = 4, MANY_BINS = 4096 };
+/* Where many scores fall into one bin, each count would wait for the one before. So a cell has private counters that
+   take turns, 32 bits each, added up after every chunk: COPIES of them, or for more than FEW_BINS so many fewer that
+   the first-level cache holds them. That pays up to MANY_BINS, and where there are at least as many samples as
+   counters. */
+enum { FG_GROUP = 8, COPIES = FG_GROUP, FEW_BINS = 512, FEWER_COPIES = 4, MANY_BINS = 4096 };
 
-typedef int index_function(const fg_histogram_call *call, int64_t i, int64_t n, int32_t *index);
+/* Between these no step of a quotient over- or underflows. */
+#define SAFE_WIDTH(width) (0x1p-900 <= (width) && (width) <= 0x1p+900)
+
+/* The cells of the next STEP samples are found while those before are counted: an increment whose address is still
+   being computed would hold up those after it, or be overtaken by them and done over. */
+enum { STEP = 512, LINE = 64 };
+
+/* Two counters of a cell, side by side. */
+typedef uint32_t counter_pair[2];
+
+/* Counters of one thread, and what it writes beside them, in one piece of memory: in pages far apart they could fall
+   together in the first-level cache, whose ways some processors find by a hash of the address. */
+typedef struct {
+    uint32_t cells[2][STEP];
+    uint8_t labels[STEP];
+    counter_pair *copies[FG_GROUP / 2]; /* each (2, private_rows) */
+    counter_pair counters[];
+} private_counters;
+
+/* For each label: the bins, the upper edge, and what lies outside. */
+static inline uint32_t private_rows(const fg_histogram_call *call) { return (uint32_t)call->n_bins + 2; }
+
+static inline __attribute__((always_inline)) void count_group(counter_pair *const copies[FG_GROUP / 2],
+                                                              const uint32_t *cells)
+{
+    for (int j = 0; j < FG_GROUP; j++)
+        copies[j / 2][cells[j]][j % 2]++;
+}
+
+static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static inline int copies_of(int64_t n_bins) { return n_bins <= FEW_BINS ? COPIES : FEWER_COPIES; }
+
+typedef int cells_function(const fg_histogram_call *call, int64_t i, int64_t n, uint32_t *cells);
+typedef int count_function(const fg_histogram_call *call, int64_t begin, int64_t end, private_counters *private,
+                           int64_t *counts);
 
 typedef struct {
-    uint32_t *private; /* (2 · n_bins, copies) */
-    int64_t *counts;   /* (2 · n_bins) */
+    void *memory;
+    private_counters *private; /* therein, aligned to a cache line */
+    int64_t *counts;           /* (n_bins, 2) */
     int bad;
 } histogram_slot;
 
-static int copies_of(int64_t n_bins) { return n_bins <= FEW_BINS ? COPIES : FEWER_COPIES; }
-
 typedef struct {
     const fg_histogram_call *call;
-    index_function *index;
+    cells_function *cells;
+    count_function *count;
     histogram_slot *slots;
     int64_t done; /* direct and weighted counting, on one thread: samples counted so far */
     int bad;
@@ -43,49 +79,56 @@ typedef struct {
 #undef FG_REAL_BITS
 
 /* The body computes in float64 for both types of scores. */
-#define INDEX_ROW(isa, arg) [FG_ISA_##isa] = {index_f32_##isa##_f64, index_f64_##isa##_f64},
-static index_function *const index_table[FG_ISA_COUNT][2] = {FG_ISA_LIST(INDEX_ROW, )};
+#define CELLS_ROW(isa, arg) [FG_ISA_##isa] = {cells_f32_##isa##_f64, cells_f64_##isa##_f64},
+static cells_function *const cells_table[FG_ISA_COUNT][2] = {FG_ISA_LIST(CELLS_ROW, )};
 
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+/* By type of scores, and whether labels are 64-bit integers. */
+#define COUNT_ROW(isa, arg)                                                  \
+    [FG_ISA_##isa] = {{count_f32_bytes_##isa##_f64, count_f32_words_##isa##_f64}, \
+                      {count_f64_bytes_##isa##_f64, count_f64_words_##isa##_f64}},
+static count_function *const count_table[FG_ISA_COUNT][2][2] = {FG_ISA_LIST(COUNT_ROW, )};
 
-static inline __attribute__((always_inline)) void add_up(histogram_slot *slot, int64_t n, int copies)
+static size_t private_memory(const fg_histogram_call *call)
 {
-    for (int64_t i = 0; i < n; i++)
-        for (int copy = 0; copy < copies; copy++)
-            slot->counts[i] += slot->private[copies * i + copy];
+    return (size_t)copies_of(call->n_bins) * private_rows(call) * sizeof(counter_pair);
 }
 
-static inline __attribute__((always_inline)) void count_privately(const histogram_job *job, int64_t chunk,
-                                                                  histogram_slot *slot, int copies)
+/* The samples after the last whole group. */
+static int count_rest(const histogram_job *job, int64_t begin, int64_t end, int64_t *counts)
 {
-    const fg_histogram_call *call = job->call;
-    uint32_t *private = slot->private;
-    int32_t index[FG_BLOCK];
-    const int64_t end = smaller(call->n, (chunk + 1) * CHUNK);
-    memset(private, 0, 2 * sizeof(uint32_t) * (size_t)copies * (size_t)call->n_bins);
-    for (int64_t i = chunk * CHUNK; i < end && !slot->bad; i += FG_BLOCK) {
-        const int64_t n = smaller(FG_BLOCK, end - i);
-        if (!job->index(call, i, n, index)) {
-            slot->bad = 1;
-            return;
-        }
-        int64_t j = 0;
-        for (; j + copies <= n; j += copies)
-            for (int copy = 0; copy < copies; copy++)
-                private[copies * (int64_t)index[j + copy] + copy]++;
-        for (; j < n; j++)
-            private[copies * (int64_t)index[j]]++;
-    }
-    add_up(slot, 2 * call->n_bins, copies);
+    uint32_t cells[FG_GROUP];
+    if (!job->cells(job->call, begin, end - begin, cells))
+        return 0;
+    for (int64_t j = 0; j < end - begin; j++)
+        counts[cells[j]]++;
+    return 1;
 }
 
-static void count_chunk(void *job_, int64_t chunk, int slot)
+static void count_chunk(void *job_, int64_t chunk, int number)
 {
     const histogram_job *job = job_;
-    if (copies_of(job->call->n_bins) == COPIES)
-        count_privately(job, chunk, &job->slots[slot], COPIES);
-    else
-        count_privately(job, chunk, &job->slots[slot], FEWER_COPIES);
+    const fg_histogram_call *call = job->call;
+    histogram_slot *slot = &job->slots[number];
+    if (slot->bad)
+        return;
+    memset(slot->private->counters, 0, private_memory(call));
+    const int64_t begin = chunk * CHUNK, end = smaller(call->n, begin + CHUNK), rest = end - (end - begin) % FG_GROUP;
+    slot->bad = !job->count(call, begin, rest, slot->private, slot->counts) ||
+                !count_rest(job, rest, end, slot->counts);
+}
+
+static int new_slot(const fg_histogram_call *call, histogram_slot *slot)
+{
+    const size_t pairs = (size_t)copies_of(call->n_bins) / 2;
+    slot->bad = 0;
+    slot->counts = calloc((size_t)call->n_bins, 2 * sizeof(int64_t));
+    slot->memory = malloc(sizeof(private_counters) + private_memory(call) + LINE - 1);
+    if (!slot->counts || !slot->memory)
+        return FG_NO_MEMORY;
+    slot->private = (private_counters *)(((uintptr_t)slot->memory + LINE - 1) / LINE * LINE);
+    for (size_t i = 0; i < FG_GROUP / 2; i++)
+        slot->private->copies[i] = slot->private->counters + i % pairs * 2 * private_rows(call);
+    return FG_OK;
 }
 
 static int count_with_slots(const fg_runtime *runtime, histogram_job *job)
@@ -94,44 +137,42 @@ static int count_with_slots(const fg_runtime *runtime, histogram_job *job)
     const int n_threads = call->n < MIN_FOR_THREADS ? 1 : call->n_threads;
     const int64_t chunks = (call->n + CHUNK - 1) / CHUNK;
     const int n_slots = (int)smaller(runtime->slots(n_threads), chunks);
-    const size_t counters = 2 * (size_t)call->n_bins, each = sizeof(int64_t) + (size_t)copies_of(call->n_bins) * sizeof(uint32_t);
-    const size_t bytes = counters * each;
-    char *memory = malloc((size_t)n_slots * (sizeof(histogram_slot) + bytes));
-    if (!memory)
-        return FG_NO_MEMORY;
-    job->slots = (histogram_slot *)memory;
-    for (int i = 0; i < n_slots; i++) {
-        int64_t *counts = (int64_t *)(memory + (size_t)n_slots * sizeof(histogram_slot) + (size_t)i * bytes);
-        memset(counts, 0, counters * sizeof(int64_t));
-        job->slots[i] = (histogram_slot){(uint32_t *)(counts + counters), counts, 0};
-    }
-    int status = runtime->parallel(chunks, n_threads, count_chunk, job);
+    job->slots = calloc((size_t)n_slots, sizeof(histogram_slot));
+    int status = job->slots ? FG_OK : FG_NO_MEMORY;
+    for (int i = 0; i < n_slots && status == FG_OK; i++)
+        status = new_slot(call, &job->slots[i]);
+    if (status == FG_OK)
+        status = runtime->parallel(chunks, n_threads, count_chunk, job);
     for (int i = 0; i < n_slots && status == FG_OK; i++)
         if (job->slots[i].bad)
             status = FG_BAD_VALUE;
     for (int i = 0; i < n_slots && status == FG_OK; i++)
-        for (size_t j = 0; j < counters; j++)
+        for (int64_t j = 0; j < 2 * call->n_bins; j++)
             call->counts[j] += job->slots[i].counts[j];
-    free(memory);
+    for (int i = 0; i < n_slots && job->slots; i++) {
+        free(job->slots[i].memory);
+        free(job->slots[i].counts);
+    }
+    free(job->slots);
     return status;
 }
 
-static void add_block(const histogram_job *job, const int32_t *index, int64_t n, int64_t step)
+static void add_block(const histogram_job *job, const uint32_t *cells, int64_t n, int64_t step)
 {
     int64_t *counts = job->call->counts;
     int64_t j = 0;
     for (; j + 4 <= n; j += 4) {
-        counts[index[j]] += step;
-        counts[index[j + 1]] += step;
-        counts[index[j + 2]] += step;
-        counts[index[j + 3]] += step;
+        counts[cells[j]] += step;
+        counts[cells[j + 1]] += step;
+        counts[cells[j + 2]] += step;
+        counts[cells[j + 3]] += step;
     }
     for (; j < n; j++)
-        counts[index[j]] += step;
+        counts[cells[j]] += step;
 }
 
 /* Weights are checked here too: negative, NaN and infinite ones. */
-static int add_weights(const histogram_job *job, const int32_t *index, int64_t i, int64_t n)
+static int add_weights(const histogram_job *job, const uint32_t *cells, int64_t i, int64_t n)
 {
     const double *weights = job->call->weights + i;
     double *sums = job->call->sums;
@@ -140,7 +181,7 @@ static int add_weights(const histogram_job *job, const int32_t *index, int64_t i
         good &= (weights[j] >= 0) & (weights[j] < INFINITY);
     if (good)
         for (int64_t j = 0; j < n; j++)
-            sums[index[j]] += weights[j];
+            sums[cells[j]] += weights[j];
     return good;
 }
 
@@ -150,16 +191,16 @@ static void count_directly(void *job_, int64_t chunk, int slot)
     (void)slot;
     histogram_job *job = job_;
     const fg_histogram_call *call = job->call;
-    int32_t index[FG_BLOCK];
+    uint32_t cells[FG_BLOCK];
     const int64_t end = smaller(call->n, (chunk + 1) * CHUNK);
     for (int64_t i = chunk * CHUNK; i < end && !job->bad; i += FG_BLOCK) {
         const int64_t n = smaller(FG_BLOCK, end - i);
-        if (!job->index(call, i, n, index)) {
+        if (!job->cells(call, i, n, cells)) {
             job->bad = 1;
         } else if (call->weights) {
-            job->bad = !add_weights(job, index, i, n);
+            job->bad = !add_weights(job, cells, i, n);
         } else {
-            add_block(job, index, n, 1);
+            add_block(job, cells, n, 1);
             job->done = i + n;
         }
     }
@@ -167,20 +208,23 @@ static void count_directly(void *job_, int64_t chunk, int slot)
 
 static void take_back(histogram_job *job)
 {
-    int32_t index[FG_BLOCK];
+    uint32_t cells[FG_BLOCK];
     for (int64_t i = 0; i < job->done; i += FG_BLOCK) {
         const int64_t n = smaller(FG_BLOCK, job->done - i);
-        job->index(job->call, i, n, index);
-        add_block(job, index, n, -1);
+        job->cells(job->call, i, n, cells);
+        add_block(job, cells, n, -1);
     }
 }
 
 int fg_histogram(const fg_runtime *runtime, const fg_histogram_call *call)
 {
-    histogram_job job = {.call = call, .index = index_table[runtime->isa][call->is_f64]};
+    histogram_job job = {.call = call,
+                         .cells = cells_table[runtime->isa][call->is_f64],
+                         .count = count_table[runtime->isa][call->is_f64][call->label_kind == FG_LABEL_64]};
     int status;
     fg_fenv saved = fg_fenv_enter();
-    if (!call->weights && call->n_bins <= MANY_BINS && call->n >= 2 * copies_of(call->n_bins) * call->n_bins) {
+    if (!call->weights && call->n_bins <= MANY_BINS && SAFE_WIDTH(call->width) &&
+        call->n >= 2 * copies_of(call->n_bins) * call->n_bins) {
         status = count_with_slots(runtime, &job);
     } else {
         status = runtime->parallel((call->n + CHUNK - 1) / CHUNK, 1, count_directly, &job);

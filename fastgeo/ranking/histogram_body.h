@@ -1,20 +1,23 @@
-/* The joint index 2·bin + label of samples i … i + n - 1, n ≤ FG_BLOCK; 0 if a label or score breaks the contract.
-   The division is the contract's own: multiplying by a reciprocal could fall into the next bin. */
-static inline __attribute__((always_inline)) int FG_NAME(index_of)(const fg_histogram_call *call, int is_f64,
-                                                                   int64_t i, int64_t n, int32_t *index)
+/* The cells 2·bin + label of samples i … i + n - 1, n ≤ FG_BLOCK; 0 if a label or score breaks the contract. */
+static inline __attribute__((always_inline)) int FG_NAME(cells_of_block)(const fg_histogram_call *call, int is_f64,
+                                                                         int64_t i, int64_t n, uint32_t *cells)
 {
     const double *f64 = (const double *)call->scores + i;
     const float *f32 = (const float *)call->scores + i;
     const double last = (double)(call->n_bins - 1);
     const vreal low = v_set1(call->low), high = v_set1(call->high), width = v_set1(call->width);
     vmask inside = v_le(low, high);
+    uint8_t room[FG_BLOCK];
+    const uint8_t *labels = fg_label_bytes(call->labels, call->label_kind, i, n, room);
+    if (!labels)
+        return 0;
     int64_t j = 0;
     for (; j + LANES <= n; j += LANES) {
         vreal score = is_f64 ? v_load(f64 + j) : v_load_float(f32 + j);
         vmask ok = m_and(v_le(low, score), v_le(score, high));
         vreal bin = v_select(ok, v_div(v_sub(score, low), width), v_set1(0));
         inside = m_and(inside, ok);
-        v_store_int32(index + j, v_min(bin, v_set1(last)));
+        v_store_int32((int32_t *)cells + j, v_min(bin, v_set1(last)));
     }
     int good = m_bits(inside) == m_bits(v_le(low, high));
     for (; j < n; j++) {
@@ -22,23 +25,139 @@ static inline __attribute__((always_inline)) int FG_NAME(index_of)(const fg_hist
         int ok = (call->low <= score) & (score <= call->high);
         double bin = ok ? (score - call->low) / call->width : 0;
         good &= ok;
-        index[j] = (int32_t)(bin < last ? bin : last);
+        cells[j] = (uint32_t)(bin < last ? bin : last);
     }
-    uint8_t room[FG_BLOCK];
-    const uint8_t *labels = fg_label_bytes(call->labels, call->label_kind, i, n, room);
-    if (!labels)
-        return 0;
     for (j = 0; j < n; j++)
-        index[j] = 2 * index[j] + labels[j];
+        cells[j] = 2 * cells[j] + labels[j];
     return good;
 }
 
-static int FG_NAME(index_f64)(const fg_histogram_call *call, int64_t i, int64_t n, int32_t *index)
+static int FG_NAME(cells_f64)(const fg_histogram_call *call, int64_t i, int64_t n, uint32_t *cells)
 {
-    return FG_NAME(index_of)(call, 1, i, n, index);
+    return FG_NAME(cells_of_block)(call, 1, i, n, cells);
 }
 
-static int FG_NAME(index_f32)(const fg_histogram_call *call, int64_t i, int64_t n, int32_t *index)
+static int FG_NAME(cells_f32)(const fg_histogram_call *call, int64_t i, int64_t n, uint32_t *cells)
 {
-    return FG_NAME(index_of)(call, 0, i, n, index);
+    return FG_NAME(cells_of_block)(call, 0, i, n, cells);
 }
+
+/* What a call stays the same in, in registers. */
+typedef struct {
+    vreal low, high, width, inverse, outside;
+    uint32_t rows;
+} FG_NAME(binning);
+
+/* The quotient whose whole part is the bin, or `outside`. With the rounded reciprocal, one product and two fused
+   operations give the very quotient of a division, rounded as it is (Markstein 1990; Brisebarre, Muller and Raina,
+   IEEE Transactions on Computers 53, 2004), while nothing overflows and the remainder is no subnormal number, which
+   SAFE_WIDTH sees to; of a tiny quotient only that it is below 1 is asked. */
+static inline __attribute__((always_inline)) vreal FG_NAME(quotient)(const FG_NAME(binning) *by, vreal score)
+{
+    const vmask inside = m_and(v_le(by->low, score), v_le(score, by->high));
+    const vreal above = v_sub(score, by->low);
+    vreal quotient;
+    if (LANES == 1) { /* where a fused operation may be a call into libm */
+        quotient = v_div(above, by->width);
+    } else {
+        const vreal nearly = v_mul(above, by->inverse);
+        quotient = v_fma(v_fnma(nearly, by->width, above), by->inverse, nearly);
+    }
+    return v_select(inside, quotient, by->outside);
+}
+
+/* The cells of FG_GROUP samples: their bins, those of positives after those of negatives. Labels are bytes or, `wide`,
+   64-bit integers, which end up in seen. */
+static inline __attribute__((always_inline)) void FG_NAME(cells_of_group)(const FG_NAME(binning) *by, const void *scores,
+                                                                          int is_f64, const void *labels, int wide,
+                                                                          vint *seen, uint32_t *cells)
+{
+    for (int j = 0; j < FG_GROUP; j += LANES) {
+        vreal score = is_f64 ? v_load((const double *)scores + j) : v_load_float((const float *)scores + j);
+        v_keep(score);
+        const vreal bin = FG_NAME(quotient)(by, score);
+        if (wide) {
+            vint label = i_load((const int64_t *)labels + j);
+            v_keep(label);
+            *seen = i_or(*seen, label);
+            v_store_cells64(cells + j, bin, label, by->rows);
+        } else {
+            v_store_cells8(cells + j, bin, (const uint8_t *)labels + j, by->rows);
+        }
+    }
+}
+
+static inline __attribute__((always_inline)) int FG_NAME(zero_or_one)(vint seen)
+{
+    int64_t lanes[LANES], all = 0;
+    i_store(lanes, seen);
+    for (int j = 0; j < LANES; j++)
+        all |= lanes[j];
+    return !(all & ~INT64_C(1));
+}
+
+/* Adds the private counters to the counts. Whether no score lay outside. */
+static inline __attribute__((always_inline)) int FG_NAME(add_up)(const fg_histogram_call *call,
+                                                                 private_counters *private, int64_t *counts)
+{
+    const int64_t n_bins = call->n_bins, rows = private_rows(call);
+    uint32_t *sums = (uint32_t *)private->counters;
+    for (int pair = 1; pair < copies_of(n_bins) / 2; pair++)
+        for (int64_t i = 0; i < 4 * rows; i++)
+            sums[i] += sums[4 * rows * pair + i];
+    const uint32_t *one = sums, *other = sums + 2 * rows;
+    for (int64_t bin = 0; bin < n_bins; bin++) {
+        counts[2 * bin] += (int64_t)one[2 * bin] + one[2 * bin + 1];
+        counts[2 * bin + 1] += (int64_t)other[2 * bin] + other[2 * bin + 1];
+    }
+    const int64_t edge = 2 * n_bins, outside = edge + 2;
+    counts[edge - 2] += (int64_t)one[edge] + one[edge + 1];
+    counts[edge - 1] += (int64_t)other[edge] + other[edge + 1];
+    return (one[outside] | one[outside + 1] | other[outside] | other[outside + 1]) == 0;
+}
+
+/* Counts samples begin … end - 1, a multiple of FG_GROUP: step by step, the cells of the next beside the increments of
+   the one before. 0 if a label or score is bad; the counts are undefined then. */
+static inline __attribute__((always_inline)) int FG_NAME(count)(const fg_histogram_call *call, int is_f64, int wide,
+                                                                int64_t begin, int64_t end, private_counters *private,
+                                                                int64_t *counts)
+{
+    const FG_NAME(binning) by = {v_set1(call->low),       v_set1(call->high),
+                                 v_set1(call->width),     v_set1(1 / call->width),
+                                 v_set1((double)(call->n_bins + 1)), private_rows(call)};
+    counter_pair *const copies[] = {private->copies[0], private->copies[1], private->copies[2], private->copies[3]};
+    const int score_size = is_f64 ? sizeof(double) : sizeof(float), label_size = wide ? sizeof(int64_t) : 1;
+    const char *scores = (const char *)call->scores + begin * score_size;
+    const char *labels = (const char *)call->labels + begin * label_size;
+    vint seen = i_set1(0);
+    int64_t n_ready = 0, n_next;
+    for (int64_t i = begin, step = 0; i < end || n_ready; i += n_next, n_ready = n_next, step++) {
+        uint32_t *next = private->cells[step % 2], *ready = private->cells[1 - step % 2];
+        n_next = smaller(STEP, end - i);
+        if (!wide && !(labels = (const char *)fg_label_bytes(call->labels, call->label_kind, i, n_next, private->labels)))
+            return 0;
+        const int64_t n_both = smaller(n_next, n_ready);
+        int64_t j = 0;
+        for (; j < n_both; j += FG_GROUP, scores += FG_GROUP * score_size, labels += FG_GROUP * label_size) {
+            FG_NAME(cells_of_group)(&by, scores, is_f64, labels, wide, &seen, next + j);
+            count_group(copies, ready + j);
+        }
+        for (; j < n_next; j += FG_GROUP, scores += FG_GROUP * score_size, labels += FG_GROUP * label_size)
+            FG_NAME(cells_of_group)(&by, scores, is_f64, labels, wide, &seen, next + j);
+        for (j = n_both; j < n_ready; j += FG_GROUP)
+            count_group(copies, ready + j);
+    }
+    return FG_NAME(zero_or_one)(seen) && FG_NAME(add_up)(call, private, counts);
+}
+
+#define FG_COUNT(name, is_f64, wide)                                                      \
+    static int FG_NAME(name)(const fg_histogram_call *call, int64_t begin, int64_t end,   \
+                             private_counters *private, int64_t *counts)                  \
+    {                                                                                     \
+        return FG_NAME(count)(call, is_f64, wide, begin, end, private, counts);           \
+    }
+FG_COUNT(count_f32_bytes, 0, 0)
+FG_COUNT(count_f32_words, 0, 1)
+FG_COUNT(count_f64_bytes, 1, 0)
+FG_COUNT(count_f64_words, 1, 1)
+#undef FG_COUNT

@@ -69,20 +69,49 @@ def argsort(labels: Any, scores: Any) -> Callable[[], Any]:
 def histogram_rows() -> list[Row]:
     rows = []
     for exponent in (3, 5, 6, 7):
-        for labels in (np.bool_, np.int64):
+        for scores in (np.float64, np.float32):
+            for labels in (np.bool_, np.int64):
+                contestants: dict[str, Prepare] = {
+                    "fastgeo": ours("histogram_auc", n_threads=1),
+                    "joint np.bincount": joint_bincount,
+                    READING: just_reading,
+                }
+                if exponent == 7:
+                    contestants["fastgeo, two threads"] = ours("histogram_auc", n_threads=2)
+                else:
+                    contestants["reference"] = specified("histogram_auc")
+                work = f"10^{exponent} {np.dtype(scores)}, {np.dtype(labels)} labels"
+                arrays = samples(10**exponent, scores, labels)
+                rows.append(Row("histogram_auc", work, arrays, contestants, exponent < 6, (READING,)))
+    return rows
+
+
+# What is hard on a histogram: one counter wanted again and again, or two in turn.
+ADVERSARIAL: dict[str, Callable[[Any], Any]] = {
+    "all in one bin": lambda scores: np.full_like(scores, 0.505),
+    "sorted": np.sort,
+    "two values in turn": lambda scores: np.where(np.arange(len(scores)) % 2, 0.305, 0.705),
+}
+
+
+def adversarial_rows() -> list[Row]:
+    rows = []
+    for exponent in (5, 7):
+        for name, bend in ADVERSARIAL.items():
+
+            def arrays(n: int = 10**exponent, bend: Callable[[Any], Any] = bend) -> Arrays:
+                labels, scores = samples(n)()
+                return labels, bend(scores)
+
+            def uniform(labels: Any, scores: Any) -> Callable[[], Any]:
+                return ours("histogram_auc", n_threads=1)(labels, np.random.default_rng(1).random(len(labels)))
+
             contestants: dict[str, Prepare] = {
                 "fastgeo": ours("histogram_auc", n_threads=1),
+                "fastgeo, uniform scores": uniform,
                 "joint np.bincount": joint_bincount,
-                READING: just_reading,
             }
-            if exponent == 7:
-                contestants["fastgeo, two threads"] = ours("histogram_auc", n_threads=2)
-            else:
-                contestants["reference"] = specified("histogram_auc")
-            work = f"10^{exponent} float64, {np.dtype(labels)} labels"
-            rows.append(
-                Row("histogram_auc", work, samples(10**exponent, labels=labels), contestants, exponent < 6, (READING,))
-            )
+            rows.append(Row("histogram_auc", f"10^{exponent} float64, {name}", arrays, contestants, exponent < 6))
     return rows
 
 
@@ -154,4 +183,4 @@ def stream_rows() -> list[Row]:
     ]
 
 
-ROWS: list[Row] = [*histogram_rows(), *auc_rows(), *curve_rows(), *stream_rows()]
+ROWS: list[Row] = [*histogram_rows(), *adversarial_rows(), *auc_rows(), *curve_rows(), *stream_rows()]

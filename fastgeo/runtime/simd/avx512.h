@@ -18,6 +18,11 @@ static inline __attribute__((always_inline)) __m512i fg_avx512_madd_add(__m512i 
     __asm__("" : "+v"(c));
     return c;
 }
+static inline __attribute__((always_inline)) void fg_avx512_store_cells(uint32_t *p, __m512d a, __mmask8 m, uint32_t r)
+{
+    const __m256i whole = _mm512_cvttpd_epi32(a);
+    _mm256_storeu_si256((__m256i *)p, _mm256_mask_add_epi32(whole, m, whole, _mm256_set1_epi32((int)r)));
+}
 /* Rows become columns: pairs of rows, then fours, then the 128-bit quarters. */
 static inline __attribute__((always_inline)) void fg_avx512_transpose_32(__m512 r[16])
 {
@@ -99,11 +104,16 @@ static inline __attribute__((always_inline)) void fg_avx512_transpose_64(__m512d
 #define v_store_low(p, a) _mm256_storeu_pd(p, _mm512_castpd512_pd256(a))
 #define v_store_high(p, a) _mm256_storeu_pd(p, _mm512_extractf64x4_pd(a, 1))
 #define v_store_int32(p, a) _mm256_storeu_si256((__m256i *)(p), _mm512_cvttpd_epi32(a))
+#define v_store_cells8(p, a, b, r) \
+    fg_avx512_store_cells(p, a, (__mmask8)_mm_test_epi8_mask(_mm_loadl_epi64((const __m128i *)(b)), _mm_set1_epi8(1)), r)
+#define v_store_cells64(p, a, b, r) \
+    fg_avx512_store_cells(p, a, _mm512_test_epi64_mask(b, _mm512_set1_epi64(1)), r)
 #endif
 
 #define v_set1(x) FG_MM(set1)(x)
 #define v_load(p) FG_MM(loadu)(p)
 #define v_load_part(p, n) FG_MM(maskz_loadu)((vmask)((1u << (n)) - 1u), p)
+#define v_keep(a) __asm__("" : "+v"(a))
 #define v_store(p, a) FG_MM(storeu)(p, a)
 #define v_stream(p, a) FG_MM(stream)(p, a)
 #define v_stream_end() _mm_sfence()
@@ -132,4 +142,5 @@ static inline __attribute__((always_inline)) void fg_avx512_transpose_64(__m512d
 #define i_load(p) _mm512_loadu_si512(p)
 #define i_store(p, a) _mm512_storeu_si512(p, a)
 #define i_add(a, b) FG_MMI(add)(a, b)
+#define i_or(a, b) _mm512_or_si512(a, b)
 #define i_select(m, a, b) FG_MMI(mask_blend)(m, b, a)

@@ -22,6 +22,7 @@
 #undef v_load
 #undef v_load_part
 #undef v_load_float
+#undef v_keep
 #undef v_store
 #undef v_stream
 #undef v_stream_end
@@ -48,6 +49,8 @@
 #undef i_pair
 #undef i_madd_add
 #undef v_store_int32
+#undef v_store_cells8
+#undef v_store_cells64
 #undef v_pow2
 #undef m_and
 #undef m_or
@@ -57,6 +60,7 @@
 #undef i_load
 #undef i_store
 #undef i_add
+#undef i_or
 #undef i_select
 
 #ifdef FG_TARGETED

@@ -57,6 +57,11 @@ static inline void fg_neon_transpose_f64(float64x2_t r[2])
     r[1] = vtrn2q_f64(r[0], r[1]);
     r[0] = first;
 }
+static inline void fg_neon_store_cells(uint32_t *p, float64x2_t a, uint32x2_t b, uint32_t r)
+{
+    const uint32x2_t whole = vreinterpret_u32_s32(vmovn_s64(vcvtq_s64_f64(a)));
+    vst1_u32(p, vmla_n_u32(whole, vand_u32(b, vdup_n_u32(1)), r));
+}
 static inline unsigned fg_neon_bits_f32(uint32x4_t m)
 {
     static const uint32_t weights[4] = {1, 2, 4, 8};
@@ -106,6 +111,8 @@ static inline unsigned fg_neon_bits_f64(uint64x2_t m)
 #define v_trunc(a) vcvtq_s64_f64(a)
 #define v_transpose(rows) fg_neon_transpose_f64(rows)
 #define v_store_int32(p, a) vst1_s32(p, vmovn_s64(v_trunc(a)))
+#define v_store_cells8(p, a, b, r) fg_neon_store_cells(p, a, vset_lane_u32((b)[1], vdup_n_u32((b)[0]), 1), r)
+#define v_store_cells64(p, a, b, r) fg_neon_store_cells(p, a, vreinterpret_u32_s32(vmovn_s64(b)), r)
 #define v_pow2(a) vreinterpretq_f64_s64(vshlq_n_s64(i_add(v_trunc(a), i_set1(1023)), 52))
 #define m_and(m, n) vandq_u64(m, n)
 #define m_or(m, n) vorrq_u64(m, n)
@@ -115,6 +122,7 @@ static inline unsigned fg_neon_bits_f64(uint64x2_t m)
 #endif
 
 #define v_load(p) FG_MM(ld1)(p)
+#define v_keep(a) __asm__("" : "+w"(a))
 #define v_store(p, a) FG_MM(st1)(p, a)
 #define v_stream(p, a) v_store(p, a)
 #define v_stream_end() ((void)0)
@@ -138,4 +146,5 @@ static inline unsigned fg_neon_bits_f64(uint64x2_t m)
 #define i_load(p) FG_MMI(ld1)(p)
 #define i_store(p, a) FG_MMI(st1)(p, a)
 #define i_add(a, b) FG_MMI(add)(a, b)
+#define i_or(a, b) FG_MMI(orr)(a, b)
 #define i_select(m, a, b) FG_MMI(bsl)(m, a, b)
