@@ -42,32 +42,27 @@ static int FG_NAME(cells_f32)(const fg_histogram_call *call, int64_t i, int64_t 
     return FG_NAME(cells_of_block)(call, 0, i, n, cells);
 }
 
-/* What a call stays the same in, in registers. */
+/* What is the same for all samples of a call. */
 typedef struct {
-    vreal low, high, width, inverse, outside;
-    uint32_t rows;
+    vreal low, high, width, inverse;
+    uint32_t rows, outside;
 } FG_NAME(binning);
 
-/* The quotient whose whole part is the bin, or `outside`. With the rounded reciprocal, one product and two fused
-   operations give the very quotient of a division, rounded as it is (Markstein 1990; Brisebarre, Muller and Raina,
-   IEEE Transactions on Computers 53, 2004), while nothing overflows and the remainder is no subnormal number, which
-   SAFE_WIDTH sees to; of a tiny quotient only that it is below 1 is asked. */
+/* Distance from the lower edge in widths; the whole part is the bin. With the rounded reciprocal, one product and two
+   fused operations give the very quotient of a division, rounded as it is (Markstein 1990; Brisebarre, Muller and
+   Raina, IEEE Transactions on Computers 53, 2004), while nothing overflows and the remainder is no subnormal number,
+   which SAFE_WIDTH sees to; of a tiny quotient only that it is below 1 is asked. */
 static inline __attribute__((always_inline)) vreal FG_NAME(quotient)(const FG_NAME(binning) *by, vreal score)
 {
-    const vmask inside = m_and(v_le(by->low, score), v_le(score, by->high));
     const vreal above = v_sub(score, by->low);
-    vreal quotient;
-    if (LANES == 1) { /* where a fused operation may be a call into libm */
-        quotient = v_div(above, by->width);
-    } else {
-        const vreal nearly = v_mul(above, by->inverse);
-        quotient = v_fma(v_fnma(nearly, by->width, above), by->inverse, nearly);
-    }
-    return v_select(inside, quotient, by->outside);
+    if (LANES == 1) /* where a fused operation may be a call into libm */
+        return v_div(above, by->width);
+    const vreal nearly = v_mul(above, by->inverse);
+    return v_fma(v_fnma(nearly, by->width, above), by->inverse, nearly);
 }
 
-/* The cells of FG_GROUP samples: their bins, those of positives after those of negatives. Labels are bytes or, `wide`,
-   64-bit integers, which end up in seen. */
+/* The cells of FG_GROUP samples: their bins, or the row of what lies outside; those of positives after those of
+   negatives. Labels are bytes or, `wide`, 64-bit integers, which end up in seen. */
 static inline __attribute__((always_inline)) void FG_NAME(cells_of_group)(const FG_NAME(binning) *by, const void *scores,
                                                                           int is_f64, const void *labels, int wide,
                                                                           vint *seen, uint32_t *cells)
@@ -75,14 +70,15 @@ static inline __attribute__((always_inline)) void FG_NAME(cells_of_group)(const 
     for (int j = 0; j < FG_GROUP; j += LANES) {
         vreal score = is_f64 ? v_load((const double *)scores + j) : v_load_float((const float *)scores + j);
         v_keep(score);
+        const vmask inside = m_and(v_le(by->low, score), v_le(score, by->high));
         const vreal bin = FG_NAME(quotient)(by, score);
         if (wide) {
             vint label = i_load((const int64_t *)labels + j);
             v_keep(label);
             *seen = i_or(*seen, label);
-            v_store_cells64(cells + j, bin, label, by->rows);
+            v_store_cells64(cells + j, inside, bin, by->outside, label, by->rows);
         } else {
-            v_store_cells8(cells + j, bin, (const uint8_t *)labels + j, by->rows);
+            v_store_cells8(cells + j, inside, bin, by->outside, (const uint8_t *)labels + j, by->rows);
         }
     }
 }
@@ -122,9 +118,9 @@ static inline __attribute__((always_inline)) int FG_NAME(count)(const fg_histogr
                                                                 int64_t begin, int64_t end, private_counters *private,
                                                                 int64_t *counts)
 {
-    const FG_NAME(binning) by = {v_set1(call->low),       v_set1(call->high),
-                                 v_set1(call->width),     v_set1(1 / call->width),
-                                 v_set1((double)(call->n_bins + 1)), private_rows(call)};
+    const uint32_t rows = private_rows(call);
+    const FG_NAME(binning) by = {v_set1(call->low), v_set1(call->high), v_set1(call->width), v_set1(1 / call->width),
+                                 rows, rows - 1};
     counter_pair *const copies[] = {private->copies[0], private->copies[1], private->copies[2], private->copies[3]};
     const int score_size = is_f64 ? sizeof(double) : sizeof(float), label_size = wide ? sizeof(int64_t) : 1;
     const char *scores = (const char *)call->scores + begin * score_size;
