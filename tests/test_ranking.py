@@ -277,6 +277,21 @@ def test_one_bad_sample_anywhere(kernels, dtype, n, place):
             kernels.histogram_auc(wrong, scores)
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_arrays_that_begin_anywhere_in_a_cache_line(kernels, dtype):
+    labels, scores = samples(4020, dtype)
+    for label_dtype in (np.bool_, np.int64):
+        typed = labels.astype(label_dtype)
+        for i in range(9):
+            part = slice(i, 4000 + i)
+            actual = kernels.histogram_auc(typed[part], scores[part])
+            assert_same_answer(actual, reference.histogram_auc(typed[part], scores[part]))
+            with pytest.raises(ValueError, match=r"scores\[0\]: expected a number from 0 to 1, got 2"):
+                kernels.histogram_auc(
+                    typed[part], np.concatenate([scores[:i], [2], scores[i + 1 :]]).astype(dtype)[part]
+                )
+
+
 @pytest.mark.parametrize("label_dtype", [np.bool_, np.int64])
 @pytest.mark.parametrize("shape", ["one bin", "sorted", "two values", "upper edge"])
 def test_histogram_over_distributions(kernels, n_threads, shape, label_dtype):

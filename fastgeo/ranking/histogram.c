@@ -93,8 +93,8 @@ static size_t private_memory(const fg_histogram_call *call)
     return (size_t)copies_of(call->n_bins) * private_rows(call) * sizeof(counter_pair);
 }
 
-/* The samples after the last whole group. */
-static int count_rest(const histogram_job *job, int64_t begin, int64_t end, int64_t *counts)
+/* Samples before the first and after the last whole group, FG_GROUP at most. */
+static int count_few(const histogram_job *job, int64_t begin, int64_t end, int64_t *counts)
 {
     uint32_t cells[FG_GROUP];
     if (!job->cells(job->call, begin, end - begin, cells))
@@ -102,6 +102,12 @@ static int count_rest(const histogram_job *job, int64_t begin, int64_t end, int6
     for (int64_t j = 0; j < end - begin; j++)
         counts[cells[j]]++;
     return 1;
+}
+
+/* How many samples stand before the first float64 scores that fill a cache line, as a group then does. */
+static int64_t unaligned(const fg_histogram_call *call)
+{
+    return call->is_f64 ? (int64_t)(-((uintptr_t)call->scores / sizeof(double)) % FG_GROUP) : 0;
 }
 
 static void count_chunk(void *job_, int64_t chunk, int number)
@@ -112,9 +118,11 @@ static void count_chunk(void *job_, int64_t chunk, int number)
     if (slot->bad)
         return;
     memset(slot->private->counters, 0, private_memory(call));
-    const int64_t begin = chunk * CHUNK, end = smaller(call->n, begin + CHUNK), rest = end - (end - begin) % FG_GROUP;
-    slot->bad = !job->count(call, begin, rest, slot->private, slot->counts) ||
-                !count_rest(job, rest, end, slot->counts);
+    const int64_t begin = chunk * CHUNK, end = smaller(call->n, begin + CHUNK);
+    const int64_t first = smaller(begin + unaligned(call), end), last = end - (end - first) % FG_GROUP;
+    slot->bad = !count_few(job, begin, first, slot->counts) ||
+                !job->count(call, first, last, slot->private, slot->counts) ||
+                !count_few(job, last, end, slot->counts);
 }
 
 static int new_slot(const fg_histogram_call *call, histogram_slot *slot)
