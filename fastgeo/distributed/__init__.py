@@ -1,7 +1,8 @@
 """The same calls on data that no longer fits one machine, on Dask: arrays, dataframes, bags, delayed batches.
 
 Needs the extra ``fastgeo[dask]``. Every task runs its kernel on one thread, since the scheduler already runs as many
-tasks as it has threads. An error in a chunk is the one-machine error with the chunk's index in front.
+tasks as it has threads. An error in a chunk is the one-machine error with the chunk's index in front. What moves
+between machines, and what that means at scale: ``docs/scale.md``.
 """
 
 try:

@@ -51,24 +51,60 @@ def kmeans(
 
     Parameters
     ----------
-    X : dask array, shape (n, d); or an iterable of delayed batches
-        Read once an iteration: persist what is costly to make. A delayed batch is (X,) or (X, weights).
-    k, max_iter, tol, sample_weight, progress
+    X : dask array, shape (N, d); or an iterable of delayed batches
+        Read once an iteration: persist what is costly to make. A delayed batch computes to (X,) or (X, weights). Of a
+        dataframe take ``frame[columns].to_dask_array(lengths=True)``.
+    k : int
+        Number of clusters, from 1 to N.
+    init : "k-means||" or array_like, shape (k, d), default "k-means||"
+        The centroids to start from. "k-means||" draws about 2 * k rows in each of 5 rounds, every row with a chance in
+        proportion to its squared distance from those before, and clusters what it has drawn.
+    max_iter, tol, progress
         As in :func:`fastgeo.kmeans`.
-    init : "k-means||" or array_like, shape (k, d)
-        The centroids to start from.
+    sample_weight : dask array, shape (N,), optional
+        As in :func:`fastgeo.kmeans`, chunked like `X`.
     seed : int, optional
-        Random draws belong to rows, so that they do not depend on the chunking.
+        Random draws belong to rows by their index, so that they do not depend on the chunking.
 
     Returns
     -------
     KMeansResult
+        A named tuple of centroids, labels (a list of lazy arrays, one a chunk), inertia, n_iter and converged.
         Centroids and inertia are the same bits for the same chunking on any number of workers, and the same to
         rounding for any chunking.
 
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`fastgeo.kmeans`; from the values of a chunk with ``chunk i: `` in front and the index in the chunk.
+
+    See Also
+    --------
+    fastgeo.kmeans : the same of an array in memory.
+
     Notes
     -----
-    An iteration sends k·d numbers to each chunk and as many back, joined by a tree.
+    An iteration sends k * d numbers to each worker, and each chunk adds k * (d + 1) + 1 float64 to a sum by a tree of
+    8. A cluster left empty is refilled as on one machine, in one pass more. Time of an iteration O(N * k * d) divided
+    by the workers; memory of the caller O(k * d + chunks).
+
+    References
+    ----------
+    .. [1] B. Bahmani, B. Moseley, A. Vattani, R. Kumar, S. Vassilvitskii, "Scalable k-means++", PVLDB 5 (2012).
+
+    Examples
+    --------
+    >>> import dask
+    >>> import dask.array as da
+    >>> import numpy as np
+    >>> from fastgeo import distributed
+    >>> X = da.from_array(np.array([[0.0, 0.0], [0.0, 1.0], [9.0, 9.0], [9.0, 8.0]]), chunks=(2, 2))
+    >>> result = distributed.kmeans(X, 2, init=[[0, 0], [9, 9]])
+    >>> result.centroids
+    array([[0. , 0.5],
+           [9. , 8.5]])
+    >>> dask.compute(*result.labels)
+    (array([0, 0], dtype=int32), array([1, 1], dtype=int32))
     """
     k = checks.integer("k", k, 1)
     max_iter = checks.integer("max_iter", max_iter, 1)
@@ -112,7 +148,7 @@ class _Rows:
         if chunks is not None and len(chunks) == 2 and not np.isnan(X.shape).any():
             shapes = [_Shape(length, X.shape[1], checks.float_type(X.dtype)) for length in chunks[0]]
         else:  # one pass to find out
-            shapes = self.located().reduce(_shape_of_chunk, _join_lists).compute() if self.batches.keys else []
+            shapes = self.located().reduced(_shape_of_chunk, _join_lists) if self.batches.keys else []
         widths = {shape.d for shape in shapes if shape.length}
         if len(widths) > 1:
             raise ValueError(f"X: expected equally many columns in every chunk, got {sorted(widths)}")
@@ -125,7 +161,7 @@ class _Rows:
         return self.located().map(partial(_call, function, self.d, self.dtype), *args)
 
     def reduce(self, function: Callable[..., Any], join: Callable[..., Any], *args: Any) -> Any:
-        return self.located().reduce(partial(_call, function, self.d, self.dtype), join, *args).compute()
+        return self.located().reduced(partial(_call, function, self.d, self.dtype), join, *args)
 
     def located(self) -> Batches:
         """Each batch with the index of its first row."""
@@ -201,7 +237,7 @@ SUMS, INERTIA = 1, 2
 
 def _sums_of_chunk(batch: _Batch, centroids: Array, moved: Array | None = None, parts: int = SUMS) -> _Sums:
     """`moved`: rows, by their index in the whole, that take another label than that of the nearest centroid."""
-    k, d = centroids.shape
+    k, d = centroids.shape if parts & SUMS else (0, 0)  # what is not wanted does not travel
     sums, weights, inertia = np.zeros((k, d)), np.zeros(k), 0.0
     for block, steps in _blocks(batch, centroids):
         if parts & INERTIA:

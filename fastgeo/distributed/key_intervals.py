@@ -1,139 +1,197 @@
-"""Refinement of a ROC AUC by intervals of score keys: integers in the order of the scores.
+"""ROC AUC by intervals of score keys: integers in the order of the scores.
 
-Twice the Mann–Whitney numerator is an integer. It is the sum of what is certain (pairs in different intervals) and
-what is not (pairs inside one interval, each worth 0 to 2): cutting an interval moves pairs to the certain side.
+Twice the Mann–Whitney numerator is an integer, the sum of what is decided (pairs in different intervals, and ties) and
+what is not (pairs inside one interval, each worth 0 to 2). Cutting an interval decides pairs of it; comparing its keys
+decides them all.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastgeo.ranking import inputs
 
-# Bins of one pass: two int64 counts each, so that a partial result stays below 4 MB.
-MAX_BINS = 1 << 18
+Array = np.ndarray[Any, Any]
+
+# Bins of one pass. A chunk has at most this many to report, 28 bytes for each class in it.
+DIGIT_BITS = 18
+MAX_BINS = 1 << DIGIT_BITS
+MIN_BINS = 1 << 10
+BIN_BYTES = 56
+
+# Keys that one task compares.
+RANGE_KEYS = 1 << 21
+
 KEY_BITS = 64
+LARGEST_KEY = np.uint64(2**64 - 1)
+SIGN = np.uint64(1 << 63)
 
 
-def score_keys(scores: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def score_keys(scores: Array) -> Array:
     """Map scores to uint64 so that order and equality are kept; -0.0 and 0.0 share a key."""
-    sign = np.uint64(1 << 63)
     if scores.dtype.kind in "bu":
         return scores.astype(np.uint64)
     if scores.dtype.kind == "i":
-        return np.asarray(scores.astype(np.int64).view(np.uint64) ^ sign)
+        return np.asarray(scores.astype(np.int64).view(np.uint64) ^ SIGN)
     bits = (scores.astype(np.float64) + 0.0).view(np.uint64)
-    keys: np.ndarray[Any, Any] = np.where(bits & sign, ~bits, bits | sign)
-    return keys
+    bits ^= np.where(bits & SIGN, LARGEST_KEY, SIGN)
+    return np.asarray(bits)
 
 
-class Interval(NamedTuple):
-    """Keys from `low` to low + 2**width - 1, and how many of each class they hold."""
+class Keys(NamedTuple):
+    """The keys of either class of a chunk, and of what kind the scores were."""
 
-    low: int
-    width: int
-    positives: int
-    negatives: int
+    negatives: Array
+    positives: Array
+    kinds: frozenset[str]
 
-    @property
-    def undecided(self) -> int:
-        return self.positives * self.negatives if self.width > 0 else 0
-
-
-@dataclass(frozen=True)
-class Bins:
-    """The intervals of one pass, each cut into 2**cut equal bins (fewer where it is narrower)."""
-
-    lows: np.ndarray[Any, Any]  # sorted, uint64
-    widths: np.ndarray[Any, Any]  # uint64
-    cut: int
-
-    @property
-    def n_bins(self) -> int:
-        return len(self.lows) << self.cut
-
-    @property
-    def shifts(self) -> np.ndarray[Any, Any]:
-        return np.asarray(self.widths - np.minimum(self.widths, np.uint64(self.cut)))
-
-    def index(self, keys: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-        """Which keys fall into an interval (mask), and the bin of each that does."""
-        interval = np.searchsorted(self.lows, keys, side="right") - 1
-        inside = interval >= 0
-        distance = keys - self.lows[interval]
-        # A shift by 64 is undefined: an interval of all keys has width 64 and contains everything.
-        full = self.widths[interval] == KEY_BITS
-        inside &= full | ((distance >> np.where(full, 0, self.widths[interval]).astype(np.uint64)) == 0)
-        bins = (interval << self.cut) + (distance >> self.shifts[interval]).astype(np.int64)
-        return inside, bins[inside]
+    def sorted(self) -> Keys:
+        self.negatives.sort()
+        self.positives.sort()
+        return self
 
 
-class KeyCounts(NamedTuple):
-    """How many positives and negatives fell into each bin of a pass, and of what kind the scores were."""
+def keys_of(batch: Sequence[Any]) -> Keys:
+    """The keys of a batch (labels, scores), which is checked."""
+    labels, scores = batch[:2]
+    labels, scores, _ = inputs.samples(labels, scores, None)
+    inputs.sample_values(labels, scores, None)
+    positive = labels.astype(bool)
+    kinds = [] if len(scores) == 0 else ["integers" if scores.dtype.kind in "biu" else "floats"]
+    return Keys(score_keys(scores[~positive]), score_keys(scores[positive]), frozenset(kinds))
 
-    positives: np.ndarray[Any, Any]
-    negatives: np.ndarray[Any, Any]
+
+class Bins(NamedTuple):
+    """The bins of one class that hold keys: how many, and the smallest and the largest."""
+
+    numbers: Array
+    counts: Array
+    lows: Array
+    highs: Array
+
+
+class Counts(NamedTuple):
+    """What one pass counts."""
+
+    negatives: Bins
+    positives: Bins
     kinds: frozenset[str]
 
 
-class Refinement:
-    """What is known of the AUC so far."""
+def count_digits(batch: Sequence[Any]) -> Counts:
+    """Count a chunk by the keys' leading bits, for which it need not be sorted."""
+    keys = keys_of(batch)
+    return Counts(_digits(keys.negatives), _digits(keys.positives), keys.kinds)
 
-    def __init__(self) -> None:
-        self.certain = 0  # twice the numerator from pairs in different intervals
-        self.intervals: list[Interval] = []
-        self.totals: tuple[int, int] | None = None  # positives, negatives
-        self.chosen: list[Interval] = []
-        self.bins = Bins(np.zeros(1, np.uint64), np.full(1, KEY_BITS, np.uint64), MAX_BINS.bit_length() - 1)
 
-    def choose(self, tol: float) -> bool:
-        """Choose the intervals to cut in the next pass; False if the AUC is known to `tol`."""
-        if self.totals is None:
-            self.chosen = [Interval(0, KEY_BITS, 0, 0)]
-            return True
-        by_size = sorted(self.intervals, key=lambda i: i.undecided, reverse=True)
-        left = sum(i.undecided for i in by_size)
-        allowed = tol * self.totals[0] * self.totals[1]
-        count = 0
-        while left > allowed and count < min(len(by_size), MAX_BINS // 2):
-            left -= by_size[count].undecided
-            count += 1
-        self.chosen = sorted(by_size[:count])
-        self.intervals = by_size[count:]
-        if not self.chosen:
-            return False
-        lows = np.array([i.low for i in self.chosen], np.uint64)
-        widths = np.array([i.width for i in self.chosen], np.uint64)
-        self.bins = Bins(lows, widths, (MAX_BINS // len(self.chosen)).bit_length() - 1)
-        return True
+def _digits(keys: Array) -> Bins:
+    digits = (keys >> np.uint64(KEY_BITS - DIGIT_BITS)).astype(np.int32)
+    counts = np.bincount(digits, minlength=MAX_BINS)
+    lows, highs = np.full(MAX_BINS, LARGEST_KEY), np.zeros(MAX_BINS, np.uint64)
+    np.minimum.at(lows, digits, keys)
+    np.maximum.at(highs, digits, keys)
+    index = np.flatnonzero(counts).astype(np.int32)
+    return Bins(index, counts[index], lows[index], highs[index])
 
-    def refine(self, counts: KeyCounts) -> None:
-        """Take the counts of the chosen intervals' bins."""
-        for n, interval in enumerate(self.chosen):
-            own = slice(n << self.bins.cut, (n + 1) << self.bins.cut)
-            self._split(interval, counts.positives[own], counts.negatives[own])
-        if self.totals is None:
-            self.totals = int(counts.positives.sum()), int(counts.negatives.sum())
 
-    def _split(self, interval: Interval, positives: Any, negatives: Any) -> None:
-        width = interval.width - min(interval.width, self.bins.cut)
-        below = 0
-        for digit in np.flatnonzero((positives > 0) | (negatives > 0)).tolist():
-            part = Interval(interval.low + (digit << width), width, int(positives[digit]), int(negatives[digit]))
-            self.certain += 2 * part.positives * below
-            below += part.negatives
-            if part.undecided:
-                self.intervals.append(part)
-            elif part.positives and part.negatives:
-                self.certain += part.positives * part.negatives  # one key: tied pairs, one half each
+def count_keys(batch: Sequence[Any], lasts: Array) -> Counts:
+    """Count a chunk into bins; bin i ends with the key lasts[i], one more bin holds what lies beyond."""
+    keys = keys_of(batch).sorted()
+    return Counts(_bins(keys.negatives, lasts), _bins(keys.positives, lasts), keys.kinds)
 
-    def auc(self, on_undefined: str) -> float:
-        """The midpoint of the bounds; exact once nothing is undecided."""
-        positives, negatives = self.totals or (0, 0)
-        if positives == 0 or negatives == 0:
-            return inputs.undefined(on_undefined, positives, negatives)
-        numerator = self.certain + sum(i.undecided for i in self.intervals)
-        return float(numerator) / float(2 * positives * negatives)
+
+def _bins(keys: Array, lasts: Array) -> Bins:
+    index = np.searchsorted(lasts, keys).astype(np.int32)
+    begins = _begins(index)
+    ends = np.append(begins[1:], len(keys))[: len(begins)]
+    return Bins(index[begins], ends - begins, keys[begins], keys[ends - 1])
+
+
+def _begins(sorted_index: Array) -> Array:
+    """Where runs of equal numbers begin."""
+    return np.flatnonzero(np.diff(sorted_index, prepend=-1))
+
+
+def add_counts(parts: Sequence[Counts]) -> Counts:
+    """The counts of several chunks together."""
+    kinds = frozenset().union(*(part.kinds for part in parts))
+    if len(kinds) > 1:
+        raise ValueError("scores: expected integers in every chunk or floats in every chunk, got both")
+    return Counts(_add([part.negatives for part in parts]), _add([part.positives for part in parts]), kinds)
+
+
+def _add(parts: Sequence[Bins]) -> Bins:
+    index, counts, lows, highs = map(np.concatenate, zip(*parts, strict=True))
+    order = np.argsort(index, kind="stable")
+    begins = _begins(index[order])
+    if not len(begins):
+        return parts[0]
+    return Bins(
+        index[order][begins],
+        np.add.reduceat(counts[order], begins),
+        np.minimum.reduceat(lows[order], begins),
+        np.maximum.reduceat(highs[order], begins),
+    )
+
+
+class Intervals(NamedTuple):
+    """Disjoint intervals of keys in ascending order, both ends included, and how many of each class they hold."""
+
+    lows: Array
+    highs: Array
+    negatives: Array
+    positives: Array
+
+    def at(self, index: Array) -> Intervals:
+        return Intervals(*(column[index] for column in self))
+
+    @property
+    def rows(self) -> Array:
+        return np.asarray(self.negatives + self.positives)
+
+
+def cut_keys(batch: Sequence[Any], lows: Array, highs: Array, last_of_range: Array) -> list[tuple[Array, Array]]:
+    """A chunk's keys that lie in the intervals, cut into ranges of intervals: negatives and positives of each."""
+    keys = keys_of(batch).sorted()
+    columns = [_cut(own, lows, highs, last_of_range) for own in keys[:2]]
+    return list(zip(*columns, strict=True))
+
+
+def _cut(keys: Array, lows: Array, highs: Array, last_of_range: Array) -> list[Array]:
+    interval = np.searchsorted(highs, keys)
+    inside = interval < len(highs)
+    inside &= keys >= lows[np.minimum(interval, len(lows) - 1)]
+    keys = keys[inside]
+    return np.split(keys, np.searchsorted(keys, last_of_range[:-1], side="right"))
+
+
+def compare_keys(pieces: Sequence[tuple[Array, Array]]) -> Array:
+    """Twice the pairs that positives win in one range, and its negatives and positives; the pieces of all chunks."""
+    # The pieces are sorted: a stable sort merges them.
+    negatives, positives = (np.sort(np.concatenate(column), kind="stable") for column in zip(*pieces, strict=True))
+    below = np.searchsorted(negatives, positives, side="left").sum()
+    below += np.searchsorted(negatives, positives, side="right").sum()
+    return np.array([below, len(negatives), len(positives)], np.int64)
+
+
+def exact_dot(a: Array, b: Array) -> int:
+    """Sum of the products of two arrays of counts, as a Python integer."""
+    total, digit = 0, 21  # bits; 2**20 products of two digits stay below 2**63
+    for first in range(0, len(a), 1 << 20):
+        x, y = a[first : first + (1 << 20)], b[first : first + (1 << 20)]
+        for i in range(0, 63, digit):
+            for j in range(0, 63, digit):
+                mask = (1 << digit) - 1
+                total += int(((x >> i) & mask) @ ((y >> j) & mask)) << (i + j)
+    return total
+
+
+def pairs_won(negatives: Array, positives: Array, group: Array) -> int:
+    """Pairs of a positive and a negative before it in the same group; groups are runs of equal numbers."""
+    below = np.cumsum(negatives) - negatives
+    begins = _begins(group)
+    lengths = np.diff(np.append(begins, len(group)))
+    return exact_dot(positives, below - np.repeat(below[begins], lengths))

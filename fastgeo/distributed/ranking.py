@@ -1,19 +1,26 @@
-"""AUC over chunked labels and scores: constant-size histograms, merged by a tree."""
+"""AUC and average precision of chunked labels and scores."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
-from dask.delayed import Delayed, delayed
+from dask.sizeof import sizeof
 
 from fastgeo import AUCHistogram
-from fastgeo.distributed.key_intervals import Bins, KeyCounts, Refinement, score_keys
+from fastgeo.distributed.auc_refinement import Refinement
+from fastgeo.distributed.key_intervals import add_counts, compare_keys, count_digits, count_keys, cut_keys
 from fastgeo.distributed.tasks import row_batches
 from fastgeo.ranking import inputs
 from fastgeo.runtime import checks
+
+
+@sizeof.register(AUCHistogram)  # type: ignore[untyped-decorator]
+def _size(histogram: AUCHistogram) -> int:
+    """Bytes, which Dask's schedulers and counters would take for 48."""
+    return 16 * histogram.n_bins
 
 
 def histogram_auc(
@@ -26,26 +33,61 @@ def histogram_auc(
     on_undefined: str = "raise",
     compute: bool = True,
 ) -> Any:
-    """:func:`fastgeo.histogram_auc` of chunked data, in one pass.
+    """:func:`fastgeo.histogram_auc` of chunked data: one pass, one task a chunk.
 
     Parameters
     ----------
-    labels, scores : dask array or series; or an iterable of delayed batches and None
-        Chunks of `scores` follow those of `labels`. A delayed batch is (labels, scores) or (labels, scores, weights).
-    n_bins, range, sample_weight, on_undefined
+    labels : dask array or series, shape (N,); or an iterable of delayed batches
+        A delayed batch computes to (labels, scores) or (labels, scores, weights).
+    scores : dask array or series, shape (N,); None for delayed batches
+        In as many chunks; an array of chunks of other lengths is cut like `labels`.
+    n_bins, range, on_undefined
         As in :func:`fastgeo.histogram_auc`.
+    sample_weight : dask array or series, shape (N,), optional
+        As in :func:`fastgeo.histogram_auc`, chunked as the others.
     compute : bool, default True
-        False returns a ``dask.delayed`` value.
+        False gives a lazy ``dask.delayed`` value, which ``dask.compute`` takes together with others; rows that they
+        share are made once.
 
     Returns
     -------
-    float
-        The same bits as the one-machine call where there are no weights, for any chunking.
+    float, or a lazy one
+        Without weights the same bits as the one-machine call, for any chunking; with weights the same to rounding, and
+        the same bits for the same chunking on any number of workers.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`fastgeo.histogram_auc`; from the values of a chunk with ``chunk i: `` in front, where i counts from 0,
+        and indices that count from the chunk's first row. For columns of unequal lengths or partitions.
+
+    See Also
+    --------
+    fastgeo.histogram_auc : the same of arrays in memory.
+    fastgeo.distributed.roc_auc : exact.
+
+    Notes
+    -----
+    Each task counts a chunk into 16 * n_bins bytes; 8 of these are joined at a time, in order. Time O(N + n_bins *
+    chunks), memory of the caller O(chunks + n_bins).
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> import numpy as np
+    >>> from fastgeo import distributed
+    >>> labels = da.from_array(np.array([0, 0, 1, 1]), chunks=2)
+    >>> scores = da.from_array(np.array([0.1, 0.4, 0.35, 0.8]), chunks=2)
+    >>> distributed.histogram_auc(labels, scores)
+    0.75
+    >>> import dask
+    >>> batches = [dask.delayed(([0, 0], [0.1, 0.4])), dask.delayed(([1, 1], [0.35, 0.8]))]
+    >>> distributed.histogram_auc(batches)
+    0.75
     """
     checks.choice("on_undefined", on_undefined, inputs.ON_UNDEFINED)
-    histogram = _merged_histogram(labels, scores, n_bins, range, sample_weight)
-    auc = delayed(_auc)(histogram, on_undefined)
-    return auc.compute() if compute else auc
+    finish = partial(_auc, on_undefined=on_undefined)
+    return _of_merged_histogram(finish, labels, scores, n_bins, range, sample_weight, compute)
 
 
 def average_precision(
@@ -57,56 +99,135 @@ def average_precision(
     sample_weight: Any = None,
     compute: bool = True,
 ) -> Any:
-    """Average precision of chunked data from a merged histogram: scores of one bin count as tied.
+    """Average precision of chunked data from a merged histogram: scores in one bin count as tied.
 
     Parameters
     ----------
-    labels, scores, n_bins, range, sample_weight, compute
+    labels, scores, sample_weight, compute
         As in :func:`fastgeo.distributed.histogram_auc`.
+    n_bins : int, default 10 000
+        From 1 to 2**26; the value is exact where no bin holds different scores.
+    range : pair of float, default (0.0, 1.0)
+        Lower edge of the first and upper edge of the last bin.
 
     Returns
     -------
-    float
-        Equal to :func:`fastgeo.average_precision` of the scores rounded to their bins.
+    float, or a lazy one
+        :func:`fastgeo.average_precision` of the scores rounded to their bins, to rounding; without weights the same
+        bits for any chunking.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`fastgeo.distributed.histogram_auc`; where there is no positive.
+
+    See Also
+    --------
+    fastgeo.average_precision : exact, of arrays in memory.
+
+    Notes
+    -----
+    One pass; 16 * n_bins bytes a chunk, joined 8 at a time.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> import numpy as np
+    >>> from fastgeo import distributed
+    >>> labels = da.from_array(np.array([0, 0, 1, 1]), chunks=2)
+    >>> scores = da.from_array(np.array([0.1, 0.4, 0.35, 0.8]), chunks=2)
+    >>> round(distributed.average_precision(labels, scores), 4)
+    0.8333
     """
-    histogram = _merged_histogram(labels, scores, n_bins, range, sample_weight)
-    precision = delayed(_average_precision)(histogram)
-    return precision.compute() if compute else precision
+    return _of_merged_histogram(_average_precision, labels, scores, n_bins, range, sample_weight, compute)
 
 
 def roc_auc(labels: Any, scores: Any = None, *, tol: float = 0.0, on_undefined: str = "raise") -> float:
-    """Exact ROC AUC of chunked data, or one within `tol`, without sorting and in constant memory.
-
-    The range of all float64 values is cut into bins; every pass cuts those bins finer that hold both classes, until
-    what is undecided cannot move the AUC by more than `tol`.
+    """:func:`fastgeo.roc_auc` of chunked data, exact or within `tol`; no chunk need fit on the caller's machine.
 
     Parameters
     ----------
-    labels, scores : dask array or series; or an iterable of delayed batches and None
-        As in :func:`fastgeo.distributed.histogram_auc`. They are read once a pass: persist what is costly to make.
+    labels, scores
+        As in :func:`fastgeo.distributed.histogram_auc`. They are read once a pass and must then be the same: persist
+        what is costly to make or random.
     tol : float, default 0
-        Stop when the AUC is known to lie in an interval of this length; its midpoint is returned. With 0 the answer
-        has the bits of :func:`fastgeo.roc_auc`.
+        Stop when the AUC is known to lie between two numbers no further apart than this, and return their middle.
     on_undefined : {"raise", "nan"}, default "raise"
-        What to answer where a class is missing.
+        What to do where a class is absent.
 
     Returns
     -------
     float
+        With ``tol=0`` the bits of the one-machine call. Otherwise at most tol / 2 from it (and a rounding), where the
+        last digits depend on the number of chunks.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`fastgeo.roc_auc`, from a chunk with ``chunk i: `` in front; for chunks of integers beside chunks of
+        floats; for scores that change between passes.
+
+    See Also
+    --------
+    fastgeo.roc_auc : the same of arrays in memory.
+    fastgeo.distributed.histogram_auc : one pass, for scores of a known range.
+
+    Notes
+    -----
+    Scores are mapped to 64-bit keys in their order. The first pass counts both classes by the keys' leading 18 bits,
+    with the smallest and the largest key of each bin: pairs in different bins are decided, and so are ties. The
+    undecided bins are then cut further, pass by pass, most finely where most pairs are undecided: about 1 / (tol *
+    2**18) passes where the scores of both classes lie evenly mixed. Where it moves less (always with ``tol=0``), the
+    undecided keys are compared instead: cut into ranges of at most 2**21 and brought together range by range on the
+    workers, in passes of up to 2**16 pieces.
+
+    Memory of the caller: O(2**18) a pass that cuts bins, O(chunks) for the graph; it does not depend on N. Time a
+    pass O(N log N) divided by the workers.
+
+    References
+    ----------
+    .. [1] H. Shi, J. Schaeffer, "Parallel sorting by regular sampling", Journal of Parallel and Distributed Computing
+       14 (1992): ranges of keys, one a worker.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> import numpy as np
+    >>> from fastgeo import distributed
+    >>> labels = da.from_array(np.array([0, 0, 1, 1]), chunks=2)
+    >>> scores = da.from_array(np.array([0.1, 0.4, 0.35, 0.8]), chunks=2)
+    >>> distributed.roc_auc(labels, scores)
+    0.75
+    >>> round(distributed.roc_auc(labels, scores, tol=0.1), 1)
+    0.8
     """
     tol = checks.in_range("tol", tol, 0.0, 1.0)
     checks.choice("on_undefined", on_undefined, inputs.ON_UNDEFINED)
     batches = row_batches(labels) if scores is None else row_batches(labels, scores)
-    refinement = Refinement()
-    while refinement.choose(tol):
-        refinement.refine(batches.reduce(_count_keys, _add_counts, refinement.bins).compute())
-    return refinement.auc(on_undefined)
+    n_chunks = max(1, len(batches.keys))
+    known = Refinement(batches.reduced(count_digits, add_counts))
+    while not known.is_within(tol):
+        if known.should_compare(tol, n_chunks):
+            ranges = known.ranges(tol, n_chunks)
+            known.compare(batches.exchanged(cut_keys, len(ranges[-1]), compare_keys, sum, *ranges))
+        else:
+            known.count(batches.reduced(count_keys, add_counts, known.bins(tol)))
+    return known.auc(on_undefined)
 
 
-def _merged_histogram(labels: Any, scores: Any, n_bins: int, range: Any, sample_weight: Any) -> Delayed:
+def _of_merged_histogram(
+    finish: Callable[[AUCHistogram], float],
+    labels: Any,
+    scores: Any,
+    n_bins: int,
+    range: Any,
+    sample_weight: Any,
+    compute: bool,
+) -> Any:
     AUCHistogram(n_bins, range=range)  # raises for what no chunk could use
     batches = row_batches(labels) if scores is None else row_batches(labels, scores, sample_weight)
-    return batches.reduce(partial(_histogram, n_bins=n_bins, range=range), _merge)
+    reduce = batches.reduced if compute else batches.reduce
+    return reduce(partial(_histogram, n_bins=n_bins, range=range), _merge, finish=finish)
 
 
 def _histogram(batch: Sequence[Any], n_bins: int, range: Any) -> AUCHistogram:
@@ -118,33 +239,12 @@ def _auc(histogram: AUCHistogram, on_undefined: str) -> float:
 
 
 def _merge(histograms: Sequence[AUCHistogram]) -> AUCHistogram:
-    total = histograms[0]
-    for histogram in histograms[1:]:
-        total = total + histogram
+    total = AUCHistogram(histograms[0].n_bins, range=histograms[0].range)
+    for histogram in histograms:
+        total.merge(histogram)
     return total
 
 
 def _average_precision(histogram: AUCHistogram) -> float:
     precision, recall, _ = histogram.precision_recall_curve()
     return float(-np.sum(np.diff(recall) * precision[:-1]))
-
-
-def _count_keys(batch: Sequence[Any], bins: Bins) -> KeyCounts:
-    labels, scores = batch[:2]
-    labels, scores, _ = inputs.samples(labels, scores, None)
-    inputs.sample_values(labels, scores, None)
-    inside, index = bins.index(score_keys(scores))
-    positive = labels[inside].astype(bool)
-    kinds = [] if len(scores) == 0 else ["integers" if scores.dtype.kind in "biu" else "floats"]
-    positives = np.bincount(index[positive], minlength=bins.n_bins)
-    negatives = np.bincount(index[~positive], minlength=bins.n_bins)
-    return KeyCounts(positives, negatives, frozenset(kinds))
-
-
-def _add_counts(parts: Sequence[KeyCounts]) -> KeyCounts:
-    kinds = frozenset().union(*(part.kinds for part in parts))
-    if len(kinds) > 1:
-        raise ValueError("scores: expected integers in every chunk or floats in every chunk, got both")
-    positives = np.sum([part.positives for part in parts], axis=0)
-    negatives = np.sum([part.negatives for part in parts], axis=0)
-    return KeyCounts(positives, negatives, kinds)
