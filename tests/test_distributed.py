@@ -1,5 +1,8 @@
 """The Dask calls against the one-machine calls: same bits where promised, errors, faults, threads, laziness."""
 
+import doctest
+import importlib
+import multiprocessing
 import os
 import re
 import signal
@@ -7,6 +10,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
@@ -17,10 +21,12 @@ import dask
 import dask.bag as db
 import dask.dataframe as dd
 from cases import random_boxes
+from dask.callbacks import Callback
 from dask.distributed import Client, LocalCluster
 
 import fastgeo
 from fastgeo import distributed
+from fastgeo.distributed import auc_refinement, images, key_intervals, tasks
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's own, about ports, memory and killed workers
 
@@ -32,6 +38,13 @@ def cluster():
         yield cluster
 
 
+@pytest.fixture(scope="module")
+def processes():
+    """Dask would start new ones for every pass."""
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
 @pytest.fixture(params=["threads", "processes", "distributed"])
 def scheduler(request):
     """Every scheduler in turn."""
@@ -39,7 +52,8 @@ def scheduler(request):
         with Client(request.getfixturevalue("cluster")):
             yield request.param
     else:
-        with dask.config.set(scheduler=request.param):
+        pool = request.getfixturevalue("processes") if request.param == "processes" else None
+        with dask.config.set(scheduler=request.param, pool=pool):
             yield request.param
 
 
@@ -48,6 +62,15 @@ def predictions(n=5000, seed=0, dtype=np.float64):
     labels = rng.random(n) < 0.4
     scores = np.clip(rng.uniform(0, 1, n) + 0.2 * labels, 0, 1).round(3)  # rounding makes ties
     return labels, scores.astype(dtype)
+
+
+@pytest.mark.parametrize("name", ["clustering", "images", "ranking", "suppression"])
+def test_examples_of_the_docstrings(name):
+    module = importlib.import_module(f"fastgeo.distributed.{name}")
+    failed, tried = doctest.testmod(module)
+    assert (failed, tried > 0) == (0, True)
+    public = [getattr(distributed, name) for name in distributed.__all__]
+    assert all(">>>" in function.__doc__ for function in public if function.__module__ == module.__name__)
 
 
 def test_histogram_auc_on_every_scheduler(scheduler):
@@ -94,6 +117,67 @@ def test_roc_auc_within_tol(tol):
     labels, scores = rng.random(20000) < 0.3, rng.random(20000)
     answer = distributed.roc_auc(da.from_array(labels, 6000), da.from_array(scores, 6000), tol=tol)
     assert abs(answer - fastgeo.roc_auc(labels, scores)) <= tol / 2 + 1e-15
+
+
+def scores_of(kind, n, rng):
+    """Scores that lie unlike one another among all floats."""
+    uniform = rng.random(n)
+    return {
+        "crowded": 0.5 + 1e-13 * uniform,
+        "spread": np.ldexp(uniform, rng.integers(-900, 900, n)) * rng.choice([-1, 1], n),
+        "two": np.where(uniform < 0.5, 0.25, uniform),  # half of them tied
+        "few": np.round(uniform, 2),
+        "integers": rng.integers(-(2**63), 2**63 - 1, n),
+        "float32": uniform.astype(np.float32),
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["crowded", "spread", "two", "few", "integers", "float32"])
+def test_roc_auc_stays_within_its_bounds(kind, monkeypatch):
+    """Small limits make it cut and compare in many passes, as it does with many rows."""
+    rng = np.random.default_rng(3)
+    labels, scores = rng.random(6000) < 0.3, scores_of(kind, 6000, rng)
+    exact = fastgeo.roc_auc(labels, scores)
+    chunks = da.from_array(labels, 1500), da.from_array(scores, 1500)
+    for name, value in {"MAX_BINS": 64, "MIN_BINS": 16, "RANGE_KEYS": 700, "MAX_PIECES": 8}.items():
+        monkeypatch.setattr(auc_refinement, name, value)
+    monkeypatch.setattr(key_intervals, "DIGIT_BITS", 6)
+    monkeypatch.setattr(key_intervals, "MAX_BINS", 64)
+    steps = []
+    for name in ("count", "compare"):
+        own = getattr(auc_refinement.Refinement, name)
+
+        def spy(self, found, own=own, name=name):
+            own(self, found)
+            pairs = 2 * self.negatives * self.positives
+            low, high = self.decided / pairs, (self.decided + 2 * self.undecided) / pairs
+            steps.append((name, low, high))
+
+        monkeypatch.setattr(auc_refinement.Refinement, name, spy)
+    for tol in (0.1, 1e-3, 0.0):
+        with dask.config.set(scheduler="synchronous"):
+            answer = distributed.roc_auc(*chunks, tol=tol)
+        assert answer == exact if tol == 0 else abs(answer - exact) <= tol / 2 + 1e-15
+    assert all(low - 1e-15 <= exact <= high + 1e-15 for _, low, high in steps)
+    passes = {"spread": {"compare"}, "integers": {"compare"}}.get(kind, {"count", "compare"})
+    assert {name for name, *_ in steps} == passes
+
+
+def test_roc_auc_refuses_scores_that_change_between_passes():
+    rng = np.random.default_rng(0)
+    labels = da.from_array(np.arange(4000) % 2 == 0, 1000)
+    scores = da.from_array(np.zeros(4000), 1000).map_blocks(lambda block: rng.random(len(block)), meta=np.zeros(0))
+    with (
+        dask.config.set(scheduler="synchronous"),
+        pytest.raises(ValueError, match=r"^scores: expected the same values in every pass"),
+    ):
+        distributed.roc_auc(labels, scores)
+
+
+def test_products_of_counts_are_exact():
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 2**62, (2, 1000))
+    assert key_intervals.exact_dot(a, b) == sum(int(x) * int(y) for x, y in zip(a, b, strict=True))
 
 
 def test_average_precision_of_binned_scores():
@@ -293,6 +377,21 @@ def test_nms_of_dataframes_and_bags(scheduler):
         np.testing.assert_array_equal(keep, fastgeo.nms(*image, 0.4))
 
 
+def test_bad_detections_name_their_chunk():
+    frames = detections()
+    frames[3].loc[5, "x2"] = np.nan
+    with pytest.raises(ValueError, match=r"^boxes\[") as expected:
+        fastgeo.nms(frames[3][["x1", "y1", "x2", "y2"]].to_numpy(), frames[3].score.to_numpy(), 0.4)
+    whole = dd.from_delayed([dask.delayed(frame) for frame in frames], meta=frames[0], verify_meta=False)
+    with pytest.raises(ValueError, match=f"^{re.escape(f'chunk 3: {expected.value}')}$"):
+        distributed.nms(whole, 0.4).compute(scheduler="threads")
+    bag = db.from_sequence(
+        [(f[["x1", "y1", "x2", "y2"]].to_numpy(), f.score.to_numpy()) for f in frames], npartitions=6
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(f'chunk 3: {expected.value}')}$"):
+        distributed.nms(bag, 0.4).compute(scheduler="threads")
+
+
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 @pytest.mark.parametrize("padding_mode", ["zeros", "reflect", "replicate"])
 @pytest.mark.parametrize(
@@ -323,6 +422,138 @@ def test_pooling_same_bits(name, size, stride, padding, ceil_mode):
     assert lazy.compute(scheduler="threads").tobytes() == expected.tobytes()
 
 
+def test_images_cut_anywhere_same_bits():
+    """Random pictures, windows, paddings and chunks, among them windows that see nothing but padding."""
+    rng = np.random.default_rng(0)
+    compared = 0
+    for _ in range(60):
+        inputs = rng.uniform(-1, 1, (rng.integers(0, 3), *rng.integers(1, 14, 2), rng.integers(1, 4)))
+        chunks = tuple(int(rng.integers(1, max(2, length + 1))) for length in inputs.shape)
+        size, stride, dilation = (tuple(rng.integers(1, high, 2).tolist()) for high in (4, 8, 3))
+        kernel = rng.uniform(-1, 1, (*size, inputs.shape[3], 2))
+        padding = tuple(map(tuple, rng.integers(0, 6, (2, 2)).tolist()))
+        mode = str(rng.choice(["zeros", "reflect", "replicate"]))
+        options = {"stride": stride, "dilation": dilation}
+        pooling = {**options, "padding": min(size) // 2, "ceil_mode": bool(rng.integers(2))}
+        calls = [("conv2d", kernel, {**options, "padding": padding, "padding_mode": mode})]
+        calls += [(name, size, pooling) for name in ("max_pool2d", "avg_pool2d", "lp_pool2d")]
+        for name, argument, keywords in calls:
+            lazy_inputs = da.from_array(inputs, chunks)
+            try:
+                expected = getattr(fastgeo, name)(inputs, argument, **keywords)
+            except ValueError as error:
+                with pytest.raises(ValueError, match=f"^{re.escape(str(error))}$"):
+                    getattr(distributed, name)(lazy_inputs, argument, **keywords)
+                continue
+            lazy = getattr(distributed, name)(lazy_inputs, argument, **keywords)
+            found = lazy.compute(scheduler="synchronous")
+            assert (lazy.shape, lazy.dtype) == (expected.shape, expected.dtype)
+            assert found.tobytes() == expected.tobytes(), (name, inputs.shape, chunks, argument, keywords)
+            compared += 1
+    assert compared > 150
+
+
+def test_images_are_refused_at_once():
+    inputs = np.zeros((1, 8, 8, 2))
+    lazy = da.from_array(inputs, (1, 4, 4, 2))
+    kernel = np.zeros((3, 3, 2, 1))
+    for options in ({"padding_mode": "mirror"}, {"activation": "gelu"}, {"stride": 0}, {"layout": "HW"}, {"groups": 3}):
+        with pytest.raises(ValueError, match=": expected ") as expected:
+            fastgeo.conv2d(inputs, kernel, **options)
+        with pytest.raises(ValueError, match=f"^{re.escape(str(expected.value))}$"):
+            distributed.conv2d(lazy, kernel, **options)
+    with pytest.raises(TypeError, match=r"^inputs: expected a dask array, got ndarray$"):
+        distributed.conv2d(inputs, kernel)
+    with pytest.raises(ValueError, match=r"^inputs: expected chunks of known sizes"):
+        distributed.max_pool2d(lazy[lazy[:, 0, 0, 0] >= 0], 2)
+    with pytest.raises(ValueError, match=r"^return_indices: expected False"):
+        distributed.max_pool2d(lazy, 2, return_indices=True)
+
+
+def tasks_run(lazy_or_call):
+    """Names of the functions' layers of all tasks that ran."""
+    names = []
+    with dask.config.set(scheduler="synchronous"), Callback(pretask=lambda key, *_: names.append(key)):
+        lazy_or_call()
+    return names
+
+
+def test_one_task_a_chunk():
+    """Labels and scores are read, made and counted in one task; 16 chunks take two joins and one more."""
+    labels, scores = predictions(1600)
+    lazy = da.from_array(labels, 100), da.from_array(scores, 100)
+    made = [array.map_blocks(np.copy, meta=array._meta) for array in lazy]
+    frame = dd.from_pandas(pd.DataFrame({"y": labels, "p": scores}), npartitions=16)
+    batches = [dask.delayed(predictions)(100, seed=i) for i in range(16)]
+    for columns in (lazy, made, [batches]):
+        assert len(tasks_run(lambda columns=columns: distributed.histogram_auc(*columns))) == 16 + 2 + 1
+        later = distributed.histogram_auc(*columns, compute=False)
+        assert len(tasks_run(later.compute)) == 16 + 2 + 1
+    # Both columns are cut out of one partition, which is made by a task of its own.
+    assert len(tasks_run(lambda: distributed.histogram_auc(frame.y, frame.p))) <= 16 * 2 + 2 + 1
+
+
+def test_what_two_answers_share_is_made_once():
+    made = []
+
+    def make(block):
+        made.append(1)
+        return block
+
+    labels, scores = predictions(1000)
+    lazy = da.from_array(labels, 250), da.from_array(scores, 250).map_blocks(make, meta=np.zeros(0))
+    auc = distributed.histogram_auc(*lazy, compute=False)
+    precision = distributed.average_precision(*lazy, compute=False)
+    answers = dask.compute(auc, precision, scheduler="synchronous")
+    assert len(made) == 4
+    assert answers == (distributed.histogram_auc(*lazy), distributed.average_precision(*lazy))
+
+
+def test_chunks_reach_the_kernels_uncopied():
+    """As they were made; a piece of an image with neighbours is put together once."""
+    made = [predictions(100, seed=i) for i in range(3)]
+    seen = []
+
+    def look(batch):
+        seen.append(batch)
+        return 0
+
+    with dask.config.set(scheduler="synchronous"):
+        tasks.row_batches([dask.delayed(lambda i: made[i])(i) for i in range(3)]).reduced(look, sum)
+        columns = [
+            da.concatenate(
+                [
+                    da.from_delayed(dask.delayed(lambda i, c: made[i][c])(i, c), (100,), made[0][c].dtype)
+                    for i in range(3)
+                ]
+            )
+            for c in (0, 1)
+        ]
+        tasks.row_batches(*columns).reduced(look, sum)
+    assert len(seen) == 6
+    assert {tuple(map(id, batch)) for batch in seen} == {tuple(map(id, batch)) for batch in made}
+
+    pictures = np.random.default_rng(0).random((2, 8, 8, 1))
+    pieces = []
+
+    def call(piece, stride, pads):
+        pieces.append(piece)
+        return fastgeo.max_pool2d(piece, 3, stride, pads)
+
+    for chunk in ((1, 8, 8, 1), (1, 4, 8, 1)):
+        lazy = da.map_blocks(
+            lambda block_info: pictures[tuple(slice(*ends) for ends in block_info[None]["array-location"])],
+            chunks=da.zeros(pictures.shape, chunks=chunk).chunks,
+            meta=np.zeros((0,) * 4),
+        )
+        window = images.geometry.window(pictures.shape, "NHWC", (3, 3), 1, 1, 1)
+        cuts = images._image_chunks(lazy, "NHWC")
+        images._slide(images.Call(call, (), 1, {}), lazy, window, "NHWC", cuts, float).compute(scheduler="synchronous")
+    assert all(np.shares_memory(piece, pictures) for piece in pieces[:2])
+    assert len(pieces) == 2 + 4
+    assert all(piece.base is None for piece in pieces[2:])  # made by one allocation, no view of another
+
+
 def _slow_batch(i):
     time.sleep(0.2)
     return predictions(1000, seed=i)
@@ -339,6 +570,21 @@ def test_a_killed_worker_changes_nothing():
         time.sleep(1.0)
         os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
         assert future.result(timeout=120) == expected
+
+        X = clusters(2000)
+        lazy = da.from_array(X, (100, 3)).map_blocks(np.copy)
+        killed = []
+
+        def kill_once(n_iter, *_):
+            if not killed:
+                killed.extend(client.run(os.getpid).values())
+                os.kill(killed[0], signal.SIGKILL)
+
+        found = distributed.kmeans(lazy, 5, init=X[:5] + 50, progress=kill_once)
+        with dask.config.set(scheduler="synchronous"):
+            alone = distributed.kmeans(lazy, 5, init=X[:5] + 50)
+        assert killed and found.n_iter > 1
+        assert (found.centroids.tobytes(), found.inertia) == (alone.centroids.tobytes(), alone.inertia)
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="counts threads through Linux's /proc")
