@@ -1,0 +1,115 @@
+"""Rows a second of the Dask calls, and their overhead against the one-machine call on the same rows.
+
+python bench/dask_overhead.py [--rows-per-chunk 1000000] [--chunks 8]
+
+One worker thread against one kernel thread, in turn, the minimum of several rounds: on Dask's synchronous scheduler,
+and on its threaded one, which hands every task to its worker thread and waits.
+"""
+
+import argparse
+import time
+
+import dask
+import dask.array as da
+import dask.bag as db
+import numpy as np
+
+import fastgeo
+from fastgeo import distributed
+
+SCHEDULERS = [{"scheduler": "synchronous"}, {"scheduler": "threads", "num_workers": 1}]
+
+
+def best_in_turn(calls, seconds=1.5):
+    """Seconds of each, measured in turn for about so long, and 3 times at least."""
+    times = [[] for _ in calls]
+    end = time.perf_counter() + seconds
+    while len(times[0]) < 3 or time.perf_counter() < end:
+        for call, own in zip(calls, times, strict=True):
+            begin = time.perf_counter()
+            call()
+            own.append(time.perf_counter() - begin)
+    return [min(own) for own in times]
+
+
+def on(scheduler, call):
+    def run():
+        with dask.config.set(**scheduler):
+            call()
+
+    return run
+
+
+def works(rows, chunks):
+    """(name, rows, one-machine call, Dask call) over arrays in memory."""
+    rng = np.random.default_rng(0)
+    for n_chunks in (chunks, 8 * chunks):
+        n = rows * n_chunks
+        labels, scores = rng.random(n) < 0.3, rng.random(n)
+        lazy = da.from_array(labels, rows), da.from_array(scores, rows)
+        yield (
+            f"histogram_auc, {n_chunks} chunks",
+            n,
+            lambda labels=labels, scores=scores: fastgeo.histogram_auc(labels, scores),
+            lambda lazy=lazy: distributed.histogram_auc(*lazy),
+        )
+        if n_chunks == chunks:
+            for tol in (1e-2, 1e-6, 0.0):
+                yield (
+                    f"roc_auc, tol={tol:g}",
+                    n,
+                    lambda labels=labels, scores=scores: fastgeo.roc_auc(labels, scores),
+                    lambda lazy=lazy, tol=tol: distributed.roc_auc(*lazy, tol=tol),
+                )
+    n = rows * chunks
+    X = rng.uniform(0, 1, (n, 8)).astype(np.float32)
+    lazy_X, start = da.from_array(X, (rows, 8)), X[:16].copy()
+    yield (
+        "kmeans d=8 k=16, 5 iterations",
+        n,
+        lambda: fastgeo.kmeans(X, 16, init=start, max_iter=5),
+        lambda: distributed.kmeans(lazy_X, 16, init=start, max_iter=5),
+    )
+    # Either side hands over the images one by one; neither stacks them.
+    images = rng.uniform(0, 1, (chunks, 256, 256, 16)).astype(np.float32)
+    kernel = rng.uniform(-1, 1, (3, 3, 16, 32)).astype(np.float32)
+    lazy_images = da.from_array(images, (1, 256, 256, 16))
+    yield (
+        "conv2d 3x3 16->32 @256, an image a chunk",
+        chunks * 256 * 256,
+        lambda: [fastgeo.conv2d(images[i : i + 1], kernel, padding=1) for i in range(chunks)],
+        lambda: dask.compute(*distributed.conv2d(lazy_images, kernel, padding=1).to_delayed().ravel()),
+    )
+    corners = rng.uniform(0, 900, (64 * chunks, 2000, 2))
+    detections = [(np.hstack([corner, corner + 60]), rng.random(2000)) for corner in corners]
+    bag = db.from_sequence(detections, npartitions=chunks)
+    yield (
+        "nms, 64 images of 2000 boxes a chunk",
+        2000 * len(detections),
+        lambda: [fastgeo.nms(*image, 0.5) for image in detections],
+        lambda: dask.compute(*distributed.nms(bag, 0.5).to_delayed()),
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows-per-chunk", type=int, default=1_000_000)
+    parser.add_argument("--chunks", type=int, default=8)
+    parser.add_argument("--only", default="", help="rows whose name begins so")
+    options = parser.parse_args()
+    print(f"chunks of {options.rows_per_chunk} rows; overhead: synchronous, one worker thread")
+    with fastgeo.threads(1):
+        for name, n, one_machine, on_dask in works(options.rows_per_chunk, options.chunks):
+            if not name.startswith(options.only):
+                continue
+            one, *many = best_in_turn([one_machine, *(on(scheduler, on_dask) for scheduler in SCHEDULERS)])
+            overheads = ", ".join(f"{seconds / one - 1:+7.1%}" for seconds in many)
+            print(
+                f"{name:42} one machine {one * 1e3:8.2f} ms, Dask {many[0] * 1e3:8.2f} ms "
+                f"({n / many[0]:.3g} rows/s): {overheads}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
