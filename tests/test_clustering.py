@@ -114,6 +114,15 @@ def test_iou_literal(impl):
     assert result.inertia == pytest.approx(3 - (100 / 110 + 110 / 120 + 1), abs=1e-15)
 
 
+def test_mean_best_iou(impl):
+    # The sizes of the literal above: 1 - inertia / n is the mean of each size's IoU with its own anchor.
+    X = [[10.0, 10], [12, 10], [50, 50]]
+    result = impl.kmeans(X, 2, metric="iou", init=[[10.0, 10], [50, 50]])
+    ious = 1 - impl.assign(X, result.centroids, metric="iou")[1]
+    assert 1 - result.inertia / len(X) == pytest.approx(ious.mean(), abs=1e-15)
+    assert ious.mean() == pytest.approx((100 / 110 + 110 / 120 + 1) / 3, abs=1e-15)
+
+
 def test_plusplus_literals(impl):
     # Two places, two centres: the second draw can only take the place not chosen yet.
     centroids, indices = impl.kmeans_plusplus([[0.0], [0.0], [5.0]], 2, seed=4)
@@ -170,7 +179,17 @@ def test_streaming_merge_literal(impl):
 
 # Kernels against the reference
 
-SHAPES = [(1, 1, 1), (2, 1, 2), (7, 2, 3), (33, 3, 7), (65, 5, 12), (130, 17, 13), (300, 64, 20), (50, 130, 50)]
+SHAPES = [
+    (1, 1, 1),
+    (2, 1, 2),
+    (7, 2, 3),
+    (33, 3, 7),
+    (65, 5, 12),
+    (130, 17, 13),
+    (300, 64, 20),
+    (50, 130, 50),
+    (70, 300, 13),
+]
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -193,7 +212,10 @@ def test_assign_is_reference(kernels, n_threads, dtype, metric, n, d, k):
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize(("n", "d", "k"), [(40, 3, 4), (500, 2, 6), (700, 9, 14), (5000, 4, 5)])
+@pytest.mark.parametrize(
+    ("n", "d", "k"),
+    [(40, 3, 4), (500, 2, 6), (700, 9, 14), (5000, 4, 5), (1700, 150, 3), (7000, 18, 24), (900, 33, 40)],
+)
 def test_sums_and_inertia_are_the_references_bits(kernels, n_threads, dtype, metric, n, d, k):
     d = 2 if metric == "iou" else d
     X = cloud(n, d, dtype, metric=metric)
@@ -222,7 +244,9 @@ def test_whole_runs_on_separated_data(kernels, n_threads, dtype, n, d, k):
 
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize(("n", "d", "k"), [(3000, 2, 9), (20000, 7, 30), (1500, 40, 33)])
+@pytest.mark.parametrize(
+    ("n", "d", "k"), [(3000, 2, 9), (20000, 7, 30), (1500, 40, 33), (3000, 200, 5), (9000, 20, 24)]
+)
 def test_same_bits_on_every_isa_and_thread_count(metric, dtype, n, d, k):
     d = 2 if metric == "iou" else d
     X = cloud(n, d, dtype, metric=metric)
@@ -495,6 +519,15 @@ def test_bad_input(impl, call, error, message):
 # Against scikit-learn
 
 
+@pytest.mark.parametrize(("n", "d", "k"), [(2000, 2, 9), (2000, 16, 64), (500, 200, 10)])
+def test_inertia_is_not_above_scikit_learns(impl, n, d, k):
+    cluster = pytest.importorskip("sklearn.cluster", reason="scikit-learn is not installed")
+    X = cloud(n, d, np.float32)
+    peer = cluster.KMeans(k, init=X[:k], n_init=1, tol=0, max_iter=10).fit(X)
+    result = impl.kmeans(X, k, init=X[:k], max_iter=10)
+    assert result.inertia <= 1.001 * peer.inertia_
+
+
 def test_same_as_scikit_learn(impl):
     cluster = pytest.importorskip("sklearn.cluster", reason="scikit-learn is not installed")
     X = cloud(800, 4)
@@ -554,6 +587,29 @@ def test_skipping_changes_nothing_at_any_scale(kernels, monkeypatch, scale):
     X = (cloud(500, 14) * scale).astype(np.float32)
     X[::7] = X[0]
     first, *others = with_and_without(monkeypatch, lambda: kernels.kmeans(X, 30, init=X[:30], max_iter=8))
+    for other in others:
+        assert_same_answer(other, first)
+
+
+def test_bounds_over_many_iterations(kernels, monkeypatch):
+    """Far enough for bounds to settle most points, beside centroids that coincide."""
+    X, _ = blobs(6000, 4, 40, np.float32)
+    X += cloud(6000, 4, np.float32, seed=1) * 20
+    start = X[:60].copy()
+    start[7] = start[3]
+    first, *others = with_and_without(monkeypatch, lambda: kernels.kmeans(X, 60, init=start))
+    assert first.n_iter > 10 and first.converged
+    for other in others:
+        assert_same_answer(other, first)
+
+
+@pytest.mark.parametrize("copies", [2, 40])
+def test_filter_with_many_centroids_in_reach(kernels, monkeypatch, copies):
+    """Equal and almost equal centroids: the exact distances decide, the lowest index wins."""
+    X = cloud(800, 16, np.float32)
+    start = np.repeat(X[: 120 // copies], copies, axis=0)
+    start[1::copies] = np.nextafter(start[1::copies], np.float32(np.inf))
+    first, *others = with_and_without(monkeypatch, lambda: kernels.kmeans(X, len(start), init=start, max_iter=2))
     for other in others:
         assert_same_answer(other, first)
 

@@ -41,8 +41,10 @@ WIDE_OF_AVX512 = re.compile(r"%zmm|%k[0-7]|%[xy]mm(1[6-9]|2\d|3[01])")
 def fault(function, mnemonic, operands):
     """What is wrong with this instruction in this function, or None."""
     wide = (mnemonic.startswith("v") and mnemonic not in NOT_VECTOR) or mnemonic in LATE_SCALAR
-    if "_avx512_" in function:
+    if "_avx512vnni_" in function:
         return None
+    if "_avx512_" in function:
+        return "VNNI" if mnemonic.startswith("vpdp") else None
     if "_avx2_" in function:
         return "AVX-512" if WIDE_OF_AVX512.search(operands) else None
     return "beyond the baseline" if wide else None
@@ -82,7 +84,7 @@ def main():
         functions |= names
         instructions += count
         findings += found
-    wide = sum("_avx2_" in name or "_avx512_" in name for name in functions)
+    wide = sum("_avx2_" in name or "_avx512" in name for name in functions)
     print(f"{len(modules)} modules, {instructions} instructions, {wide} wide functions, {findings} findings")
     if not modules or not wide:
         sys.exit(f"{directory}: no extension modules with symbols")

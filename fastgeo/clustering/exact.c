@@ -7,15 +7,24 @@
 #include "runtime/fenv.h"
 
 enum {
-    SUM_STRIP = 1024,         /* columns of one chunk of sums */
+    SUM_STRIP = 1024,       /* columns of one chunk of sums */
     FG_MAX_CANDIDATES = 48, /* 2 + ln k is below this for any k */
 };
 
+/* Some rows in the order of their labels, and of their index inside one: runs of rows whose sum can stay in registers. */
+enum { FG_ORDERED = 4096 };
 typedef struct {
-    const fg_points *points;
+    int64_t first, n_runs;
+    int32_t labels[FG_ORDERED], ends[FG_ORDERED]; /* of each run */
+    int16_t order[FG_ORDERED];                    /* rows, counted from the first */
+} fg_ordered_rows;
+
+typedef struct {
+    const fg_runtime *runtime;
+    const fg_sums *sums;
     const int32_t *labels;
-    int64_t k, blocks, strips;
-    double *partial, *partial_counts; /* (blocks, k, d), (blocks, k) */
+    int64_t strips;
+    int32_t *starts; /* (slots, k) */
 } sums_job;
 
 typedef struct {
@@ -28,10 +37,12 @@ typedef struct {
 typedef struct {
     const fg_points *points;
     int64_t n_chunks, n_candidates;
-    int update;
     double *candidates; /* (n_candidates, d), scaled */
-    double *closest;    /* (n,) squared distance from the nearest centre so far */
-    double *potential;  /* (n_candidates, n_chunks) */
+    double *taken;      /* (d,) the centre taken last */
+    double *closest;    /* (n,) squared distance from the nearest centre, but for the last in chunks that are stale */
+    double *potential;  /* (n_chunks,) of all centres so far */
+    double *left;       /* (n_candidates, n_chunks) what a candidate would leave of it */
+    char *stale;        /* (n_chunks,) */
     char *scratch;
     int64_t scratch_bytes;
 } plusplus_job;
@@ -43,41 +54,115 @@ typedef struct {
 #undef FG_REAL_BITS
 
 typedef int64_t bytes_function(int64_t d);
-#define F64_ROW(isa, function) [FG_ISA_##isa] = function##_##isa##_f64,
+typedef int64_t stride_function(int64_t d);
+typedef void add_rows_function(const fg_sums *sums, const fg_ordered_rows *rows, int64_t block, int64_t column,
+                               int64_t column_end);
+#define F64_ROW(isa, code, dot, function) [FG_ISA_##isa] = function##_##code##_f64,
 #define F64_TABLE(type, function) static type *const function##_table[FG_ISA_COUNT] = {FG_ISA_LIST(F64_ROW, function)}
-F64_TABLE(fg_chunk, sums_chunk);
+F64_TABLE(add_rows_function, add_rows);
+F64_TABLE(stride_function, sums_stride);
 F64_TABLE(fg_chunk, own_chunk);
 F64_TABLE(fg_chunk, plusplus_chunk);
 F64_TABLE(bytes_function, plusplus_bytes);
 
-/* total[i] = partial[0][i] + partial[1][i] + … */
-static void reduce(const double *partial, int64_t blocks, int64_t size, double *total)
+int fg_sums_open(const fg_runtime *runtime, fg_sums *sums, const fg_points *points, int64_t k, int64_t blocks)
 {
-    memcpy(total, partial, (size_t)size * sizeof(double));
-    for (int64_t b = 1; b < blocks; b++)
-        for (int64_t i = 0; i < size; i++)
-            total[i] += partial[b * size + i];
+    sums->points = points;
+    sums->k = k;
+    sums->blocks = blocks;
+    sums->stride = sums_stride_table[runtime->isa](points->d);
+    sums->partial = malloc((size_t)(blocks * k * sums->stride) * sizeof(double));
+    return sums->partial ? FG_OK : FG_NO_MEMORY;
 }
 
-int fg_cluster_sums(const fg_runtime *runtime, const fg_points *points, const int32_t *labels, int64_t k,
-                    int64_t blocks, double *sums, double *counts)
+void fg_sums_close(fg_sums *sums)
 {
-    const int64_t d = points->d;
-    sums_job job = {points, labels, k, blocks, fg_chunk_count(d, SUM_STRIP), NULL, NULL};
-    job.partial = malloc((size_t)(blocks * k * (d + 1)) * sizeof(double));
-    if (!job.partial)
+    free(sums->partial);
+    sums->partial = NULL;
+}
+
+/* A counting sort of rows [first, end), at most FG_ORDERED, by label. */
+static void order_rows(const int32_t *labels, int64_t k, int64_t first, int64_t end, int32_t *starts,
+                       fg_ordered_rows *rows)
+{
+    int32_t begin = 0;
+    rows->first = first;
+    rows->n_runs = 0;
+    memset(starts, 0, (size_t)k * sizeof(int32_t));
+    for (int64_t i = first; i < end; i++)
+        starts[labels[i]]++;
+    for (int64_t j = 0; j < k; j++) {
+        const int32_t count = starts[j];
+        starts[j] = begin;
+        if (count == 0)
+            continue;
+        begin += count;
+        rows->labels[rows->n_runs] = (int32_t)j;
+        rows->ends[rows->n_runs++] = begin;
+    }
+    for (int64_t i = first; i < end; i++)
+        rows->order[starts[labels[i]]++] = (int16_t)(i - first);
+}
+
+void fg_sums_clear(const fg_sums *sums, int64_t block, int64_t column, int64_t column_end)
+{
+    double *row = sums->partial + block * sums->k * sums->stride + column;
+    for (int64_t j = 0; j < sums->k; j++, row += sums->stride)
+        memset(row, 0, (size_t)(column_end - column) * sizeof(double));
+}
+
+void fg_sums_add(const fg_runtime *runtime, const fg_sums *sums, const int32_t *labels, int64_t block, int64_t first,
+                 int64_t end, int64_t column, int64_t column_end, int32_t *starts)
+{
+    fg_ordered_rows rows;
+    for (int64_t i = first; i < end; i += FG_ORDERED) {
+        order_rows(labels, sums->k, i, i + FG_ORDERED < end ? i + FG_ORDERED : end, starts, &rows);
+        add_rows_table[runtime->isa](sums, &rows, block, column, column_end);
+    }
+}
+
+/* A chunk is one block of rows and one strip of columns. */
+static void sums_chunk(void *job_, int64_t chunk, int slot)
+{
+    const sums_job *job = job_;
+    const int64_t block = chunk / job->strips, column = chunk % job->strips * SUM_STRIP, stride = job->sums->stride;
+    const int64_t column_end = column + SUM_STRIP < stride ? column + SUM_STRIP : stride;
+    fg_sums_clear(job->sums, block, column, column_end);
+    fg_sums_add(job->runtime, job->sums, job->labels, block, fg_block_begin(job->sums, block),
+                fg_block_begin(job->sums, block + 1), column, column_end, job->starts + slot * job->sums->k);
+}
+
+int fg_sums_add_all(const fg_runtime *runtime, const fg_sums *sums, const int32_t *labels)
+{
+    sums_job job = {runtime, sums, labels, fg_chunk_count(sums->stride, SUM_STRIP), NULL};
+    const double work = 4.0 * (double)sums->points->n * (double)sums->points->d;
+    const int n_threads = fg_threads_for(sums->points, work);
+    job.starts = malloc((size_t)(runtime->slots(n_threads) * sums->k) * sizeof(int32_t));
+    if (!job.starts)
         return FG_NO_MEMORY;
-    job.partial_counts = job.partial + blocks * k * d;
     fg_fenv saved = fg_fenv_enter();
-    int status = runtime->parallel(blocks * job.strips, fg_threads_for(points, 4.0 * (double)points->n * (double)d),
-                                   sums_chunk_table[runtime->isa], &job);
-    if (status == FG_OK) {
-        reduce(job.partial, blocks, k * d, sums);
-        reduce(job.partial_counts, blocks, k, counts);
+    int status = runtime->parallel(sums->blocks * job.strips, n_threads, sums_chunk, &job);
+    fg_fenv_leave(saved);
+    free(job.starts);
+    return status;
+}
+
+void fg_sums_total(const fg_sums *sums, double *totals, double *weights)
+{
+    const int64_t d = sums->points->d, k = sums->k, stride = sums->stride;
+    fg_fenv saved = fg_fenv_enter();
+    for (int64_t j = 0; j < k; j++) {
+        double *total = totals + j * d;
+        memcpy(total, sums->partial + j * stride, (size_t)d * sizeof(double));
+        weights[j] = sums->partial[j * stride + d];
+        for (int64_t b = 1; b < sums->blocks; b++) {
+            const double *partial = sums->partial + (b * k + j) * stride;
+            for (int64_t l = 0; l < d; l++)
+                total[l] += partial[l];
+            weights[j] += partial[d];
+        }
     }
     fg_fenv_leave(saved);
-    free(job.partial);
-    return status;
 }
 
 int fg_own_distances(const fg_runtime *runtime, const fg_points *points, const void *centroids,
@@ -119,7 +204,7 @@ static double potential_of(const plusplus_job *job, int64_t i)
 }
 
 /* The first point at which the running potential exceeds `draw` of the total; -1 if all potentials are 0. */
-static int64_t pick(const plusplus_job *job, double draw)
+static int64_t pick(const fg_runtime *runtime, plusplus_job *job, double draw)
 {
     const double goal = draw * total_of(job->potential, job->n_chunks);
     double before = 0, running = 0;
@@ -135,6 +220,10 @@ static int64_t pick(const plusplus_job *job, double draw)
     }
     if (chunk < 0)
         return -1;
+    if (job->stale[chunk]) {
+        job->n_candidates = 0;
+        plusplus_chunk_table[runtime->isa](job, chunk, 0);
+    }
     const int64_t begin = chunk * FG_SUM_CHUNK;
     const int64_t end = begin + FG_SUM_CHUNK < job->points->n ? begin + FG_SUM_CHUNK : job->points->n;
     int64_t last = -1;
@@ -158,14 +247,21 @@ static void set_candidate(plusplus_job *job, int64_t place, int64_t i)
     }
 }
 
-static int score(const fg_runtime *runtime, plusplus_job *job, int64_t n_candidates, int update)
+static int score(const fg_runtime *runtime, plusplus_job *job, int64_t n_candidates)
 {
     const fg_points *points = job->points;
     job->n_candidates = n_candidates;
-    job->update = update;
     return runtime->parallel(
         job->n_chunks, fg_threads_for(points, (double)points->n * (double)(points->d * n_candidates)),
         plusplus_chunk_table[runtime->isa], job);
+}
+
+/* Candidate t becomes a centre. The distances follow when its chunk is next looked at. */
+static void take(plusplus_job *job, int64_t t)
+{
+    memcpy(job->taken, job->candidates + t * job->points->d, (size_t)job->points->d * sizeof(double));
+    memcpy(job->potential, job->left + t * job->n_chunks, (size_t)job->n_chunks * sizeof(double));
+    memset(job->stale, 1, (size_t)job->n_chunks);
 }
 
 /* The lowest point of positive weight that is not among the first `count` centres: all potentials are 0. */
@@ -187,28 +283,28 @@ static int next_centre(const fg_runtime *runtime, plusplus_job *job, int64_t tri
 {
     int64_t candidates[FG_MAX_CANDIDATES];
     for (int64_t t = 0; t < trials; t++) {
-        candidates[t] = pick(job, draws[t]);
+        candidates[t] = pick(runtime, job, draws[t]);
         if (candidates[t] < 0) {
             *chosen = lowest_unused(job->points, indices, count);
             return FG_OK;
         }
         set_candidate(job, t, candidates[t]);
     }
-    int status = trials > 1 ? score(runtime, job, trials, 0) : FG_OK;
+    int status = score(runtime, job, trials);
     if (status != FG_OK)
         return status;
     int64_t best = 0;
     double least = INFINITY;
-    for (int64_t t = 0; trials > 1 && t < trials; t++) {
-        const double left = total_of(job->potential + t * job->n_chunks, job->n_chunks);
+    for (int64_t t = 0; t < trials; t++) {
+        const double left = total_of(job->left + t * job->n_chunks, job->n_chunks);
         if (left < least) {
             least = left;
             best = t;
         }
     }
     *chosen = candidates[best];
-    set_candidate(job, 0, *chosen);
-    return score(runtime, job, 1, 1);
+    take(job, best);
+    return FG_OK;
 }
 
 static int plusplus(const fg_runtime *runtime, plusplus_job *job, int64_t k, int64_t trials, const double *draws,
@@ -222,11 +318,12 @@ static int plusplus(const fg_runtime *runtime, plusplus_job *job, int64_t k, int
         job->closest[i] = 1;
         job->potential[i / FG_SUM_CHUNK] += potential_of(job, i);
     }
-    indices[0] = pick(job, draws[0]);
+    indices[0] = pick(runtime, job, draws[0]);
     for (int64_t i = 0; i < points->n; i++)
         job->closest[i] = INFINITY;
     set_candidate(job, 0, indices[0]);
-    int status = score(runtime, job, 1, 1);
+    int status = score(runtime, job, 1);
+    take(job, 0);
     for (int64_t j = 1; j < k && status == FG_OK; j++)
         status = next_centre(runtime, job, trials, draws + j * trials, indices, j, indices + j);
     return status;
@@ -240,17 +337,23 @@ int fg_plusplus(const fg_runtime *runtime, const fg_points *points, int64_t k, i
     job.scratch_bytes = plusplus_bytes_table[runtime->isa](points->d);
     job.candidates = malloc((size_t)(trials * points->d) * sizeof(double));
     job.closest = malloc((size_t)points->n * sizeof(double));
-    job.potential = malloc((size_t)(trials * job.n_chunks) * sizeof(double));
+    job.taken = malloc((size_t)points->d * sizeof(double));
+    job.potential = malloc((size_t)job.n_chunks * sizeof(double));
+    job.left = malloc((size_t)(trials * job.n_chunks) * sizeof(double));
+    job.stale = calloc((size_t)job.n_chunks, 1);
     job.scratch = malloc((size_t)(slots * job.scratch_bytes));
     int status = FG_NO_MEMORY;
-    if (job.candidates && job.closest && job.potential && job.scratch) {
+    if (job.candidates && job.taken && job.closest && job.potential && job.left && job.stale && job.scratch) {
         fg_fenv saved = fg_fenv_enter();
         status = plusplus(runtime, &job, k, trials, draws, indices);
         fg_fenv_leave(saved);
     }
     free(job.candidates);
     free(job.closest);
+    free(job.taken);
     free(job.potential);
+    free(job.left);
+    free(job.stale);
     free(job.scratch);
     return status;
 }

@@ -9,65 +9,83 @@ static inline double FG_NAME(value)(const fg_points *points, int64_t i, int64_t 
     return points->scale ? x * points->scale[i] : x;
 }
 
-/* total += row, scaled and weighted, elementwise. */
-static inline __attribute__((always_inline)) void FG_NAME(add_row)(const fg_points *points, int64_t i, int64_t begin,
-                                                                   int64_t end, double *total, int is_f64, int plain)
+/* Room for the weight behind the last column, in whole vectors. */
+static int64_t FG_NAME(sums_stride)(int64_t d) { return (d + LANES) / LANES * LANES; }
+
+/* One vector of row i from column l on, weighted; `one` is 1 in the lane of the weight where the row ends here. */
+static inline __attribute__((always_inline)) vreal FG_NAME(weighted)(const fg_points *points, int64_t i, int64_t l,
+                                                                     int ends, vreal one, int is_f64, int plain)
 {
-    const double scale = plain || !points->scale ? 1 : points->scale[i];
-    const double weight = plain || !points->weights ? 1 : points->weights[i];
-    const float *x32 = (const float *)points->x + i * points->d;
-    const double *x64 = (const double *)points->x + i * points->d;
-    int64_t l = begin;
-    for (; l + LANES <= end; l += LANES) {
-        vreal x = is_f64 ? v_load(x64 + l) : v_load_float(x32 + l);
-        if (!plain)
-            x = v_mul(v_mul(x, v_set1(scale)), v_set1(weight));
-        v_store(total + l, v_add(v_load(total + l), x));
-    }
-    for (; l < end; l++) {
-        double x = is_f64 ? x64[l] : (double)x32[l];
-        if (!plain)
-            x = x * scale * weight;
-        total[l] += x;
-    }
+    const int64_t left = points->d - l;
+    const float *x32 = (const float *)points->x + i * points->d + l;
+    const double *x64 = (const double *)points->x + i * points->d + l;
+    vreal x = v_set1(0);
+    if (!ends)
+        x = is_f64 ? v_load(x64) : v_load_float(x32);
+    else if (left > 0)
+        x = is_f64 ? v_load_part(x64, left) : v_load_float_part(x32, left);
+    if (!plain && points->scale)
+        x = v_mul(x, v_set1(points->scale[i]));
+    if (ends)
+        x = v_add(x, one);
+    return !plain && points->weights ? v_mul(x, v_set1(points->weights[i])) : x;
 }
 
-static inline __attribute__((always_inline)) void FG_NAME(add_rows)(const sums_job *job, int64_t first, int64_t end,
-                                                                    int64_t column, int64_t column_end, double *sums,
+/* `count` vectors, from column l on, of the ordered rows go to the sums of their labels, which stay in registers. */
+static inline __attribute__((always_inline)) void FG_NAME(add_runs)(const fg_sums *sums, const fg_ordered_rows *rows,
+                                                                    double *total, int64_t l, int count, int ends,
                                                                     int is_f64, int plain)
 {
-    for (int64_t i = first; i < end; i++)
-        FG_NAME(add_row)(job->points, i, column, column_end, sums + job->labels[i] * job->points->d, is_f64, plain);
+    double lanes[LANES] = {0};
+    if (ends)
+        lanes[sums->points->d - l] = 1;
+    const vreal one = v_load(lanes);
+    for (int64_t run = 0, r = 0; run < rows->n_runs; run++) {
+        double *at = total + rows->labels[run] * sums->stride + l;
+        vreal sum[4];
+        for (int v = 0; v < count; v++)
+            sum[v] = v_load(at + v * LANES);
+        for (; r < rows->ends[run]; r++)
+            for (int v = 0; v < count; v++)
+                sum[v] = v_add(sum[v], FG_NAME(weighted)(sums->points, rows->first + rows->order[r], l + v * LANES, ends,
+                                                         one, is_f64, plain));
+        for (int v = 0; v < count; v++)
+            v_store(at + v * LANES, sum[v]);
+    }
 }
 
-/* A chunk is one block of rows and one strip of columns: its entries of `partial`. */
-static void FG_NAME(sums_chunk)(void *job_, int64_t chunk, int slot)
+/* The same for columns [column, column_end) of the stride: whole vectors, then the one that ends the row. */
+static inline __attribute__((always_inline)) void FG_NAME(add_columns)(const fg_sums *sums, const fg_ordered_rows *rows,
+                                                                       double *total, int64_t column,
+                                                                       int64_t column_end, int is_f64, int plain)
 {
-    (void)slot;
-    const sums_job *job = job_;
-    const fg_points *points = job->points;
-    const int64_t block = chunk / job->strips, strip = chunk % job->strips, n = points->n, d = points->d;
-    const int64_t first = n / job->blocks * block + n % job->blocks * block / job->blocks;
-    const int64_t end = n / job->blocks * (block + 1) + n % job->blocks * (block + 1) / job->blocks;
-    const int64_t column = strip * SUM_STRIP, column_end = column + SUM_STRIP < d ? column + SUM_STRIP : d;
-    double *sums = job->partial + block * job->k * d;
-    for (int64_t j = 0; j < job->k; j++)
-        memset(sums + j * d + column, 0, (size_t)(column_end - column) * sizeof(double));
+    const int ends = column_end > sums->points->d;
+    const int64_t whole = ends ? sums->points->d / LANES * LANES : column_end;
+    int64_t l = column;
+    for (; l + 4 * LANES <= whole; l += 4 * LANES)
+        FG_NAME(add_runs)(sums, rows, total, l, 4, 0, is_f64, plain);
+    for (; l + 2 * LANES <= whole; l += 2 * LANES)
+        FG_NAME(add_runs)(sums, rows, total, l, 2, 0, is_f64, plain);
+    for (; l < whole; l += LANES)
+        FG_NAME(add_runs)(sums, rows, total, l, 1, 0, is_f64, plain);
+    if (ends)
+        FG_NAME(add_runs)(sums, rows, total, l, 1, 1, is_f64, plain);
+}
+
+static void FG_NAME(add_rows)(const fg_sums *sums, const fg_ordered_rows *rows, int64_t block, int64_t column,
+                              int64_t column_end)
+{
+    const fg_points *points = sums->points;
     const int plain = !points->scale && !points->weights;
+    double *total = sums->partial + block * sums->k * sums->stride;
     if (points->is_f64 && plain)
-        FG_NAME(add_rows)(job, first, end, column, column_end, sums, 1, 1);
+        FG_NAME(add_columns)(sums, rows, total, column, column_end, 1, 1);
     else if (points->is_f64)
-        FG_NAME(add_rows)(job, first, end, column, column_end, sums, 1, 0);
+        FG_NAME(add_columns)(sums, rows, total, column, column_end, 1, 0);
     else if (plain)
-        FG_NAME(add_rows)(job, first, end, column, column_end, sums, 0, 1);
+        FG_NAME(add_columns)(sums, rows, total, column, column_end, 0, 1);
     else
-        FG_NAME(add_rows)(job, first, end, column, column_end, sums, 0, 0);
-    if (strip > 0)
-        return;
-    double *counts = job->partial_counts + block * job->k;
-    memset(counts, 0, (size_t)job->k * sizeof(double));
-    for (int64_t i = first; i < end; i++)
-        counts[job->labels[i]] += points->weights ? points->weights[i] : 1;
+        FG_NAME(add_columns)(sums, rows, total, column, column_end, 0, 0);
 }
 
 /* 1 - IoU of two sizes. */
@@ -78,7 +96,47 @@ static inline double FG_NAME(size_loss)(double w, double h, double w2, double h2
     return 1 - (total > 0 ? common / total : 0);
 }
 
-/* Squared distances of four points from the centroids of their labels, side by side. */
+static inline vreal FG_NAME(row_part)(const fg_points *points, int64_t i, int64_t l, int64_t width)
+{
+    const float *x32 = (const float *)points->x + i * points->d + l;
+    const double *x64 = (const double *)points->x + i * points->d + l;
+    vreal x;
+    if (width == LANES)
+        x = points->is_f64 ? v_load(x64) : v_load_float(x32);
+    else
+        x = points->is_f64 ? v_load_part(x64, width) : v_load_float_part(x32, width);
+    return points->scale ? v_mul(x, v_set1(points->scale[i])) : x;
+}
+
+/* Adds the squared differences of columns [l, l + width) to the sums of LANES points, in index order: squares are taken
+   along the rows, then turned. */
+static inline __attribute__((always_inline)) vreal FG_NAME(add_squares)(const fg_points *points,
+                                                                        const fg_points *centroids,
+                                                                        const int64_t *rows, const int64_t *labels,
+                                                                        int64_t l, int64_t width, vreal sum)
+{
+    vreal squares[LANES];
+    for (int p = 0; p < LANES; p++) {
+        const vreal difference = v_sub(FG_NAME(row_part)(points, rows[p], l, width),
+                                       FG_NAME(row_part)(centroids, labels[p], l, width));
+        squares[p] = v_mul(difference, difference);
+    }
+    v_transpose(squares);
+    for (int64_t c = 0; c < width; c++)
+        sum = v_add(sum, squares[c]);
+    return sum;
+}
+
+/* Asks for LANES² values of the points from `row` on, of which those before l were asked for earlier. */
+static inline void FG_NAME(fetch)(const fg_points *points, int64_t row, int64_t l)
+{
+    const int64_t size = points->is_f64 ? 8 : 4;
+    const char *next = (const char *)points->x + (row * points->d + l * LANES) * size;
+    if (row + LANES <= points->n)
+        for (int64_t at = 0; at < LANES * LANES * size; at += 64)
+            __builtin_prefetch(next + at, 0, 2);
+}
+
 static void FG_NAME(own_chunk)(void *job_, int64_t chunk, int slot)
 {
     (void)slot;
@@ -87,25 +145,30 @@ static void FG_NAME(own_chunk)(void *job_, int64_t chunk, int slot)
     const int64_t d = points->d;
     const int64_t end = (chunk + 1) * FG_SUM_CHUNK < points->n ? (chunk + 1) * FG_SUM_CHUNK : points->n;
     const fg_points centroids = {.x = job->centroids, .d = d, .is_f64 = points->is_f64};
-    for (int64_t first = chunk * FG_SUM_CHUNK; first < end; first += 4) {
-        int64_t row[4], label[4];
-        double sum[4] = {0};
-        for (int p = 0; p < 4; p++) {
-            row[p] = first + p < end ? first + p : first;
-            label[p] = job->labels[row[p]];
+    for (int64_t first = chunk * FG_SUM_CHUNK; first < end; first += LANES) {
+        int64_t rows[LANES], labels[LANES];
+        double sums[LANES];
+        vreal sum = v_set1(0);
+        for (int p = 0; p < LANES; p++) {
+            rows[p] = first + p < end ? first + p : first;
+            labels[p] = job->labels[rows[p]];
         }
-        for (int64_t l = 0; points->metric != FG_BOX_IOU && l < d; l++)
-            for (int p = 0; p < 4; p++) {
-                const double difference =
-                    FG_NAME(value)(points, row[p], l) - FG_NAME(value)(&centroids, label[p], l);
-                sum[p] += difference * difference;
+        int64_t l = 0;
+        if (points->metric != FG_BOX_IOU) {
+            for (; l + LANES <= d; l += LANES) {
+                FG_NAME(fetch)(points, first + LANES, l);
+                sum = FG_NAME(add_squares)(points, &centroids, rows, labels, l, LANES, sum);
             }
-        for (int p = 0; p < 4 && first + p < end; p++) {
+            if (l < d)
+                sum = FG_NAME(add_squares)(points, &centroids, rows, labels, l, d - l, sum);
+        }
+        v_store(sums, sum);
+        for (int p = 0; p < LANES && first + p < end; p++) {
             if (points->metric == FG_BOX_IOU)
-                sum[p] = FG_NAME(size_loss)(FG_NAME(value)(points, row[p], 0), FG_NAME(value)(points, row[p], 1),
-                                            FG_NAME(value)(&centroids, label[p], 0),
-                                            FG_NAME(value)(&centroids, label[p], 1));
-            job->distances[first + p] = sum[p];
+                sums[p] = FG_NAME(size_loss)(FG_NAME(value)(points, rows[p], 0), FG_NAME(value)(points, rows[p], 1),
+                                             FG_NAME(value)(&centroids, labels[p], 0),
+                                             FG_NAME(value)(&centroids, labels[p], 1));
+            job->distances[first + p] = sums[p];
         }
     }
 }
@@ -133,46 +196,65 @@ static void FG_NAME(pack_wide)(const fg_points *points, int64_t first, int64_t c
             packed[l * POINTS + p] = FG_NAME(value)(points, first + (p < count ? p : count - 1), l);
 }
 
-static inline __attribute__((always_inline)) void FG_NAME(candidate_distances)(const plusplus_job *job,
-                                                                               const double *packed, int64_t first,
-                                                                               int count, double *out)
+/* Squared distances of a packed block from `count` rows: out[row * POINTS + point]. */
+static inline __attribute__((always_inline)) void FG_NAME(row_distances)(const double *packed, const double *rows,
+                                                                         int64_t d, int count, double *out)
 {
-    const int64_t d = job->points->d;
-    const double *rows = job->candidates + first * d;
     vreal sum[CANDIDATES][2];
     for (int q = 0; q < count; q++)
         sum[q][0] = sum[q][1] = v_set1(0);
     for (int64_t l = 0; l < d; l++)
-        for (int q = 0; q < count; q++)
+        for (int q = 0; q < count; q++) {
+            const vreal c = v_broadcast(rows + q * d + l);
             for (int v = 0; v < 2; v++) {
-                const vreal x = v_load(packed + l * POINTS + v * LANES);
-                const vreal difference = v_sub(x, v_set1(rows[q * d + l]));
+                const vreal difference = v_sub(v_load(packed + l * POINTS + v * LANES), c);
                 sum[q][v] = v_add(sum[q][v], v_mul(difference, difference));
             }
+        }
     for (int q = 0; q < count; q++)
         for (int v = 0; v < 2; v++)
-            v_store(out + (first + q) * POINTS + v * LANES, sum[q][v]);
+            v_store(out + q * POINTS + v * LANES, sum[q][v]);
 }
 
-static void FG_NAME(all_candidate_distances)(const plusplus_job *job, const double *packed, double *out)
+static void FG_NAME(centre_distances)(const fg_points *points, const double *packed, const double *rows, int64_t count,
+                                      double *out)
 {
+    const int64_t d = points->d;
     int64_t t = 0;
-    if (job->points->metric == FG_BOX_IOU) {
-        for (; t < job->n_candidates; t++)
+    if (points->metric == FG_BOX_IOU) {
+        for (; t < count; t++)
             for (int p = 0; p < POINTS; p++)
-                out[t * POINTS + p] = FG_NAME(size_loss)(packed[p], packed[POINTS + p], job->candidates[2 * t],
-                                                         job->candidates[2 * t + 1]);
+                out[t * POINTS + p] =
+                    FG_NAME(size_loss)(packed[p], packed[POINTS + p], rows[2 * t], rows[2 * t + 1]);
         return;
     }
-    for (; t + CANDIDATES <= job->n_candidates; t += CANDIDATES)
-        FG_NAME(candidate_distances)(job, packed, t, CANDIDATES, out);
-    for (; t + 2 <= job->n_candidates; t += 2)
-        FG_NAME(candidate_distances)(job, packed, t, 2, out);
-    if (t < job->n_candidates)
-        FG_NAME(candidate_distances)(job, packed, t, 1, out);
+    for (; t + CANDIDATES <= count; t += CANDIDATES)
+        FG_NAME(row_distances)(packed, rows + t * d, d, CANDIDATES, out + t * POINTS);
+    for (; t + 2 <= count; t += 2)
+        FG_NAME(row_distances)(packed, rows + t * d, d, 2, out + t * POINTS);
+    if (t < count)
+        FG_NAME(row_distances)(packed, rows + t * d, d, 1, out + t * POINTS);
 }
 
-/* What each candidate would leave of a chunk's potential; with one candidate and `update`, it is taken. */
+/* What each candidate would leave of the potential of some points, added to `left` in index order. */
+static void FG_NAME(add_left)(const double *closest, const double *weights, const double *distances, int64_t count,
+                              int64_t n_candidates, double *left)
+{
+    for (int64_t t = 0; t < n_candidates; t++) {
+        double potential[POINTS], sum = left[t];
+        for (int64_t p = 0; p < POINTS; p += LANES) {
+            vreal least = v_min(v_load(distances + t * POINTS + p), v_load(closest + p));
+            if (weights)
+                least = v_mul(v_load(weights + p), least);
+            v_store(potential + p, least);
+        }
+        for (int64_t p = 0; p < count; p++)
+            sum += potential[p];
+        left[t] = sum;
+    }
+}
+
+/* Brings the distances of a chunk up to the centre taken last, then tries the candidates. */
 static void FG_NAME(plusplus_chunk)(void *job_, int64_t chunk, int slot)
 {
     plusplus_job *job = job_;
@@ -181,24 +263,27 @@ static void FG_NAME(plusplus_chunk)(void *job_, int64_t chunk, int slot)
     const int64_t end = begin + FG_SUM_CHUNK < points->n ? begin + FG_SUM_CHUNK : points->n;
     double *packed = (double *)(job->scratch + slot * job->scratch_bytes);
     double *distances = packed + POINTS * points->d;
-    double sums[FG_MAX_CANDIDATES] = {0};
+    double left[FG_MAX_CANDIDATES] = {0};
     for (int64_t first = begin; first < end; first += POINTS) {
         const int64_t count = first + POINTS < end ? POINTS : end - first;
+        const size_t bytes = (size_t)count * sizeof(double);
+        double closest[POINTS] = {0}, weights[POINTS] = {0};
+        memcpy(closest, job->closest + first, bytes);
+        if (points->weights)
+            memcpy(weights, points->weights + first, bytes);
         FG_NAME(pack_wide)(points, first, count, packed);
-        FG_NAME(all_candidate_distances)(job, packed, distances);
-        for (int64_t p = 0; p < count; p++) {
-            const double closest = job->closest[first + p];
-            const double weight = points->weights ? points->weights[first + p] : 1;
-            for (int64_t t = 0; t < job->n_candidates; t++) {
-                const double distance = distances[t * POINTS + p], least = distance < closest ? distance : closest;
-                sums[t] += weight * least;
-                if (job->update)
-                    job->closest[first + p] = least;
-            }
+        if (job->stale[chunk]) {
+            FG_NAME(centre_distances)(points, packed, job->taken, 1, distances);
+            for (int64_t p = 0; p < POINTS; p += LANES)
+                v_store(closest + p, v_min(v_load(distances + p), v_load(closest + p)));
+            memcpy(job->closest + first, closest, bytes);
         }
+        FG_NAME(centre_distances)(points, packed, job->candidates, job->n_candidates, distances);
+        FG_NAME(add_left)(closest, points->weights ? weights : NULL, distances, count, job->n_candidates, left);
     }
+    job->stale[chunk] = 0;
     for (int64_t t = 0; t < job->n_candidates; t++)
-        job->potential[t * job->n_chunks + chunk] = sums[t];
+        job->left[t * job->n_chunks + chunk] = left[t];
 }
 
 static int64_t FG_NAME(plusplus_bytes)(int64_t d)

@@ -1,4 +1,5 @@
-/* Float32 only; needs `POINTS`, `CENTROIDS` and the packing of nearest_body.h. See filter.h. */
+/* Float32 only; needs `POINTS` and the packing of nearest_body.h. See filter.h. */
+#define ROUGH 6
 
 /* What is known of each point of a block. */
 typedef struct {
@@ -7,21 +8,19 @@ typedef struct {
     vreal margin[2]; /* a lead beyond this is safe */
 } FG_NAME(block);
 
-static inline vreal FG_NAME(shifted)(const fg_filter *filter, const real *packed, int64_t d, int64_t l, int v)
-{
-    return l < d ? v_sub(v_load(packed + l * POINTS + v * LANES), v_set1(filter->shift[l])) : v_set1(0);
-}
-
 /* The nearest integer, of magnitude below 2²². */
 static inline vreal FG_NAME(nearest_integer)(vreal a) { return v_sub(v_add(a, v_set1(0x1.8p23f)), v_set1(0x1.8p23f)); }
 
-static void FG_NAME(to_integers)(const fg_filter *filter, const real *packed, int64_t d, int32_t *pairs,
+/* Shifts a block in place; its integers go to `pairs`. */
+static void FG_NAME(to_integers)(const fg_filter *filter, real *packed, int64_t d, int32_t *pairs,
                                  FG_NAME(block) *block)
 {
     for (int v = 0; v < 2; v++) {
         vreal square = v_set1(0), off = v_set1(0);
         for (int64_t l = 0; l < d; l++) {
-            const vreal y = FG_NAME(shifted)(filter, packed, d, l, v);
+            real *at = packed + l * POINTS + v * LANES;
+            const vreal y = v_sub(v_load(at), v_broadcast(filter->shift + l));
+            v_store(at, y);
             square = v_fma(y, y, square);
         }
         const vreal length = v_max(v_sqrt(square), v_set1(1e-12f));
@@ -29,7 +28,8 @@ static void FG_NAME(to_integers)(const fg_filter *filter, const real *packed, in
         for (int64_t pair = 0; pair < filter->pairs; pair++) {
             vint whole[2];
             for (int h = 0; h < 2; h++) {
-                const vreal y = FG_NAME(shifted)(filter, packed, d, 2 * pair + h, v);
+                const int64_t l = 2 * pair + h;
+                const vreal y = l < d ? v_load(packed + l * POINTS + v * LANES) : v_set1(0);
                 const vreal rounded = FG_NAME(nearest_integer)(v_mul(y, scale));
                 const vreal rest = v_fnma(y, scale, rounded);
                 off = v_fma(rest, rest, off);
@@ -50,13 +50,14 @@ static void FG_NAME(to_integers)(const fg_filter *filter, const real *packed, in
     }
 }
 
-/* Like `compete`, on |centroid|² - 2 · point · centroid. */
+/* Like `compete`, on |centroid|² - 2 · point · centroid, which goes to `scores`, [centroid][point]. */
 static inline __attribute__((always_inline)) void FG_NAME(compete_roughly)(const fg_filter *filter, const int32_t *pairs,
                                                                            const FG_NAME(block) *block, int64_t first,
-                                                                           int count, FG_NAME(winners) *winners)
+                                                                           int count, real *scores,
+                                                                           FG_NAME(winners) *winners)
 {
     const int32_t *centroids = filter->centroids + first * filter->pairs;
-    vint sum[CENTROIDS][2];
+    vint sum[ROUGH][2];
     for (int q = 0; q < count; q++)
         sum[q][0] = sum[q][1] = i_set1(0);
     for (int64_t pair = 0; pair < filter->pairs; pair++) {
@@ -69,19 +70,17 @@ static inline __attribute__((always_inline)) void FG_NAME(compete_roughly)(const
     }
     for (int q = 0; q < count; q++) {
         const vint number = i_set1(first + q);
-        const vreal square = v_set1(filter->squares[first + q]);
+        const vreal square = v_broadcast(filter->squares + first + q);
         for (int v = 0; v < 2; v++) {
             const vreal score = v_fnma(v_from_int(sum[q][v]), block->weight[v], square);
-            const vmask closer = v_lt(score, winners->best[v]);
-            winners->second[v] = v_min(winners->second[v], v_max(winners->best[v], score));
-            winners->index[v] = i_select(closer, number, winners->index[v]);
-            winners->best[v] = v_min(score, winners->best[v]);
+            v_store(scores + (first + q) * POINTS + v * LANES, score);
+            FG_NAME(enter)(score, number, NEAREST_TWO, v, winners);
         }
     }
 }
 
 static void FG_NAME(find_roughly)(const fg_filter *filter, const int32_t *pairs, const FG_NAME(block) *block, int64_t k,
-                                  FG_NAME(winners) *out)
+                                  real *scores, FG_NAME(winners) *out)
 {
     FG_NAME(winners) w;
     for (int v = 0; v < 2; v++) {
@@ -89,50 +88,151 @@ static void FG_NAME(find_roughly)(const fg_filter *filter, const int32_t *pairs,
         w.index[v] = i_set1(0);
     }
     int64_t j = 0;
-    for (; j + CENTROIDS <= k; j += CENTROIDS)
-        FG_NAME(compete_roughly)(filter, pairs, block, j, CENTROIDS, &w);
+    for (; j + ROUGH <= k; j += ROUGH)
+        FG_NAME(compete_roughly)(filter, pairs, block, j, ROUGH, scores, &w);
+    for (; j + 4 <= k; j += 4)
+        FG_NAME(compete_roughly)(filter, pairs, block, j, 4, scores, &w);
     for (; j + 2 <= k; j += 2)
-        FG_NAME(compete_roughly)(filter, pairs, block, j, 2, &w);
+        FG_NAME(compete_roughly)(filter, pairs, block, j, 2, scores, &w);
     if (j < k)
-        FG_NAME(compete_roughly)(filter, pairs, block, j, 1, &w);
+        FG_NAME(compete_roughly)(filter, pairs, block, j, 1, scores, &w);
     *out = w;
 }
 
-/* Labels those of at most POINTS points whose nearest centroid leads by more than the margin. Moves the numbers of the
-   others to `open` and adds to their count; returns how many labels changed. */
-static int64_t FG_NAME(filter_points)(const fg_nearest_call *call, const fg_filter *filter, const int64_t *numbers,
-                                      int64_t count, real *packed, int32_t *pairs, int64_t *open, int64_t *n_open)
+/* Writes what the pairs of one point have shown. */
+static void FG_NAME(settle_current)(const fg_nearest_call *call, FG_NAME(passage) *passage)
+{
+    const int64_t i = passage->current;
+    fg_bounds *bounds = call->bounds;
+    if (i < 0)
+        return;
+    passage->changed += passage->label != call->labels[i];
+    call->labels[i] = passage->label;
+    if (bounds) {
+        const double second = (double)passage->second, others = (double)bounds->lower[i];
+        bounds->upper[i] = fg_upper_bound(bounds, (double)passage->best);
+        bounds->lower[i] = fg_lower_bound(bounds, second < others ? second : others);
+    }
+    passage->current = -1;
+}
+
+/* Exact distances of the first `count` pairs, at most POINTS. Pairs of one point stand together, centroids ascending. */
+static void FG_NAME(settle_pairs)(const fg_nearest_call *call, FG_NAME(passage) *passage, int64_t count)
+{
+    const int64_t d = call->points->d;
+    const fg_points centroids = {.x = call->centroids, .n = call->k, .d = d};
+    real *x = passage->packed, *c = passage->packed + POINTS * d, distance[POINTS];
+    vreal sum[2] = {v_set1(0), v_set1(0)};
+    FG_NAME(pack)(call->points, passage->pair_point, count, x);
+    FG_NAME(pack)(&centroids, passage->pair_centroid, count, c);
+    for (int64_t l = 0; l < d; l++)
+        for (int v = 0; v < 2; v++) {
+            const int64_t at = l * POINTS + v * LANES;
+            const vreal difference = v_sub(v_load(x + at), v_load(c + at));
+            sum[v] = v_fma(difference, difference, sum[v]);
+        }
+    v_store(distance, sum[0]);
+    v_store(distance + LANES, sum[1]);
+    for (int64_t p = 0; p < count; p++) {
+        if (passage->pair_point[p] != passage->current) {
+            FG_NAME(settle_current)(call, passage);
+            passage->current = passage->pair_point[p];
+            passage->best = passage->second = (real)INFINITY;
+        }
+        if (distance[p] < passage->best) {
+            passage->second = passage->best;
+            passage->best = distance[p];
+            passage->label = (int32_t)passage->pair_centroid[p];
+        } else if (distance[p] < passage->second)
+            passage->second = distance[p];
+    }
+    passage->n_pairs -= count;
+    memmove(passage->pair_point, passage->pair_point + count, (size_t)passage->n_pairs * sizeof(int64_t));
+    memmove(passage->pair_centroid, passage->pair_centroid + count, (size_t)passage->n_pairs * sizeof(int64_t));
+}
+
+static void FG_NAME(settle_all_pairs)(const fg_nearest_call *call, FG_NAME(passage) *passage)
+{
+    if (passage->n_pairs > 0)
+        FG_NAME(settle_pairs)(call, passage, passage->n_pairs);
+    FG_NAME(settle_current)(call, passage);
+}
+
+/* Lists the centroids whose score is within reach of some point, and of which points; returns how many pairs that is. */
+static int64_t FG_NAME(list_hits)(int64_t k, const vreal *reach, FG_NAME(passage) *passage)
+{
+    int64_t n_pairs = 0;
+    passage->n_hits = 0;
+    for (int64_t j = 0; j < k; j++) {
+        const real *score = passage->scores + j * POINTS;
+        unsigned points = m_bits(v_le(v_load(score), reach[0])) | m_bits(v_le(v_load(score + LANES), reach[1])) << LANES;
+        if (!points)
+            continue;
+        passage->hits[passage->n_hits++] = (hit){(int32_t)j, points};
+        for (; points; points &= points - 1)
+            n_pairs++;
+    }
+    return n_pairs;
+}
+
+/* Pairs point p of the block, number i, with the centroids within its reach. */
+static void FG_NAME(pair_point)(const fg_nearest_call *call, int64_t i, int64_t p, FG_NAME(passage) *passage)
+{
+    for (int64_t h = 0; h < passage->n_hits; h++) {
+        if (!(passage->hits[h].points >> p & 1))
+            continue;
+        passage->pair_point[passage->n_pairs] = i;
+        passage->pair_centroid[passage->n_pairs++] = passage->hits[h].centroid;
+        if (passage->n_pairs == POINTS)
+            FG_NAME(settle_pairs)(call, passage, POINTS);
+    }
+}
+
+/* Labels those of at most POINTS points whose nearest centroid leads by more than the margin and pairs the others; or
+   leaves the block to the exact search, where too many centroids are in reach. */
+static void FG_NAME(filter_points)(const fg_nearest_call *call, const fg_filter *filter, const int64_t *numbers,
+                                   int64_t count, FG_NAME(passage) *passage)
 {
     const fg_points *points = call->points;
+    int32_t *whole = (int32_t *)(void *)(passage->packed + POINTS * points->d);
     FG_NAME(block) block;
     FG_NAME(winners) w;
-    FG_NAME(pack)(points, numbers, count, packed);
-    FG_NAME(to_integers)(filter, packed, points->d, pairs, &block);
-    FG_NAME(find_roughly)(filter, pairs, &block, call->k, &w);
+    FG_NAME(pack)(points, numbers, count, passage->packed);
+    FG_NAME(to_integers)(filter, passage->packed, points->d, whole, &block);
+    FG_NAME(find_roughly)(filter, whole, &block, call->k, passage->scores, &w);
     real_int index[POINTS];
     real upper[POINTS], lower[POINTS];
+    vreal reach[2];
     unsigned safe = 0;
     for (int v = 0; v < 2; v++) {
-        safe |= m_bits(v_lt(block.margin[v], v_sub(w.second[v], w.best[v]))) << (v * LANES);
+        const vmask leads = v_lt(block.margin[v], v_sub(w.second[v], w.best[v]));
+        safe |= m_bits(leads) << (v * LANES);
+        reach[v] = v_select(leads, v_set1(-(real)INFINITY), v_add(w.best[v], block.margin[v]));
         i_store(index + v * LANES, w.index[v]);
         v_store(upper + v * LANES, v_add(v_add(block.square[v], w.best[v]), block.margin[v]));
         v_store(lower + v * LANES, v_sub(v_add(block.square[v], w.second[v]), block.margin[v]));
     }
-    int64_t changed = 0, waiting = *n_open;
+    const unsigned all = ~0u >> (32 - POINTS);
+    if ((safe & all) != all && FG_NAME(list_hits)(call->k, reach, passage) > call->k) {
+        FG_NAME(settle_all_pairs)(call, passage);
+        passage->changed += FG_NAME(settle)(call, numbers, count, passage->packed, passage->scores);
+        return;
+    }
     for (int64_t p = 0; p < count; p++) {
         const int64_t i = numbers[p];
-        if (!(safe >> p & 1) || (points->scale && points->scale[i] == 0)) {
-            open[waiting++] = i;
+        const int zero = points->scale && points->scale[i] == 0;
+        if (!(safe >> p & 1) && !zero) {
+            if (call->bounds) /* until its pairs are settled: how near the centroids out of reach can be */
+                call->bounds->lower[i] = lower[p];
+            FG_NAME(pair_point)(call, i, p, passage);
             continue;
         }
-        const int32_t label = (int32_t)index[p];
-        changed += label != call->labels[i];
+        const int32_t label = zero ? 0 : (int32_t)index[p];
+        passage->changed += label != call->labels[i];
         call->labels[i] = label;
         if (call->bounds) {
-            call->bounds->upper[i] = fg_upper_bound(call->bounds, (double)upper[p]);
+            call->bounds->upper[i] = zero ? INFINITY : fg_upper_bound(call->bounds, (double)upper[p]);
             call->bounds->lower[i] = fg_lower_bound(call->bounds, (double)lower[p]);
         }
     }
-    *n_open = waiting;
-    return changed;
 }

@@ -33,6 +33,20 @@ cdef extern from "clustering/points.h" nogil:
     int fg_check_points(const fg_runtime *runtime, const fg_points *points)
     int fg_row_scales(const fg_runtime *runtime, const fg_points *points, double *scale)
 
+cdef extern from "clustering/exact.h" nogil:
+    ctypedef struct fg_sums:
+        int64_t k
+        double *partial
+    int fg_sums_open(const fg_runtime *runtime, fg_sums *sums, const fg_points *points, int64_t k, int64_t blocks)
+    void fg_sums_close(fg_sums *sums)
+    int fg_sums_add_all(const fg_runtime *runtime, const fg_sums *sums, const int32_t *labels)
+    void fg_sums_total(const fg_sums *sums, double *totals, double *weights)
+    int fg_own_distances(const fg_runtime *runtime, const fg_points *points, const void *centroids,
+                         const int32_t *labels, double *distances)
+    double fg_ordered_sum(const fg_points *points, const double *distances)
+    int fg_plusplus(const fg_runtime *runtime, const fg_points *points, int64_t k, int64_t trials, const double *draws,
+                    int64_t *indices)
+
 cdef extern from "clustering/nearest.h" nogil:
     enum:
         FG_KIND_EUCLIDEAN
@@ -44,8 +58,8 @@ cdef extern from "clustering/nearest.h" nogil:
         float *moved
         float *half_gap
         int valid
-    void fg_move_bounds(fg_bounds *bounds, const fg_points *points, const void *before, const void *centroids,
-                        int64_t k)
+    int fg_move_bounds(const fg_runtime *runtime, fg_bounds *bounds, const fg_points *points, const void *before,
+                       const void *centroids, int64_t k)
     ctypedef struct fg_nearest_call:
         const fg_points *points
         const void *centroids
@@ -53,21 +67,13 @@ cdef extern from "clustering/nearest.h" nogil:
         int32_t *labels
         void *distances
         fg_bounds *bounds
+        fg_sums *sums
         int filtered
         int64_t n_changed
         int64_t n_searched
     int fg_nearest(const fg_runtime *runtime, fg_nearest_call *call)
     int fg_pairwise_distance(const fg_runtime *runtime, const fg_points *rows, const fg_points *columns, int kind,
                              void *out)
-
-cdef extern from "clustering/exact.h" nogil:
-    int fg_cluster_sums(const fg_runtime *runtime, const fg_points *points, const int32_t *labels, int64_t k,
-                        int64_t blocks, double *sums, double *counts)
-    int fg_own_distances(const fg_runtime *runtime, const fg_points *points, const void *centroids,
-                         const int32_t *labels, double *distances)
-    double fg_ordered_sum(const fg_points *points, const double *distances)
-    int fg_plusplus(const fg_runtime *runtime, const fg_points *points, int64_t k, int64_t trials, const double *draws,
-                    int64_t *indices)
 
 
 def kmeans(X, k, *, init="k-means++", n_init=1, max_iter=300, tol=0.0, metric="euclidean", sample_weight=None,
@@ -97,6 +103,7 @@ def assign(X, centroids, *, metric="euclidean", n_threads=None):
     call.labels = <int32_t *>cnp.PyArray_DATA(labels)
     call.distances = cnp.PyArray_DATA(distances)
     call.bounds = NULL
+    call.sums = NULL
     call.filtered = False
     cdef int status
     with nogil:
@@ -179,10 +186,13 @@ cdef class KernelSteps:
     """The arithmetic of k-means, in C; see `fastgeo.clustering.lloyd.Steps`."""
     cdef fg_points c_points
     cdef fg_bounds bounds
+    cdef fg_sums c_sums
     cdef object points, weights, scale, metric
     cdef object before, bound_arrays  # the centroids of the last assignment; what `bounds` points to
     cdef int pause, pausing  # assignments without bounds: next time, and still to come
+    cdef int64_t n_changed
     cdef bint once  # a single assignment: bounds for the next one would be lost work
+    cdef bint added  # whether `c_sums` belongs to the labels
     cdef readonly object labels
 
     def __init__(self, points, metric, weights, n_threads, *, once=False):
@@ -190,16 +200,22 @@ cdef class KernelSteps:
         self.points, self.weights, self.metric, self.once = points, weights, metric, once
         self.scale = bind(&self.c_points, points, "X", metric, weights, n_threads)
         self.labels = np.full(n, -1, np.int32)
+        self.n_changed = n
+
+    def __dealloc__(self):
+        fg_sums_close(&self.c_sums)
 
     cdef bint bounded(self, centroids) except *:
         """Bring the bounds up to these centroids. Returns whether they are worth keeping."""
         cdef int64_t k = cnp.PyArray_DIM(centroids, 0), n = self.c_points.n
         cdef const void *before = NULL
         cdef const void *now = cnp.PyArray_DATA(centroids)
+        cdef int status
         if not use_bounds or self.once or self.metric == "iou" or k * self.c_points.d < 128 or self.c_points.d > 1 << 20:
             return False
-        if self.pausing > 0:
-            self.pausing -= 1
+        # While many labels change, the centroids move too far for bounds to settle much.
+        if self.pausing > 0 or 8 * self.n_changed > n:
+            self.pausing -= self.pausing > 0
             return False
         if self.bound_arrays is None or len(self.bound_arrays[2]) != k:
             self.bound_arrays = [np.empty(size, np.float32) for size in (n, n, k, k)]
@@ -212,10 +228,19 @@ cdef class KernelSteps:
         if self.before is not None:
             before = cnp.PyArray_DATA(self.before)
         with nogil:
-            fg_move_bounds(&self.bounds, &self.c_points, before, now, k)
+            status = fg_move_bounds(runtime(), &self.bounds, &self.c_points, before, now, k)
+        raise_status(status)
         return True
 
-    def assign(self, centroids):
+    cdef int open_sums(self, int64_t k) except -1:
+        """Room for the sums of k clusters."""
+        cdef int status = FG_OK
+        if self.c_sums.partial == NULL or self.c_sums.k != k:
+            fg_sums_close(&self.c_sums)
+            status = fg_sums_open(runtime(), &self.c_sums, &self.c_points, k, lloyd.sum_blocks(self.c_points.n, k))
+        return raise_status(status)
+
+    def assign(self, centroids, *, adding=False):
         cdef fg_nearest_call call
         cdef int status
         if self.metric == "cosine":
@@ -227,12 +252,19 @@ cdef class KernelSteps:
         call.distances = NULL
         call.filtered = use_filter
         call.bounds = NULL
+        call.sums = NULL
+        self.added = False
+        if adding:
+            self.open_sums(call.k)
+            call.sums = &self.c_sums
         if self.bounded(centroids):
             call.bounds = &self.bounds
         self.before = None
         with nogil:
             status = fg_nearest(runtime(), &call)
         raise_status(status)
+        self.added = adding
+        self.n_changed = call.n_changed
         if call.bounds != NULL:
             self.before = centroids
             if self.bounds.valid:
@@ -250,19 +282,24 @@ cdef class KernelSteps:
 
     def relabelled(self):
         self.before = None
+        self.added = False
 
     def sums(self, k):
         cdef cnp.npy_intp shape[2]
-        cdef int status
+        cdef int status = FG_OK
         shape[0], shape[1] = k, self.c_points.d
         sums = new_array(2, shape, cnp.NPY_DOUBLE)
         counts = new_array(1, shape, cnp.NPY_DOUBLE)
-        cdef int64_t clusters = k, blocks = lloyd.sum_blocks(self.c_points.n, k)
         cdef const int32_t *labels = <const int32_t *>cnp.PyArray_DATA(self.labels)
-        cdef double *c_sums = <double *>cnp.PyArray_DATA(sums)
-        cdef double *c_counts = <double *>cnp.PyArray_DATA(counts)
+        cdef double *totals = <double *>cnp.PyArray_DATA(sums)
+        cdef double *weights = <double *>cnp.PyArray_DATA(counts)
+        cdef bint added = self.added and self.c_sums.k == shape[0]
+        self.open_sums(k)
         with nogil:
-            status = fg_cluster_sums(runtime(), &self.c_points, labels, clusters, blocks, c_sums, c_counts)
+            if not added:
+                status = fg_sums_add_all(runtime(), &self.c_sums, labels)
+            if status == FG_OK:
+                fg_sums_total(&self.c_sums, totals, weights)
         raise_status(status)
         return sums, counts
 

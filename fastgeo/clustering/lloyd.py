@@ -28,8 +28,8 @@ class Steps(Protocol):
     ) -> None:
         """Raise for points that are not finite. With `once` there will be a single assignment."""
 
-    def assign(self, centroids: Array) -> int:
-        """Update `labels` to the nearest centroids; return how many changed."""
+    def assign(self, centroids: Array, *, adding: bool = False) -> int:
+        """Update `labels` to the nearest centroids; return how many changed. With `adding`, `sums` comes next."""
 
     def relabelled(self) -> None:
         """Take notice that `labels` was changed from outside."""
@@ -171,7 +171,7 @@ def lloyd(
         centroids = unit_rows(centroids)
     converged = settled = False
     for n_iter in range(1, max_iter + 1):
-        settled = steps.assign(centroids) == 0
+        settled = steps.assign(centroids, adding=True) == 0
         if settled:
             break
         moved = means(steps, centroids, metric, weights)

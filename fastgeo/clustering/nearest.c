@@ -14,6 +14,12 @@ enum { NEAREST, NEAREST_TWO, SIZES };
 /* Points listed at a time, before they are searched in blocks. */
 enum { LISTED = 512 };
 
+/* Points of more columns are searched so many at a time. */
+enum { DEEP = 128 };
+
+/* So much of the rows stays in the second cache while they are labelled and added. */
+enum { CACHED_BYTES = 1 << 19 };
+
 /* More than two roundings of a float. */
 #define FG_BOUND_ROUNDING 0x1p-21f
 
@@ -31,10 +37,20 @@ static inline float fg_lower_bound(const fg_bounds *bounds, double square)
 typedef struct {
     fg_nearest_call *call;
     int64_t rows;     /* points per chunk */
-    char *scratch;    /* one packed block per slot */
+    const fg_runtime *runtime;
+    int32_t *starts;     /* (slots, k) with sums */
+    const fg_sums *sums; /* or NULL; then every chunk is one of its blocks */
+    char *scratch;    /* per slot */
+    int64_t scratch_bytes;
     int64_t *counts;  /* per chunk: labels changed, points searched */
     fg_filter *filter; /* or NULL */
 } nearest_job;
+
+/* A centroid within reach of some points of a block, a bit each. */
+typedef struct {
+    int32_t centroid;
+    unsigned points;
+} hit;
 
 /* A tile of the pairwise table: some rows by this many columns. */
 enum { TILE_COLUMNS = 1024 };
@@ -47,13 +63,15 @@ typedef struct {
     char *scratch;
 } pairwise_job;
 
+#define FG_DOT_BODY
 #define FG_BODY "clustering/nearest_body.h"
 #include "runtime/for_each_target.h"
 
 typedef int64_t bytes_function(int64_t d);
-FG_TABLE(fg_chunk, nearest_chunk);
-FG_TABLE(fg_chunk, pairwise_tile);
-FG_TABLE(bytes_function, packed_bytes);
+FG_DOT_TABLE(fg_chunk, nearest_chunk);
+FG_DOT_TABLE(fg_chunk, pairwise_tile);
+FG_DOT_TABLE(bytes_function, packed_bytes);
+FG_DOT_TABLE(bytes_function, filter_bytes);
 
 static double row_distance(const fg_points *points, const void *a, int64_t i, const void *b, int64_t j)
 {
@@ -86,43 +104,27 @@ static void set_moves(fg_bounds *bounds, const fg_points *points, const void *be
     }
 }
 
-static void set_gaps(fg_bounds *bounds, const fg_points *points, const void *centroids, int64_t k)
+/* Whether a chunk may be a whole block of the sums: enough of them for the threads, and none too long for Ctrl-C. */
+static int blocks_suit(const fg_runtime *runtime, const fg_nearest_call *call)
 {
-    const double rounding = 1 - 0x1p-20 - (double)points->d * 0x1p-50;
-    /* The gaps cost k² distances: only where that is little beside n·k. */
-    const int worth_it = k <= points->n / 16;
-    for (int64_t j = 0; j < k; j++)
-        bounds->half_gap[j] = worth_it ? INFINITY : 0;
-    for (int64_t j = 0; worth_it && j < k; j++)
-        for (int64_t i = 0; i < j; i++) {
-            const float half = (float)(row_distance(points, centroids, i, centroids, j) * 0.5 * rounding);
-            bounds->half_gap[i] = half < bounds->half_gap[i] ? half : bounds->half_gap[i];
-            bounds->half_gap[j] = half < bounds->half_gap[j] ? half : bounds->half_gap[j];
-        }
-}
-
-void fg_move_bounds(fg_bounds *bounds, const fg_points *points, const void *before, const void *centroids, int64_t k)
-{
-    const double unit = points->is_f64 ? 0x1p-53 : 0x1p-24, smallest = points->is_f64 ? DBL_MIN : FLT_MIN;
-    bounds->error = 2 * (double)(points->d + 3) * unit;
-    bounds->underflow = (double)(points->d + 3) * smallest;
-    bounds->slack = (float)(1 + 2 * bounds->error + 0x1p-18);
-    bounds->least = (float)(4 * sqrt(bounds->underflow)) + FLT_MIN;
-    fg_fenv saved = fg_fenv_enter();
-    set_moves(bounds, points, before, centroids, k);
-    set_gaps(bounds, points, centroids, k);
-    fg_fenv_leave(saved);
+    const double most = runtime->isa == FG_ISA_scalar ? 0x1p22 : 0x1p27;
+    const double work = (double)call->points->n * (double)call->points->d * (double)call->k;
+    return call->sums->blocks >= 16 && work / (double)call->sums->blocks < most;
 }
 
 static int search_all(const fg_runtime *runtime, nearest_job *job, int n_threads)
 {
     fg_nearest_call *call = job->call;
     const int isa = runtime->isa, is_f64 = call->points->is_f64;
-    const int64_t n_chunks = fg_chunk_count(call->points->n, job->rows);
-    job->scratch = malloc((size_t)(runtime->slots(n_threads) * packed_bytes_table[isa][is_f64](call->points->d)));
+    const int64_t n_chunks = job->sums ? job->sums->blocks : fg_chunk_count(call->points->n, job->rows);
+    job->scratch_bytes = packed_bytes_table[isa][is_f64](call->points->d);
+    if (job->filter || call->points->d > DEEP)
+        job->scratch_bytes += filter_bytes_table[isa][is_f64](call->k);
+    job->scratch = malloc((size_t)(runtime->slots(n_threads) * job->scratch_bytes));
+    job->starts = job->sums ? malloc((size_t)(runtime->slots(n_threads) * call->k) * sizeof(int32_t)) : NULL;
     job->counts = malloc((size_t)(n_chunks + 1) * 2 * sizeof(int64_t));
     int status = FG_NO_MEMORY;
-    if (job->scratch && job->counts)
+    if (job->scratch && job->counts && (job->starts || !job->sums))
         status = runtime->parallel(n_chunks, n_threads, nearest_chunk_table[isa][is_f64], job);
     call->n_changed = call->n_searched = 0;
     for (int64_t c = 0; status == FG_OK && c < n_chunks; c++) {
@@ -130,6 +132,7 @@ static int search_all(const fg_runtime *runtime, nearest_job *job, int n_threads
         call->n_searched += job->counts[2 * c + 1];
     }
     free(job->scratch);
+    free(job->starts);
     free(job->counts);
     return status;
 }
@@ -139,16 +142,59 @@ int fg_nearest(const fg_runtime *runtime, fg_nearest_call *call)
     const fg_points *points = call->points;
     const int n_threads = fg_threads_for(points, (double)points->n * (double)points->d * (double)call->k);
     fg_filter filter = {0};
-    nearest_job job = {.call = call, .rows = fg_chunk_rows(points->n, points->d * call->k)};
+    nearest_job job = {.call = call, .runtime = runtime, .rows = fg_chunk_rows(runtime, points->n, points->d * call->k)};
     int status = FG_OK;
     fg_fenv saved = fg_fenv_enter();
     if (call->filtered && !call->distances && runtime->isa != FG_ISA_scalar && fg_filter_suits(points, call->k)) {
         job.filter = &filter;
         status = fg_filter_open(&filter, points, call->centroids, call->k);
     }
+    if (call->sums && blocks_suit(runtime, call))
+        job.sums = call->sums;
     if (status == FG_OK)
         status = search_all(runtime, &job, n_threads);
+    if (status == FG_OK && call->sums && !job.sums)
+        status = fg_sums_add_all(runtime, call->sums, call->labels);
     fg_filter_close(&filter);
+    fg_fenv_leave(saved);
+    return status;
+}
+
+/* Half the distance from each centroid to the nearest other: the second nearest centroid of its own place. They cost k²
+   distances: only where that is little beside n·k. */
+static int set_gaps(const fg_runtime *runtime, fg_bounds *bounds, const fg_points *points, const void *centroids,
+                    int64_t k)
+{
+    const fg_points places = {.x = centroids, .n = k, .d = points->d, .is_f64 = points->is_f64,
+                              .n_threads = points->n_threads};
+    fg_bounds own = {.error = bounds->error, .underflow = bounds->underflow};
+    fg_nearest_call call = {.points = &places, .centroids = centroids, .k = k, .bounds = &own};
+    int status = FG_OK;
+    memset(bounds->half_gap, 0, (size_t)k * sizeof(float));
+    if (k > points->n / 16)
+        return FG_OK;
+    own.upper = malloc((size_t)k * sizeof(float));
+    call.labels = calloc((size_t)k, sizeof(int32_t));
+    own.lower = bounds->half_gap;
+    status = own.upper && call.labels ? fg_nearest(runtime, &call) : FG_NO_MEMORY;
+    for (int64_t j = 0; j < k; j++)
+        bounds->half_gap[j] *= 0.5f;
+    free(own.upper);
+    free(call.labels);
+    return status;
+}
+
+int fg_move_bounds(const fg_runtime *runtime, fg_bounds *bounds, const fg_points *points, const void *before,
+                   const void *centroids, int64_t k)
+{
+    const double unit = points->is_f64 ? 0x1p-53 : 0x1p-24, smallest = points->is_f64 ? DBL_MIN : FLT_MIN;
+    bounds->error = 2 * (double)(points->d + 3) * unit;
+    bounds->underflow = (double)(points->d + 3) * smallest;
+    bounds->slack = (float)(1 + 2 * bounds->error + 0x1p-18);
+    bounds->least = (float)(4 * sqrt(bounds->underflow)) + FLT_MIN;
+    fg_fenv saved = fg_fenv_enter();
+    set_moves(bounds, points, before, centroids, k);
+    int status = set_gaps(runtime, bounds, points, centroids, k);
     fg_fenv_leave(saved);
     return status;
 }
@@ -160,8 +206,9 @@ int fg_pairwise_distance(const fg_runtime *runtime, const fg_points *rows, const
     const int64_t d = rows->d;
     pairwise_job job = {.rows = rows, .columns = columns, .kind = kind, .out = out};
     /* The first tile to touch its rows of the output waits for their pages: the rows span at most 8 MB there. */
-    const int64_t paging = columns->n * (is_f64 ? 4 : 2);
-    job.tile_rows = fg_chunk_rows(rows->n, d * TILE_COLUMNS > paging ? d * TILE_COLUMNS : paging);
+    const int64_t paging = (8 << 20) / (columns->n * (is_f64 ? 8 : 4) + 1) / 64 * 64, least = paging > 64 ? paging : 64;
+    job.tile_rows = fg_chunk_rows(runtime, rows->n, d * TILE_COLUMNS);
+    job.tile_rows = job.tile_rows < least ? job.tile_rows : least;
     job.column_tiles = fg_chunk_count(columns->n, TILE_COLUMNS);
     const int n_threads = fg_threads_for(rows, (double)rows->n * (double)columns->n * (double)d);
     job.scratch = malloc((size_t)(runtime->slots(n_threads) * packed_bytes_table[isa][is_f64](d)));

@@ -2,7 +2,7 @@
 #ifndef FG_NEAREST_H
 #define FG_NEAREST_H
 
-#include "clustering/points.h"
+#include "clustering/exact.h"
 
 /* Hamerly's bounds, kept from one assignment to the next: how far a point is at most from the centroid of its label and
    at least from every other. They are rounded outward by more than the distance kernel can err, so that a point which
@@ -19,8 +19,10 @@ typedef struct {
     float slack, least; /* settled if upper * slack + least < lower */
 } fg_bounds;
 
-/* Sets everything but `upper`, `lower` and `valid`; before is NULL at the first call. Both (k, d), of the points' type. */
-void fg_move_bounds(fg_bounds *bounds, const fg_points *points, const void *before, const void *centroids, int64_t k);
+/* Sets everything but `upper`, `lower` and `valid`; before is NULL at the first call. Both (k, d), of the points' type.
+   Answers as fg_nearest. */
+int fg_move_bounds(const fg_runtime *runtime, fg_bounds *bounds, const fg_points *points, const void *before,
+                   const void *centroids, int64_t k);
 
 typedef struct {
     const fg_points *points;
@@ -29,6 +31,7 @@ typedef struct {
     int32_t *labels;   /* in: the labels before; out */
     void *distances;   /* (n,) of the points' type, or NULL */
     fg_bounds *bounds; /* or NULL */
+    fg_sums *sums;     /* or NULL: the rows are added on the way, block by block */
     int filtered;      /* whether the int16 filter may help; the answer is the same */
     int64_t n_changed; /* out: how many labels differ from those before */
     int64_t n_searched; /* out: how many points the bounds did not settle */

@@ -1,9 +1,11 @@
 /* A tile is POINTS = 2 vectors of points against up to CENTROIDS centroids, its sums in registers. */
 #define POINTS (2 * LANES)
-#define CENTROIDS 6
+#define CENTROIDS (REGISTERS == 32 ? 12 : 6)
 
-/* Scratch of one slot: a packed block, behind it a few scaled rows or the block in integers. */
+/* Scratch of one slot: a packed block, behind it another one, a few scaled rows, or the block in integers; behind these
+   the filter's scores and hits. */
 static int64_t FG_NAME(packed_bytes)(int64_t d) { return 2 * (POINTS + CENTROIDS) * (d + 1) * (int64_t)sizeof(real); }
+static int64_t FG_NAME(filter_bytes)(int64_t k) { return k * (POINTS * (int64_t)sizeof(real) + (int64_t)sizeof(hit)); }
 
 /* Columns [l, l + width) of LANES rows, turned: lane p of packed[c * POINTS] is column c of row p. */
 static inline __attribute__((always_inline)) void FG_NAME(turn)(const real *const *rows, const real *scale, int64_t l,
@@ -20,15 +22,16 @@ static inline __attribute__((always_inline)) void FG_NAME(turn)(const real *cons
         v_store(packed + (l + c) * POINTS, square[c]);
 }
 
-/* The points of these numbers, lanes over points: packed[l * POINTS + p]. Past `count` the last is repeated. */
-static void FG_NAME(pack)(const fg_points *points, const int64_t *numbers, int64_t count, real *packed)
+/* Columns [first, first + d) of the points of these numbers, lanes over points: packed[l * POINTS + p]. Past `count` the
+   last is repeated. */
+static void FG_NAME(pack_columns)(const fg_points *points, const int64_t *numbers, int64_t count, int64_t first,
+                                  int64_t d, real *packed)
 {
-    const int64_t d = points->d;
     const real *rows[POINTS];
     real scales[POINTS];
     for (int64_t p = 0; p < POINTS; p++) {
         const int64_t i = numbers[p < count ? p : count - 1];
-        rows[p] = (const real *)points->x + i * d;
+        rows[p] = (const real *)points->x + i * points->d + first;
         scales[p] = points->scale ? (real)points->scale[i] : 1;
     }
     if (d < 4 && !points->scale) {
@@ -45,6 +48,11 @@ static void FG_NAME(pack)(const fg_points *points, const int64_t *numbers, int64
         if (l < d)
             FG_NAME(turn)(rows + half, scale, l, d - l, packed + half);
     }
+}
+
+static void FG_NAME(pack)(const fg_points *points, const int64_t *numbers, int64_t count, real *packed)
+{
+    FG_NAME(pack_columns)(points, numbers, count, 0, points->d, packed);
 }
 
 static void FG_NAME(pack_run)(const fg_points *points, int64_t first, int64_t count, real *packed)
@@ -64,7 +72,7 @@ static inline __attribute__((always_inline)) void FG_NAME(squared)(const real *p
     for (int64_t l = 0; l < d; l++) {
         const vreal x0 = v_load(packed + l * POINTS), x1 = v_load(packed + l * POINTS + LANES);
         for (int q = 0; q < count; q++) {
-            const vreal c = v_set1(centroids[q * d + l]);
+            const vreal c = v_broadcast(centroids + q * d + l);
             const vreal difference0 = v_sub(x0, c), difference1 = v_sub(x1, c);
             sum[q][0] = v_fma(difference0, difference0, sum[q][0]);
             sum[q][1] = v_fma(difference1, difference1, sum[q][1]);
@@ -93,7 +101,18 @@ typedef struct {
     vint index[2];
 } FG_NAME(winners);
 
-/* Lets `count` centroids, from number `first` on, compete. An equal distance does not displace a lower index. */
+/* One centroid competes. An equal distance does not displace a lower index. */
+static inline __attribute__((always_inline)) void FG_NAME(enter)(vreal distance, vint number, int mode, int v,
+                                                                 FG_NAME(winners) *winners)
+{
+    const vmask closer = v_lt(distance, winners->best[v]);
+    if (mode == NEAREST_TWO)
+        winners->second[v] = v_min(winners->second[v], v_max(winners->best[v], distance));
+    winners->index[v] = i_select(closer, number, winners->index[v]);
+    winners->best[v] = v_min(distance, winners->best[v]);
+}
+
+/* Lets `count` centroids, from number `first` on, compete. */
 static inline __attribute__((always_inline)) void FG_NAME(compete)(const real *packed, const real *centroids,
                                                                    int64_t d, int64_t first, int count, int mode,
                                                                    FG_NAME(winners) *winners)
@@ -105,13 +124,8 @@ static inline __attribute__((always_inline)) void FG_NAME(compete)(const real *p
         FG_NAME(squared)(packed, centroids + first * d, d, count, sum);
     for (int q = 0; q < count; q++) {
         const vint number = i_set1(first + q);
-        for (int v = 0; v < 2; v++) {
-            const vmask closer = v_lt(sum[q][v], winners->best[v]);
-            if (mode == NEAREST_TWO)
-                winners->second[v] = v_min(winners->second[v], v_max(winners->best[v], sum[q][v]));
-            winners->index[v] = i_select(closer, number, winners->index[v]);
-            winners->best[v] = v_min(sum[q][v], winners->best[v]);
-        }
+        for (int v = 0; v < 2; v++)
+            FG_NAME(enter)(sum[q][v], number, mode, v, winners);
     }
 }
 
@@ -126,6 +140,10 @@ static inline __attribute__((always_inline)) void FG_NAME(find)(const real *pack
     int64_t j = 0;
     for (; j + CENTROIDS <= k; j += CENTROIDS)
         FG_NAME(compete)(packed, centroids, d, j, CENTROIDS, mode, &w);
+    if (CENTROIDS > 6 && j + 6 <= k) {
+        FG_NAME(compete)(packed, centroids, d, j, 6, mode, &w);
+        j += 6;
+    }
     switch (k - j) {
     case 5: FG_NAME(compete)(packed, centroids, d, j, 5, mode, &w); break;
     case 4: FG_NAME(compete)(packed, centroids, d, j, 4, mode, &w); break;
@@ -133,6 +151,90 @@ static inline __attribute__((always_inline)) void FG_NAME(find)(const real *pack
     case 2: FG_NAME(compete)(packed, centroids, d, j, 2, mode, &w); break;
     case 1: FG_NAME(compete)(packed, centroids, d, j, 1, mode, &w); break;
     }
+    *out = w;
+}
+
+/* Asks for one vector of each half of a block that is not in cache yet. */
+static inline void FG_NAME(fetch)(const real *ahead)
+{
+    __builtin_prefetch(ahead, 0, 2);
+    __builtin_prefetch(ahead + LANES, 0, 2);
+}
+
+/* The rows of the next points, if these stand in a row; else the present ones, which costs nothing. */
+static const real *FG_NAME(next_rows)(const fg_points *points, const int64_t *numbers, int64_t count)
+{
+    const int64_t next = numbers[count - 1] + 1, in_a_row = next - numbers[0] == count;
+    return (const real *)points->x + (in_a_row && next + POINTS <= points->n ? next : numbers[0]) * points->d;
+}
+
+/* The next `width` links of the chains of `count` centroids, whose sums wait in `table`, [centroid][point]. Meanwhile
+   asks for as much of what lies `ahead`, if anything: few lines at a time, or they would hold up the reading here. */
+static inline __attribute__((always_inline)) void FG_NAME(lengthen)(const real *packed, const real *centroids,
+                                                                    int64_t d, int64_t width, int count, real *table,
+                                                                    const real *ahead)
+{
+    vreal sum[CENTROIDS][2];
+    for (int q = 0; q < count; q++)
+        for (int v = 0; v < 2; v++)
+            sum[q][v] = v_load(table + q * POINTS + v * LANES);
+    for (int64_t l = 0; l < width; l++) {
+        const vreal x0 = v_load(packed + l * POINTS), x1 = v_load(packed + l * POINTS + LANES);
+        if (ahead)
+            FG_NAME(fetch)(ahead + l * POINTS);
+        for (int q = 0; q < count; q++) {
+            const vreal c = v_broadcast(centroids + q * d + l);
+            const vreal difference0 = v_sub(x0, c), difference1 = v_sub(x1, c);
+            sum[q][0] = v_fma(difference0, difference0, sum[q][0]);
+            sum[q][1] = v_fma(difference1, difference1, sum[q][1]);
+        }
+    }
+    for (int q = 0; q < count; q++)
+        for (int v = 0; v < 2; v++)
+            v_store(table + q * POINTS + v * LANES, sum[q][v]);
+}
+
+/* Squared distances of the points of these numbers from all centroids, [centroid][point]: DEEP columns at a time, which
+   stay in the first cache from their packing to the last centroid. */
+static void FG_NAME(measure_deep)(const fg_nearest_call *call, const int64_t *numbers, int64_t count, real *packed,
+                                  real *table)
+{
+    const int64_t d = call->points->d, k = call->k;
+    const real *ahead = FG_NAME(next_rows)(call->points, numbers, count);
+    memset(table, 0, (size_t)(k * POINTS) * sizeof(real));
+    for (int64_t first = 0; first < d; first += DEEP) {
+        const int64_t width = first + DEEP < d ? DEEP : d - first;
+        const real *centroids = (const real *)call->centroids + first;
+        FG_NAME(pack_columns)(call->points, numbers, count, first, width, packed);
+        /* The first tile of centroids also asks for the next points. */
+        int64_t j = k < 6 ? 1 : k < CENTROIDS ? 6 : CENTROIDS;
+        if (j == 1)
+            FG_NAME(lengthen)(packed, centroids, d, width, 1, table, ahead + first * POINTS);
+        else if (j == 6)
+            FG_NAME(lengthen)(packed, centroids, d, width, 6, table, ahead + first * POINTS);
+        else
+            FG_NAME(lengthen)(packed, centroids, d, width, CENTROIDS, table, ahead + first * POINTS);
+        for (; j + CENTROIDS <= k; j += CENTROIDS)
+            FG_NAME(lengthen)(packed, centroids + j * d, d, width, CENTROIDS, table + j * POINTS, NULL);
+        for (; j + 4 <= k; j += 4)
+            FG_NAME(lengthen)(packed, centroids + j * d, d, width, 4, table + j * POINTS, NULL);
+        for (; j < k; j++)
+            FG_NAME(lengthen)(packed, centroids + j * d, d, width, 1, table + j * POINTS, NULL);
+    }
+}
+
+static void FG_NAME(find_deep)(const fg_nearest_call *call, const int64_t *numbers, int64_t count, real *packed,
+                               real *table, FG_NAME(winners) *out)
+{
+    FG_NAME(winners) w;
+    FG_NAME(measure_deep)(call, numbers, count, packed, table);
+    for (int v = 0; v < 2; v++) {
+        w.best[v] = w.second[v] = v_set1((real)INFINITY);
+        w.index[v] = i_set1(0);
+    }
+    for (int64_t j = 0; j < call->k; j++)
+        for (int v = 0; v < 2; v++)
+            FG_NAME(enter)(v_load(table + j * POINTS + v * LANES), i_set1(j), NEAREST_TWO, v, &w);
     *out = w;
 }
 
@@ -150,11 +252,16 @@ typedef struct {
     real_int index[POINTS];
 } FG_NAME(found);
 
-static void FG_NAME(search)(const fg_nearest_call *call, const real *packed, FG_NAME(found) *found)
+static void FG_NAME(search)(const fg_nearest_call *call, const int64_t *numbers, int64_t count, real *packed,
+                            real *table, FG_NAME(found) *found)
 {
     const fg_points *points = call->points;
     FG_NAME(winners) w;
-    if (points->metric == FG_BOX_IOU)
+    if (points->d <= DEEP)
+        FG_NAME(pack)(points, numbers, count, packed);
+    if (points->d > DEEP)
+        FG_NAME(find_deep)(call, numbers, count, packed, table, &w);
+    else if (points->metric == FG_BOX_IOU)
         FG_NAME(find)(packed, call->centroids, 2, call->k, SIZES, &w);
     else if (call->bounds)
         FG_NAME(find)(packed, call->centroids, points->d, call->k, NEAREST_TWO, &w);
@@ -168,12 +275,12 @@ static void FG_NAME(search)(const fg_nearest_call *call, const real *packed, FG_
 }
 
 /* Searches for the points of these numbers, at most POINTS of them; returns how many labels changed. */
-static int64_t FG_NAME(settle)(const fg_nearest_call *call, const int64_t *numbers, int64_t count, real *packed)
+static int64_t FG_NAME(settle)(const fg_nearest_call *call, const int64_t *numbers, int64_t count, real *packed,
+                               real *table)
 {
     const fg_points *points = call->points;
     FG_NAME(found) found;
-    FG_NAME(pack)(points, numbers, count, packed);
-    FG_NAME(search)(call, packed, &found);
+    FG_NAME(search)(call, numbers, count, packed, table, &found);
     int64_t changed = 0;
     for (int64_t p = 0; p < count; p++) {
         const int64_t i = numbers[p];
@@ -211,66 +318,92 @@ static int64_t FG_NAME(list_open)(const fg_nearest_call *call, int64_t begin, in
     return count;
 }
 
-#if FG_REAL_BITS == 32
-#include "clustering/filter_body.h"
-#endif
-
 /* Points on their way through a chunk. */
 typedef struct {
     real *packed;
-    int64_t open[2 * POINTS], n_open; /* left by the filter to the exact search */
-    int64_t changed;
+    int64_t changed, searched;
+    /* What the filter leaves open: pairs of point and centroid that wait, and the point whose pairs are being settled. */
+    real *scores; /* [centroid][point]; for deep points, their distances */
+    hit *hits;
+    int32_t *starts; /* room for the sums */
+    int64_t n_hits, n_pairs, current;
+    int64_t pair_point[POINTS], pair_centroid[POINTS];
+    real best, second;
+    int32_t label;
 } FG_NAME(passage);
+
+#if FG_REAL_BITS == 32
+#include "clustering/filter_body.h"
+#endif
 
 static void FG_NAME(label_block)(const nearest_job *job, const int64_t *numbers, int64_t count,
                                  FG_NAME(passage) *passage)
 {
 #if FG_REAL_BITS == 32
     if (job->filter) {
-        int32_t *pairs = (int32_t *)(void *)(passage->packed + POINTS * job->call->points->d);
-        passage->changed += FG_NAME(filter_points)(job->call, job->filter, numbers, count, passage->packed, pairs,
-                                                   passage->open, &passage->n_open);
-        if (passage->n_open < POINTS)
-            return;
-        passage->changed += FG_NAME(settle)(job->call, passage->open, POINTS, passage->packed);
-        passage->n_open -= POINTS;
-        memcpy(passage->open, passage->open + POINTS, (size_t)passage->n_open * sizeof(int64_t));
+        FG_NAME(filter_points)(job->call, job->filter, numbers, count, passage);
         return;
     }
 #endif
-    passage->changed += FG_NAME(settle)(job->call, numbers, count, passage->packed);
+    passage->changed += FG_NAME(settle)(job->call, numbers, count, passage->packed, passage->scores);
 }
 
-static void FG_NAME(nearest_chunk)(void *job_, int64_t chunk, int slot)
+/* Labels points [begin, end). */
+static void FG_NAME(label_rows)(const nearest_job *job, int64_t begin, int64_t end, FG_NAME(passage) *passage)
 {
-    nearest_job *job = job_;
     const fg_nearest_call *call = job->call;
-    const int64_t n = call->points->n, d = call->points->d;
-    const int64_t begin = chunk * job->rows, end = begin + job->rows < n ? begin + job->rows : n;
-    FG_NAME(passage) passage = {.packed = (real *)(job->scratch + slot * FG_NAME(packed_bytes)(d))};
     const int aged = call->bounds && call->bounds->valid;
-    int64_t numbers[LISTED + POINTS], waiting = 0, listed = 0;
+    int64_t numbers[LISTED + POINTS], waiting = 0;
     for (int64_t first = begin; first < end; first += LISTED) {
-        const int64_t last = first + LISTED < end ? first + LISTED : end;
-        const int64_t before = waiting;
+        const int64_t last = first + LISTED < end ? first + LISTED : end, before = waiting;
         if (aged)
             waiting += FG_NAME(list_open)(call, first, last, numbers + waiting);
         else
             for (int64_t i = first; i < last; i++)
                 numbers[waiting++] = i;
-        listed += waiting - before;
+        passage->searched += waiting - before;
         int64_t done = 0;
         for (; done + POINTS <= waiting; done += POINTS)
-            FG_NAME(label_block)(job, numbers + done, POINTS, &passage);
+            FG_NAME(label_block)(job, numbers + done, POINTS, passage);
         waiting -= done;
         memmove(numbers, numbers + done, (size_t)waiting * sizeof(int64_t));
     }
     if (waiting > 0)
-        FG_NAME(label_block)(job, numbers, waiting, &passage);
-    if (passage.n_open > 0)
-        passage.changed += FG_NAME(settle)(call, passage.open, passage.n_open, passage.packed);
+        FG_NAME(label_block)(job, numbers, waiting, passage);
+#if FG_REAL_BITS == 32
+    FG_NAME(settle_all_pairs)(call, passage);
+#endif
+}
+
+/* Labels a block of the sums and adds its rows, some at a time that stay in cache meanwhile. */
+static void FG_NAME(label_and_add)(const nearest_job *job, int64_t block, FG_NAME(passage) *passage)
+{
+    const fg_sums *sums = job->sums;
+    const int64_t end = fg_block_begin(sums, block + 1), fit = CACHED_BYTES / (sums->points->d * (int64_t)sizeof(real));
+    const int64_t rows = fit > POINTS ? fit / POINTS * POINTS : POINTS;
+    fg_sums_clear(sums, block, 0, sums->stride);
+    for (int64_t first = fg_block_begin(sums, block); first < end; first += rows) {
+        const int64_t last = first + rows < end ? first + rows : end;
+        FG_NAME(label_rows)(job, first, last, passage);
+        fg_sums_add(job->runtime, sums, job->call->labels, block, first, last, 0, sums->stride, passage->starts);
+    }
+}
+
+static void FG_NAME(nearest_chunk)(void *job_, int64_t chunk, int slot)
+{
+    nearest_job *job = job_;
+    const int64_t n = job->call->points->n, d = job->call->points->d, begin = chunk * job->rows;
+    FG_NAME(passage) passage = {.packed = (real *)(job->scratch + slot * job->scratch_bytes), .current = -1};
+    passage.scores = (real *)((char *)passage.packed + FG_NAME(packed_bytes)(d));
+    passage.hits = (hit *)(void *)(passage.scores + job->call->k * POINTS);
+    if (job->starts)
+        passage.starts = job->starts + slot * job->call->k;
+    if (job->sums)
+        FG_NAME(label_and_add)(job, chunk, &passage);
+    else
+        FG_NAME(label_rows)(job, begin, begin + job->rows < n ? begin + job->rows : n, &passage);
     job->counts[2 * chunk] = passage.changed;
-    job->counts[2 * chunk + 1] = listed;
+    job->counts[2 * chunk + 1] = passage.searched;
 }
 
 /* Up to CENTROIDS rows of the result, one block of columns wide. */

@@ -5,12 +5,18 @@
 
 #include "runtime/fenv.h"
 
-/* A multiple of every block of points, so that only the last block of a call is ragged. */
-enum { ROW_UNIT = 64, CHUNK_WORK = 1 << 22 };
+/* ROW_UNIT: a multiple of every block of points, so that only the last block of a chunk is ragged. A large call is cut
+   into MANY chunks, each of LEAST_WORK operations at least and of MOST_WORK at most: a few ms, where the operations are
+   vectors; without them a chunk of LEAST_WORK takes as long. */
+enum { ROW_UNIT = 64, MANY = 128, LEAST_WORK = 1 << 22, MOST_WORK = 1 << 26 };
 
-int64_t fg_chunk_rows(int64_t n, int64_t work)
+int64_t fg_chunk_rows(const fg_runtime *runtime, int64_t n, int64_t work)
 {
-    int64_t rows = CHUNK_WORK / (work > 0 ? work : 1) / ROW_UNIT * ROW_UNIT;
+    const int64_t each = work > 0 ? work : 1, most = runtime->isa == FG_ISA_scalar ? LEAST_WORK : MOST_WORK;
+    int64_t rows = n / MANY;
+    rows = rows < most / each ? rows : most / each;
+    rows = rows > LEAST_WORK / each ? rows : LEAST_WORK / each;
+    rows = rows / ROW_UNIT * ROW_UNIT;
     rows = rows > ROW_UNIT ? rows : ROW_UNIT;
     return rows < n || n == 0 ? rows : n;
 }
@@ -33,7 +39,7 @@ int fg_check_points(const fg_runtime *runtime, const fg_points *points)
 {
     const double limit = points->is_f64 ? 0x1p240 : 0x1p50;
     points_job job = {.points = points, .low = points->metric == FG_BOX_IOU ? 0 : -limit, .high = limit};
-    job.rows = fg_chunk_rows(points->n, points->d);
+    job.rows = fg_chunk_rows(runtime, points->n, points->d);
     const int64_t n_chunks = fg_chunk_count(points->n, job.rows);
     job.bad = calloc((size_t)n_chunks + 1, 1);
     if (!job.bad)
@@ -51,7 +57,7 @@ int fg_check_points(const fg_runtime *runtime, const fg_points *points)
 
 int fg_row_scales(const fg_runtime *runtime, const fg_points *points, double *scale)
 {
-    points_job job = {.points = points, .rows = fg_chunk_rows(points->n, points->d), .scale = scale};
+    points_job job = {.points = points, .rows = fg_chunk_rows(runtime, points->n, points->d), .scale = scale};
     fg_fenv saved = fg_fenv_enter();
     int status = runtime->parallel(fg_chunk_count(points->n, job.rows),
                                    fg_threads_for(points, (double)points->n * (double)points->d),

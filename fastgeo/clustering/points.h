@@ -18,7 +18,7 @@ typedef struct {
 } fg_points;
 
 /* Rows per chunk so that a chunk of `work` operations a row lasts from 20 µs to a few ms. */
-int64_t fg_chunk_rows(int64_t n, int64_t work);
+int64_t fg_chunk_rows(const fg_runtime *runtime, int64_t n, int64_t work);
 
 static inline int64_t fg_chunk_count(int64_t n, int64_t rows) { return (n + rows - 1) / rows; }
 

@@ -325,7 +325,7 @@ class ReferenceSteps:
             self.wide = self.wide * row_scales(points)[:, None]
         self.labels = np.full(len(points), -1, np.int32)
 
-    def assign(self, centroids: Array) -> int:
+    def assign(self, centroids: Array, *, adding: bool = False) -> int:
         before = self.labels.copy()
         self.nearest(centroids)
         return int(np.count_nonzero(self.labels != before))

@@ -95,7 +95,7 @@ class StreamingBase:
     def _fold(self, batch: Array) -> None:
         """Label a batch and move each centroid to the mean of all its points, the old ones decayed."""
         steps = self._steps(batch, "euclidean", None, 0, once=True)
-        steps.assign(self.centroids)
+        steps.assign(self.centroids, adding=True)
         sums, counts = steps.sums(self.k)
         self._sums = self.decay * self._sums + sums
         self._weights = self.decay * self._weights + counts

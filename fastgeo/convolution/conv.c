@@ -55,7 +55,7 @@ static int isa_for(int isa, const fg_conv_call *call)
 {
 #if FG_X86
     const int64_t outputs = call->out_channels / call->groups, lanes = call->is_f64 ? 8 : 16;
-    if (isa == FG_ISA_avx512 && call->channels / call->groups * outputs > 1 &&
+    if (isa >= FG_ISA_avx512 && call->channels / call->groups * outputs > 1 &&
         outputs <= lanes / (has_few_inputs(call) ? 4 : 2))
         return FG_ISA_avx2;
 #endif

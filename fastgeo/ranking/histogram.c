@@ -79,13 +79,13 @@ typedef struct {
 #undef FG_REAL_BITS
 
 /* The body computes in float64 for both types of scores. */
-#define CELLS_ROW(isa, arg) [FG_ISA_##isa] = {cells_f32_##isa##_f64, cells_f64_##isa##_f64},
+#define CELLS_ROW(isa, code, dot, arg) [FG_ISA_##isa] = {cells_f32_##code##_f64, cells_f64_##code##_f64},
 static cells_function *const cells_table[FG_ISA_COUNT][2] = {FG_ISA_LIST(CELLS_ROW, )};
 
 /* By type of scores, and whether labels are 64-bit integers. */
-#define COUNT_ROW(isa, arg)                                                  \
-    [FG_ISA_##isa] = {{count_f32_bytes_##isa##_f64, count_f32_words_##isa##_f64}, \
-                      {count_f64_bytes_##isa##_f64, count_f64_words_##isa##_f64}},
+#define COUNT_ROW(isa, code, dot, arg)                                                  \
+    [FG_ISA_##isa] = {{count_f32_bytes_##code##_f64, count_f32_words_##code##_f64}, \
+                      {count_f64_bytes_##code##_f64, count_f64_words_##code##_f64}},
 static count_function *const count_table[FG_ISA_COUNT][2][2] = {FG_ISA_LIST(COUNT_ROW, )};
 
 static size_t private_memory(const fg_histogram_call *call)

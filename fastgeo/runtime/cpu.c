@@ -3,13 +3,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FG_ISA_NAME(isa, arg) #isa,
+#define FG_ISA_NAME(isa, code, dot, arg) #isa,
 const char *const fg_isa_names[FG_ISA_COUNT] = {FG_ISA_LIST(FG_ISA_NAME, )};
 
 #if FG_X86
 #include <cpuid.h>
 
-enum { LEAF1_ECX, LEAF7_EBX };
+enum { LEAF1_ECX, LEAF7_EBX, LEAF7_ECX };
 
 /* XCR0 bits: the operating system saves these registers on a context switch. */
 enum { OS_YMM = 0x06, OS_ZMM = 0xe6 };
@@ -31,6 +31,7 @@ static const fg_feature features[] = {
     {"avx512dq", LEAF7_EBX, 17, OS_ZMM, FG_ISA_avx512},
     {"avx512bw", LEAF7_EBX, 30, OS_ZMM, FG_ISA_avx512},
     {"avx512vl", LEAF7_EBX, 31, OS_ZMM, FG_ISA_avx512},
+    {"avx512_vnni", LEAF7_ECX, 11, OS_ZMM, FG_ISA_avx512vnni},
 };
 enum { N_FEATURES = sizeof features / sizeof features[0] };
 
@@ -43,15 +44,17 @@ static unsigned read_xcr0(void)
 
 int fg_feature_present(int feature)
 {
-    unsigned eax, ebx, ecx, edx, words[2] = {0, 0}, os = 0;
+    unsigned eax, ebx, ecx, edx, words[3] = {0, 0, 0}, os = 0;
     const unsigned osxsave = 1u << 27;
     if (__get_cpuid(1, &eax, &ebx, &ecx, &edx)) {
         words[LEAF1_ECX] = ecx;
         if (ecx & osxsave)
             os = read_xcr0();
     }
-    if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx))
+    if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) {
         words[LEAF7_EBX] = ebx;
+        words[LEAF7_ECX] = ecx;
+    }
     const fg_feature *f = &features[feature];
     return (words[f->word] >> f->bit & 1u) && (os & f->os) == f->os;
 }

@@ -13,6 +13,12 @@
 #include "runtime/simd/avx512.h"
 #include FG_BODY
 #include "runtime/simd/end.h"
+
+#if defined(FG_DOT_BODY) && FG_REAL_BITS == 32
+#include "runtime/simd/avx512vnni.h"
+#include FG_BODY
+#include "runtime/simd/end.h"
+#endif
 #endif
 
 #if FG_ARM64

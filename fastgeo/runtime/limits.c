@@ -11,7 +11,7 @@ enum { CHAINS = 12 };
 #undef FG_REAL_BITS
 #undef FG_BODY
 
-#define ROW(isa, function) [FG_ISA_##isa] = function##_##isa##_f32,
+#define ROW(isa, code, dot, function) [FG_ISA_##isa] = function##_##code##_f32,
 static int64_t (*const fma_round_table[])(void) = {FG_ISA_LIST(ROW, fma_round)};
 static double (*const spin_fma_table[])(int64_t) = {FG_ISA_LIST(ROW, spin_fma)};
 static double (*const read_floats_table[])(const float *, int64_t) = {FG_ISA_LIST(ROW, read_floats)};

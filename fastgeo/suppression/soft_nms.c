@@ -22,7 +22,7 @@ FG_TABLE(load_function, soft_load);
 FG_TABLE(row_function, soft_row);
 
 /* Scores are float64 always; the IoU comes in either type. */
-#define DECAY_ROW(isa, arg) [FG_ISA_##isa] = {decay_narrow_##isa##_f64, decay_wide_##isa##_f64},
+#define DECAY_ROW(isa, code, dot, arg) [FG_ISA_##isa] = {decay_narrow_##code##_f64, decay_wide_##code##_f64},
 static decay_function *const decay_table[FG_ISA_COUNT][2] = {FG_ISA_LIST(DECAY_ROW, )};
 
 typedef struct {

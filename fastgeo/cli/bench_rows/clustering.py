@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -36,10 +38,30 @@ def clustered(n: int, d: int, k: int) -> Callable[[], Arrays]:
     return arrays
 
 
-def ours(max_iter: int = 10, n_threads: int = 1) -> Prepare:
+# How much the inertia may exceed scikit-learn's after as many iterations from the same start.
+INERTIA_SLACK = 1.001
+
+
+def check_inertia(X: Any, start: Any, max_iter: int) -> None:
+    """Raise if scikit-learn, where installed, ends with less inertia than ours, by more than rounding explains."""
+    try:
+        cluster: Any = import_module("sklearn.cluster")
+    except ImportError:
+        return
+    fastgeo: Any = import_module("fastgeo")
+    k = len(start)
+    peer = cluster.KMeans(k, init=start, n_init=1, max_iter=max_iter, tol=0).fit(X).inertia_
+    inertia = fastgeo.kmeans(X, k, init=start, max_iter=max_iter).inertia
+    if not inertia <= INERTIA_SLACK * peer:
+        raise ArithmeticError(f"kmeans, k={k}: inertia {inertia}, scikit-learn's is {peer}")
+
+
+def ours(max_iter: int = 10, n_threads: int = 1, *, check: bool = False) -> Prepare:
     def prepare(X: Any, start: Any) -> Callable[[], Any]:
         fastgeo: Any = import_module("fastgeo")
 
+        if check:
+            check_inertia(X, start, max_iter)
         return partial(fastgeo.kmeans, X, len(start), init=start, max_iter=max_iter, n_threads=n_threads)
 
     return prepare
@@ -86,7 +108,7 @@ def kmeans_rows() -> list[Row]:
     sizes = [(100_000, 2, 9), (1_000_000, 3, 16), (100_000, 16, 64), (100_000, 64, 256), (60_000, 784, 10)]
     for n, d, k in [(1_000, 2, 9), *sizes, (50_000, 128, 1024)]:
         contestants: dict[str, Prepare] = {
-            "fastgeo": ours(),
+            "fastgeo": ours(check=True),
             "fastgeo, two threads": ours(n_threads=2),
             "scikit-learn lloyd": sklearn("lloyd"),
             "scikit-learn elkan": sklearn("elkan"),
@@ -97,13 +119,71 @@ def kmeans_rows() -> list[Row]:
         work = f"{n}×{d}, k={k}, 10 iterations"
         rows.append(Row("kmeans", work, shapeless(n, d, k), contestants, short=n == 1_000))
     to_the_end: dict[str, Prepare] = {
-        "fastgeo": ours(1000),
+        "fastgeo": ours(1000, check=True),
         "fastgeo, two threads": ours(1000, 2),
         "scikit-learn lloyd": sklearn("lloyd", 1000),
         "scikit-learn elkan": sklearn("elkan", 1000),
     }
     rows.append(Row("kmeans", "200000×8, k=50, clustered, to convergence", clustered(200_000, 8, 50), to_the_end))
     return rows
+
+
+# A process of its own, since the peak of memory never falls: what a second call, of full size, adds to it.
+MEMORY = """
+import re, sys
+from pathlib import Path
+import numpy as np
+n, d, k, contestant = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+X = np.random.default_rng(0).random((n, d), np.float32)
+start = X[:k].copy()
+def cluster(points):
+    if contestant == "fastgeo":
+        import fastgeo
+        fastgeo.kmeans(points, k, init=start, max_iter=3, n_threads=1)
+    else:
+        from sklearn.cluster import KMeans
+        KMeans(k, init=start, n_init=1, max_iter=3, tol=0).fit(points)
+def peak():
+    return 1024 * int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+cluster(X[: 2 * k])
+before = peak()
+cluster(X)
+print(peak() - before)
+"""
+
+
+def memory_beyond(n: int, d: int, k: int, contestant: str) -> int:
+    """Bytes that one call needs beyond its input, by the peak of the process; Linux."""
+    command = [sys.executable, "-c", MEMORY, str(n), str(d), str(k), contestant]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def memory_limit(n: int, d: int, k: int) -> int:
+    """O(n + k·d): labels, bounds and distances; sums in 64 blocks; and what the process itself needs."""
+    return 64 * n + 64 * 16 * k * (d + 8) + (4 << 20)
+
+
+def memory_rows() -> list[Row]:
+    n, d, k = 60_000, 784, 10
+
+    def prepare(contestant: str, call: Prepare) -> Prepare:
+        def bound(X: Any, start: Any) -> Callable[[], Any]:
+            if sys.platform == "linux":
+                used = memory_beyond(n, d, k, contestant)
+                print(f"memory of {contestant} beyond {X.nbytes / 1e6:.0f} MB: {used / 1e6:.1f} MB", file=sys.stderr)
+                if contestant == "fastgeo" and used > memory_limit(n, d, k):
+                    raise MemoryError(
+                        f"kmeans: {used} bytes beyond its input, expected {memory_limit(n, d, k)} at most"
+                    )
+            return call(X, start)
+
+        return bound
+
+    contestants = {
+        "fastgeo": prepare("fastgeo", ours(3)),
+        "scikit-learn lloyd": prepare("sklearn", sklearn("lloyd", 3)),
+    }
+    return [Row("kmeans", f"{n}×{d}, k={k}, memory beyond the input", shapeless(n, d, k), contestants)]
 
 
 def assign_rows() -> list[Row]:
@@ -219,4 +299,4 @@ def streaming_rows() -> list[Row]:
     return [Row("StreamingKMeans", work, shapeless(100_000, 16, 64), contestants)]
 
 
-ROWS = [*kmeans_rows(), *assign_rows(), *plusplus_rows(), *pairwise_rows(), *streaming_rows()]
+ROWS = [*kmeans_rows(), *memory_rows(), *assign_rows(), *plusplus_rows(), *pairwise_rows(), *streaming_rows()]

@@ -72,6 +72,8 @@ static inline __attribute__((always_inline)) void fg_avx2_transpose_64(__m256d r
 #define FG_ISA avx2
 #include "runtime/simd/common.h"
 
+#define REGISTERS 16
+
 #define vint __m256i
 
 #if FG_REAL_BITS == 32
@@ -102,6 +104,7 @@ static inline __attribute__((always_inline)) void fg_avx2_transpose_64(__m256d r
 #define v_load_part(p, n) _mm256_maskload_pd(p, fg_avx2_first_64(n))
 #define v_store_part(p, a, n) _mm256_maskstore_pd(p, fg_avx2_first_64(n), a)
 #define v_load_float(p) _mm256_cvtps_pd(_mm_loadu_ps(p))
+#define v_load_float_part(p, n) _mm256_cvtps_pd(_mm_maskload_ps(p, _mm256_castsi256_si128(fg_avx2_first_32(n))))
 #define v_abs(a) _mm256_andnot_pd(_mm256_set1_pd(-0.0), a)
 #define v_trunc(a) _mm256_cvtepi32_epi64(_mm256_cvttpd_epi32(a))
 #define v_transpose(rows) fg_avx2_transpose_64(rows)
@@ -117,6 +120,7 @@ static inline __attribute__((always_inline)) void fg_avx2_transpose_64(__m256d r
 #endif
 
 #define v_set1(x) FG_MM(set1)(x)
+#define v_broadcast(p) v_set1(*(p))
 #define v_load(p) FG_MM(loadu)(p)
 #define v_keep(a) __asm__("" : "+x"(a))
 #define v_store(p, a) FG_MM(storeu)(p, a)

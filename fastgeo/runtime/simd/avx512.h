@@ -1,6 +1,10 @@
 /* AVX-512 (F, BW, DQ, VL): 16 floats or 8 doubles, masks in their own registers. */
 #include <immintrin.h>
+#include <stdint.h>
+#include <string.h>
 
+#ifndef FG_ISA /* avx512vnni.h has opened its own region */
+#define FG_ISA avx512
 #define FG_TARGETED
 #ifdef __clang__
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
@@ -8,9 +12,22 @@
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
 #endif
+#endif
 
 #ifndef FG_AVX512_HELPERS
 #define FG_AVX512_HELPERS
+static inline int32_t fg_avx512_bits_32(const float *p)
+{
+    int32_t bits;
+    memcpy(&bits, p, sizeof bits);
+    return bits;
+}
+static inline int64_t fg_avx512_bits_64(const double *p)
+{
+    int64_t bits;
+    memcpy(&bits, p, sizeof bits);
+    return bits;
+}
 /* The empty asm keeps product and sum together: GCC moves all products of a loop to its front and runs out of registers. */
 static inline __attribute__((always_inline)) __m512i fg_avx512_madd_add(__m512i a, __m512i b, __m512i c)
 {
@@ -72,8 +89,9 @@ static inline __attribute__((always_inline)) void fg_avx512_transpose_64(__m512d
 }
 #endif
 
-#define FG_ISA avx512
 #include "runtime/simd/common.h"
+
+#define REGISTERS 32
 
 #define vint __m512i
 
@@ -86,13 +104,16 @@ static inline __attribute__((always_inline)) void fg_avx512_transpose_64(__m512d
 #define v_lt(a, b) _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ)
 #define v_le(a, b) _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ)
 #define v_eq(a, b) _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ)
+#define v_broadcast(p) _mm512_castsi512_ps(_mm512_set1_epi32(fg_avx512_bits_32(p)))
 #define v_trunc(a) _mm512_cvttps_epi32(a)
 #define v_transpose(rows) fg_avx512_transpose_32(rows)
 #define v_store_low(p, a) _mm256_storeu_ps(p, _mm512_castps512_ps256(a))
 #define v_store_high(p, a) _mm256_storeu_ps(p, _mm512_extractf32x8_ps(a, 1))
 #define v_from_int(a) _mm512_cvtepi32_ps(a)
 #define i_pair(low, high) _mm512_mask_blend_epi16(0xaaaaaaaau, low, _mm512_slli_epi32(high, 16))
+#ifndef i_madd_add
 #define i_madd_add(a, b, c) fg_avx512_madd_add(a, b, c)
+#endif
 #define v_store_int32(p, a) _mm512_storeu_si512(p, v_trunc(a))
 #else
 #define LANES 8
@@ -101,9 +122,11 @@ static inline __attribute__((always_inline)) void fg_avx512_transpose_64(__m512d
 #define FG_MM(op) _mm512_##op##_pd
 #define FG_MMI(op) _mm512_##op##_epi64
 #define v_load_float(p) _mm512_cvtps_pd(_mm256_loadu_ps(p))
+#define v_load_float_part(p, n) _mm512_cvtps_pd(_mm256_maskz_loadu_ps((__mmask8)((1u << (n)) - 1u), p))
 #define v_lt(a, b) _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ)
 #define v_le(a, b) _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ)
 #define v_eq(a, b) _mm512_cmp_pd_mask(a, b, _CMP_EQ_OQ)
+#define v_broadcast(p) _mm512_castsi512_pd(_mm512_set1_epi64(fg_avx512_bits_64(p)))
 #define v_trunc(a) _mm512_cvttpd_epi64(a)
 #define v_transpose(rows) fg_avx512_transpose_64(rows)
 #define v_store_low(p, a) _mm256_storeu_pd(p, _mm512_castpd512_pd256(a))

@@ -15,13 +15,16 @@
 #undef REAL_EPSILON
 #undef REAL_MIN
 #undef LANES
+#undef REGISTERS
 #undef vreal
 #undef vint
 #undef vmask
 #undef v_set1
+#undef v_broadcast
 #undef v_load
 #undef v_load_part
 #undef v_load_float
+#undef v_load_float_part
 #undef v_keep
 #undef v_store
 #undef v_stream

@@ -6,6 +6,8 @@
 #define FG_ISA neon
 #include "runtime/simd/common.h"
 
+#define REGISTERS 32
+
 #ifndef FG_NEON_HELPERS
 #define FG_NEON_HELPERS
 static inline float32x4_t fg_neon_load_part_f32(const float *p, int64_t n)
@@ -108,6 +110,7 @@ static inline unsigned fg_neon_bits_f64(uint64x2_t m)
 #define v_set1(x) vdupq_n_f64(x)
 #define v_load_part(p, n) fg_neon_load_part_f64(p, n)
 #define v_load_float(p) vcvt_f64_f32(vld1_f32(p))
+#define v_load_float_part(p, n) vcvt_f64_f32(vget_low_f32(fg_neon_load_part_f32(p, n)))
 #define v_store_part(p, a, n) fg_neon_store_part_f64(p, a, n)
 #define v_trunc(a) vcvtq_s64_f64(a)
 #define v_transpose(rows) fg_neon_transpose_f64(rows)
@@ -123,6 +126,7 @@ static inline unsigned fg_neon_bits_f64(uint64x2_t m)
 #define i_set1(x) vdupq_n_s64(x)
 #endif
 
+#define v_broadcast(p) v_set1(*(p))
 #define v_load(p) FG_MM(ld1)(p)
 #define v_keep(a) __asm__("" : "+w"(a))
 #define v_store(p, a) FG_MM(st1)(p, a)

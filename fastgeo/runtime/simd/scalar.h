@@ -22,15 +22,19 @@ static inline double fg_scalar_pow2_f64(double a)
 #define FG_ISA scalar
 #include "runtime/simd/common.h"
 
+#define REGISTERS 16
+
 #define LANES 1
 #define vreal real
 #define vint real_int
 #define vmask int
 
 #define v_set1(x) ((real)(x))
+#define v_broadcast(p) v_set1(*(p))
 #define v_load(p) (*(p))
 #define v_load_part(p, n) ((void)(p), (void)(n), (real)0)
 #define v_load_float(p) ((real)*(p))
+#define v_load_float_part(p, n) v_load_part(p, n)
 #define v_keep(a) ((void)(a))
 #define v_store(p, a) ((void)(*(p) = (a)))
 #define v_stream(p, a) v_store(p, a)
