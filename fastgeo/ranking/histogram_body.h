@@ -1,3 +1,30 @@
+/* What is the same for all samples of a call. */
+typedef struct {
+    vreal low, high, width, inverse;
+    uint32_t rows, outside;
+} FG_NAME(binning);
+
+static inline __attribute__((always_inline)) FG_NAME(binning) FG_NAME(binning_of)(const fg_histogram_call *call)
+{
+    const uint32_t rows = private_rows(call);
+    const FG_NAME(binning) by = {v_set1(call->low), v_set1(call->high), v_set1(call->width), v_set1(1 / call->width),
+                                 rows, rows - 1};
+    return by;
+}
+
+/* Distance from the lower edge in widths; the whole part is the bin. With the rounded reciprocal, one product and two
+   fused operations give the very quotient of a division, rounded as it is (Markstein 1990; Brisebarre, Muller and
+   Raina, IEEE Transactions on Computers 53, 2004), while nothing overflows and the remainder is no subnormal number,
+   which SAFE_WIDTH sees to; of a tiny quotient only that it is below 1 is asked. */
+static inline __attribute__((always_inline)) vreal FG_NAME(quotient)(const FG_NAME(binning) *by, vreal score)
+{
+    const vreal above = v_sub(score, by->low);
+    if (LANES == 1) /* where a fused operation may be a call into libm */
+        return v_div(above, by->width);
+    const vreal nearly = v_mul(above, by->inverse);
+    return v_fma(v_fnma(nearly, by->width, above), by->inverse, nearly);
+}
+
 /* The cells 2·bin + label of samples i … i + n - 1, n ≤ FG_BLOCK; 0 if a label or score breaks the contract. */
 static inline __attribute__((always_inline)) int FG_NAME(cells_of_block)(const fg_histogram_call *call, int is_f64,
                                                                          int64_t i, int64_t n, uint32_t *cells)
@@ -5,8 +32,9 @@ static inline __attribute__((always_inline)) int FG_NAME(cells_of_block)(const f
     const double *f64 = (const double *)call->scores + i;
     const float *f32 = (const float *)call->scores + i;
     const double last = (double)(call->n_bins - 1);
-    const vreal low = v_set1(call->low), high = v_set1(call->high), width = v_set1(call->width);
-    vmask inside = v_le(low, high);
+    const FG_NAME(binning) by = FG_NAME(binning_of)(call);
+    const int safe = SAFE_WIDTH(call->width);
+    vmask inside = v_le(by.low, by.high);
     uint8_t room[FG_BLOCK];
     const uint8_t *labels = fg_label_bytes(call->labels, call->label_kind, i, n, room);
     if (!labels)
@@ -14,12 +42,13 @@ static inline __attribute__((always_inline)) int FG_NAME(cells_of_block)(const f
     int64_t j = 0;
     for (; j + LANES <= n; j += LANES) {
         vreal score = is_f64 ? v_load(f64 + j) : v_load_float(f32 + j);
-        vmask ok = m_and(v_le(low, score), v_le(score, high));
-        vreal bin = v_select(ok, v_div(v_sub(score, low), width), v_set1(0));
+        vmask ok = m_and(v_le(by.low, score), v_le(score, by.high));
+        vreal quotient = safe ? FG_NAME(quotient)(&by, score) : v_div(v_sub(score, by.low), by.width);
+        vreal bin = v_select(ok, quotient, v_set1(0));
         inside = m_and(inside, ok);
         v_store_int32((int32_t *)cells + j, v_min(bin, v_set1(last)));
     }
-    int good = m_bits(inside) == m_bits(v_le(low, high));
+    int good = m_bits(inside) == m_bits(v_le(by.low, by.high));
     for (; j < n; j++) {
         double score = is_f64 ? f64[j] : (double)f32[j];
         int ok = (call->low <= score) & (score <= call->high);
@@ -40,25 +69,6 @@ static int FG_NAME(cells_f64)(const fg_histogram_call *call, int64_t i, int64_t 
 static int FG_NAME(cells_f32)(const fg_histogram_call *call, int64_t i, int64_t n, uint32_t *cells)
 {
     return FG_NAME(cells_of_block)(call, 0, i, n, cells);
-}
-
-/* What is the same for all samples of a call. */
-typedef struct {
-    vreal low, high, width, inverse;
-    uint32_t rows, outside;
-} FG_NAME(binning);
-
-/* Distance from the lower edge in widths; the whole part is the bin. With the rounded reciprocal, one product and two
-   fused operations give the very quotient of a division, rounded as it is (Markstein 1990; Brisebarre, Muller and
-   Raina, IEEE Transactions on Computers 53, 2004), while nothing overflows and the remainder is no subnormal number,
-   which SAFE_WIDTH sees to; of a tiny quotient only that it is below 1 is asked. */
-static inline __attribute__((always_inline)) vreal FG_NAME(quotient)(const FG_NAME(binning) *by, vreal score)
-{
-    const vreal above = v_sub(score, by->low);
-    if (LANES == 1) /* where a fused operation may be a call into libm */
-        return v_div(above, by->width);
-    const vreal nearly = v_mul(above, by->inverse);
-    return v_fma(v_fnma(nearly, by->width, above), by->inverse, nearly);
 }
 
 /* The cells of FG_GROUP samples: their bins, or the row of what lies outside; those of positives after those of
@@ -118,9 +128,7 @@ static inline __attribute__((always_inline)) int FG_NAME(count)(const fg_histogr
                                                                 int64_t begin, int64_t end, private_counters *private,
                                                                 int64_t *counts)
 {
-    const uint32_t rows = private_rows(call);
-    const FG_NAME(binning) by = {v_set1(call->low), v_set1(call->high), v_set1(call->width), v_set1(1 / call->width),
-                                 rows, rows - 1};
+    const FG_NAME(binning) by = FG_NAME(binning_of)(call);
     counter_pair *const copies[] = {private->copies[0], private->copies[1], private->copies[2], private->copies[3]};
     const int score_size = is_f64 ? sizeof(double) : sizeof(float), label_size = wide ? sizeof(int64_t) : 1;
     const char *scores = (const char *)call->scores + begin * score_size;
