@@ -5,15 +5,12 @@
 
 #include "runtime/fenv.h"
 
-/* A chunk is a tile of ROWS × COLUMNS pairs: about 20 µs, its columns in the first-level cache. Pair by pair, a chunk is
-   PAIRS pairs in blocks of BLOCK. */
-enum { ROWS = 64, COLUMNS = 4096, GROUP = 16, MOST_HITS = 2 * COLUMNS, PAIRS = 8192, BLOCK = 64 };
+/* A chunk is a tile of ROWS × COLUMNS pairs: about 20 µs, its columns in the first-level cache. Its rows go in groups of
+   GROUP, of which AT_ONCE are filled together. Pair by pair, a chunk is PAIRS pairs in blocks of BLOCK. */
+enum { ROWS = 64, COLUMNS = 1024, GROUP = 16, AT_ONCE = 4, PAIRS = 8192, BLOCK = 64 };
 
 /* Below this many pairs, waking a helper costs more than it brings. */
 enum { MIN_PAIRS_FOR_THREADS = 1 << 18, MIN_PAIRED_FOR_THREADS = 1 << 16 };
-
-/* A result of this size outgrows the caches. */
-enum { STREAM_BYTES = 1 << 24 };
 
 /* Scratch of a small call, on the stack. */
 enum { SMALL_BYTES = 16384 };
@@ -27,11 +24,13 @@ static const int runs_of_kind[] = {
     FG_KIND(FG_IOU) FG_KIND(FG_GIOU) FG_KIND(FG_DIOU) FG_KIND(FG_CIOU) FG_KIND(FG_SIOU) FG_KIND(FG_IOA) \
     FG_KIND(FG_IOU_CROWD)
 
+/* Two boxes apart have a value of 0. */
+static inline int zero_apart(int kind) { return kind == FG_IOU || kind == FG_IOU_CROWD || kind == FG_IOA; }
+
 typedef struct {
     const fg_iou_call *call;
     const void *soa1, *soa2;
     int64_t column_tiles;
-    int stream; /* past the caches */
 } iou_job;
 
 typedef struct {
@@ -62,8 +61,7 @@ int fg_pairwise_iou(const fg_runtime *runtime, const fg_iou_call *call)
     if (!soa)
         return FG_NO_MEMORY;
     fg_fenv saved = fg_fenv_enter();
-    iou_job job = {call, soa, soa + bytes1, tiles(call->m, COLUMNS), 0};
-    job.stream = call->n * call->m >= STREAM_BYTES / (is_f64 ? 8 : 4);
+    iou_job job = {call, soa, soa + bytes1, tiles(call->m, COLUMNS)};
     int status = load_both_table[isa][is_f64](call, soa, soa + bytes1);
     if (status == FG_OK) {
         int n_threads = call->n * call->m < MIN_PAIRS_FOR_THREADS ? 1 : call->n_threads;

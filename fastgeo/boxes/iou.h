@@ -12,6 +12,7 @@ typedef struct {
     void *out;                   /* (n, m), or (n,) pair by pair */
     int64_t n, m;
     int is_f64;
+    int out_is_zero; /* `out` holds zeros so far: those of the result need no writing */
     int kind, fmt, offset;
     int n_threads;
 } fg_iou_call;

@@ -16,6 +16,7 @@ cdef extern from "boxes/iou.h" nogil:
         int64_t n
         int64_t m
         int is_f64
+        int out_is_zero
         int kind
         int fmt
         int offset
@@ -77,6 +78,11 @@ def paired_box_iou(boxes1, boxes2, *, kind="iou", fmt="xyxy", offset=0, out=None
     return out
 
 
+cdef enum:
+    # From this size on an allocator asks the system for fresh memory, which is zero already.
+    ZERO_VALUES = 1 << 23
+
+
 cdef object pairwise(int kind, boxes1, boxes2, fmt, offset, iscrowd, out, n_threads):
     cdef fg_iou_call call
     cdef cnp.npy_intp shape[2]
@@ -97,7 +103,11 @@ cdef object pairwise(int kind, boxes1, boxes2, fmt, offset, iscrowd, out, n_thre
             iscrowd = checks.flags_array("iscrowd", iscrowd, call.m)
         call.kind = FG_IOU_CROWD
         call.iscrowd = <const uint8_t *>cnp.PyArray_DATA(iscrowd)
-    out = result_array(out, 2, shape, boxes1, boxes2)
+    call.out_is_zero = out is None and shape[0] * shape[1] >= ZERO_VALUES
+    if call.out_is_zero:
+        out = cnp.PyArray_ZEROS(2, shape, cnp.PyArray_TYPE(boxes1), 0)
+    else:
+        out = result_array(out, 2, shape, boxes1, boxes2)
     call.boxes1 = cnp.PyArray_DATA(boxes1)
     call.boxes2 = cnp.PyArray_DATA(boxes2)
     call.out = cnp.PyArray_DATA(out)

@@ -74,80 +74,110 @@ static inline __attribute__((always_inline)) void FG_NAME(load_columns)(const re
         columns[run] = v_load(soa + run * stride + j);
 }
 
-/* Writes a finished piece of a row past the caches: they would first read what is overwritten. */
-static void FG_NAME(stream_row)(real *out, const real *row, int64_t n)
+/* What a tile is made of; columns and hits count from its own first row and column. */
+typedef struct {
+    const iou_job *job;
+    const real *soa1, *soa2; /* its first row, its first column */
+    int64_t stride1, stride2;
+    real *out; /* its first value */
+    int64_t width;
+    int64_t n_hits;
+    uint32_t hits[GROUP * (COLUMNS / LANES + 1)]; /* row << 16 | column: vectors in which some pair may overlap */
+} FG_NAME(tile);
+
+/* Stores a vector of values from column `j` on; only a tile narrower than a vector has fewer to take. */
+static inline __attribute__((always_inline)) void FG_NAME(put)(const FG_NAME(tile) * tile, int64_t i, int64_t j,
+                                                               vreal value)
 {
-    int64_t j = 0;
-    for (; j < n && (uintptr_t)(out + j) % sizeof(vreal); j++)
-        out[j] = row[j];
-    for (; j + LANES <= n; j += LANES)
-        v_stream(out + j, v_load(row + j));
-    for (; j < n; j++)
-        out[j] = row[j];
-    v_stream_end();
+    real *out = tile->out + i * tile->job->call->m + j;
+    if (tile->width >= LANES)
+        v_store(out, value);
+    else
+        v_store_part(out, value, tile->width);
 }
 
-/* Division is what costs, and in most data most boxes are apart. So a row is filled as if all of them were, noting the
-   vectors of columns in which one may overlap; these are done over afterwards, without a branch that depends on the data.
-   Where the first of GROUP rows shows that most vectors overlap, the others are filled in one go. */
-static inline __attribute__((always_inline)) void FG_NAME(fill_tile)(const iou_job *job, int64_t tile, int kind)
+/* Fills `rows` rows together from row `i` on, so that the columns are loaded once for all of them. The last vector of a
+   row lies over the one before it where the width is no multiple. With `scan`, takes every pair to be apart and notes
+   the vectors where one may not be. */
+static inline __attribute__((always_inline)) void FG_NAME(fill_rows)(FG_NAME(tile) * tile, int64_t i, int rows, int kind,
+                                                                     int scan)
+{
+    const vreal offset = v_set1((real)tile->job->call->offset);
+    const int64_t width = tile->width;
+    const int writes = !scan || !zero_apart(kind) || !tile->job->call->out_is_zero;
+    vreal row[AT_ONCE][MOST_RUNS], columns[MOST_RUNS];
+    int64_t n_hits = tile->n_hits;
+    for (int r = 0; r < rows; r++)
+        FG_NAME(load_row)(tile->soa1, tile->stride1, i + r, kind, row[r]);
+    for (int64_t next = 0; next < width; next += LANES) {
+        const int64_t j = next + LANES <= width || width < LANES ? next : width - LANES;
+        FG_NAME(load_columns)(tile->soa2, tile->stride2, j, kind, columns);
+        for (int r = 0; r < rows; r++) {
+            if (scan) {
+                tile->hits[n_hits] = (uint32_t)(i + r) << 16 | (uint32_t)j;
+                n_hits += m_bits(FG_NAME(v_may_overlap)(row[r], columns)) != 0;
+            }
+            if (writes)
+                FG_NAME(put)(tile, i + r, j, FG_NAME(overlap)(row[r], columns, offset, kind, scan));
+        }
+    }
+    tile->n_hits = n_hits;
+}
+
+static inline __attribute__((always_inline)) void FG_NAME(fill_group)(FG_NAME(tile) * tile, int64_t begin, int64_t end,
+                                                                      int kind, int scan)
+{
+    int64_t i = begin;
+    for (; zero_apart(kind) && i + AT_ONCE <= end; i += AT_ONCE)
+        FG_NAME(fill_rows)(tile, i, AT_ONCE, kind, scan);
+    for (; i < end; i++)
+        FG_NAME(fill_rows)(tile, i, 1, kind, scan);
+}
+
+/* Does the vectors over in which a pair may overlap, without a branch that depends on the data. */
+static inline __attribute__((always_inline)) void FG_NAME(mend_hits)(FG_NAME(tile) * tile, int kind)
+{
+    const vreal offset = v_set1(0);
+    vreal row[MOST_RUNS], columns[MOST_RUNS];
+    for (int64_t k = 0; k < tile->n_hits; k++) {
+        const int64_t i = tile->hits[k] >> 16, j = tile->hits[k] & 0xffff;
+        FG_NAME(load_row)(tile->soa1, tile->stride1, i, kind, row);
+        FG_NAME(load_columns)(tile->soa2, tile->stride2, j, kind, columns);
+        FG_NAME(put)(tile, i, j, FG_NAME(overlap)(row, columns, offset, kind, 0));
+    }
+    tile->n_hits = 0;
+}
+
+/* Division is what costs, and in most data most boxes are apart. So rows are filled as if all of them were, and the
+   vectors in which a pair may overlap are done over. Where the first rows of a group show that most vectors overlap,
+   the others are filled in one go. */
+static inline __attribute__((always_inline)) void FG_NAME(fill_tile)(const iou_job *job, int64_t index, int kind)
 {
     const fg_iou_call *call = job->call;
-    const int64_t n = call->n, m = call->m;
-    const int64_t row_begin = tile / job->column_tiles * ROWS, row_end = row_begin + ROWS < n ? row_begin + ROWS : n;
-    const int64_t begin = tile % job->column_tiles * COLUMNS, end = begin + COLUMNS < m ? begin + COLUMNS : m;
-    const int64_t stride1 = FG_NAME(soa_stride)(n), stride2 = FG_NAME(soa_stride)(m);
-    const real *soa1 = job->soa1, *soa2 = job->soa2;
-    const vreal offset = v_set1((real)call->offset);
-    /* A vector may run over into rows that are still to be filled by this tile. */
-    const int64_t full_end = job->column_tiles == 1 && !job->stream ? row_end * m : 0;
-    vreal row[MOST_RUNS], columns[MOST_RUNS];
-    real line[COLUMNS];
-    struct {
-        int32_t i, j;
-    } hits[MOST_HITS];
-    int64_t n_hits = 0;
-    int crowded = call->offset != 0;
-    for (int64_t i = row_begin; i < row_end; i++) {
-        real *out = job->stream ? line : (real *)call->out + i * m + begin;
-        const int64_t hits_before = n_hits;
-        FG_NAME(load_row)(soa1, stride1, i, kind, row);
-        for (int64_t j = 0; j < end - begin; j += LANES) {
-            FG_NAME(load_columns)(soa2, stride2, begin + j, kind, columns);
-            vreal value;
-            if (crowded) {
-                value = FG_NAME(overlap)(row, columns, offset, kind, 0);
-            } else {
-                hits[n_hits].i = (int32_t)(i - row_begin);
-                hits[n_hits].j = (int32_t)j;
-                n_hits += m_bits(FG_NAME(v_may_overlap)(row, columns)) != 0;
-                value = FG_NAME(overlap)(row, columns, offset, kind, 1);
-            }
-            if (begin + j + LANES <= end || i * m + begin + j + LANES <= full_end)
-                v_store(out + j, value);
-            else
-                v_store_part(out + j, value, end - begin - j);
-        }
-        if (call->offset == 0 && (i - row_begin) % GROUP == 0)
-            crowded = 2 * LANES * (n_hits - hits_before) > end - begin;
-        else if (call->offset == 0 && (i - row_begin) % GROUP == GROUP - 1)
-            crowded = 0;
-        if (n_hits + COLUMNS / LANES < MOST_HITS && i + 1 < row_end && !job->stream)
-            continue;
-        for (int64_t k = 0; k < n_hits; k++) {
-            const int64_t hit = row_begin + hits[k].i, j = hits[k].j;
-            FG_NAME(load_row)(soa1, stride1, hit, kind, row);
-            FG_NAME(load_columns)(soa2, stride2, begin + j, kind, columns);
-            vreal value = FG_NAME(overlap)(row, columns, offset, kind, 0);
-            real *again = out - (job->stream ? 0 : (i - hit) * m);
-            if (begin + j + LANES <= end)
-                v_store(again + j, value);
-            else
-                v_store_part(again + j, value, end - begin - j);
-        }
-        n_hits = 0;
-        if (job->stream)
-            FG_NAME(stream_row)((real *)call->out + i * m + begin, line, end - begin);
+    const int64_t row = index / job->column_tiles * ROWS, column = index % job->column_tiles * COLUMNS;
+    const int64_t height = call->n - row < ROWS ? call->n - row : ROWS;
+    FG_NAME(tile) tile;
+    tile.job = job;
+    tile.soa1 = (const real *)job->soa1 + row;
+    tile.soa2 = (const real *)job->soa2 + column;
+    tile.stride1 = FG_NAME(soa_stride)(call->n);
+    tile.stride2 = FG_NAME(soa_stride)(call->m);
+    tile.out = (real *)call->out + row * call->m + column;
+    tile.width = call->m - column < COLUMNS ? call->m - column : COLUMNS;
+    tile.n_hits = 0;
+    for (int64_t i = 0, end; i < height; i = end) {
+        int64_t probe_end = i + AT_ONCE < height ? i + AT_ONCE : height;
+        end = i + GROUP < height ? i + GROUP : height;
+        int crowded = call->offset != 0;
+        if (crowded)
+            probe_end = i;
+        FG_NAME(fill_group)(&tile, i, probe_end, kind, 1);
+        crowded |= 2 * LANES * tile.n_hits > (probe_end - i) * tile.width;
+        if (crowded)
+            FG_NAME(fill_group)(&tile, probe_end, end, kind, 0);
+        else
+            FG_NAME(fill_group)(&tile, probe_end, end, kind, 1);
+        FG_NAME(mend_hits)(&tile, kind);
     }
 }
 
