@@ -5,9 +5,10 @@
 
 #include "runtime/fenv.h"
 
-/* A chunk is a tile of ROWS × COLUMNS pairs: about 20 µs, its columns in the first-level cache. Its rows go in groups of
-   GROUP, of which AT_ONCE are filled together. Pair by pair, a chunk is PAIRS pairs in blocks of BLOCK. */
-enum { ROWS = 64, COLUMNS = 1024, GROUP = 16, AT_ONCE = 4, PAIRS = 8192, BLOCK = 64 };
+/* A chunk is ROWS × CHUNK_COLUMNS pairs, less than a millisecond, in tiles of ROWS × COLUMNS, whose columns stay in the
+   first-level cache. The rows of a tile go in groups of GROUP, of which AT_ONCE are filled together. Pair by pair, a
+   chunk is PAIRS pairs in blocks of BLOCK. */
+enum { APART_BANDS = 4, ROWS = 64, CHUNK_COLUMNS = 16384, COLUMNS = 1024, GROUP = 16, AT_ONCE = 4, PAIRS = 8192, BLOCK = 64 };
 
 /* Below this many pairs, waking a helper costs more than it brings. */
 enum { MIN_PAIRS_FOR_THREADS = 1 << 18, MIN_PAIRED_FOR_THREADS = 1 << 16 };
@@ -24,13 +25,18 @@ static const int runs_of_kind[] = {
     FG_KIND(FG_IOU) FG_KIND(FG_GIOU) FG_KIND(FG_DIOU) FG_KIND(FG_CIOU) FG_KIND(FG_SIOU) FG_KIND(FG_IOA) \
     FG_KIND(FG_IOU_CROWD)
 
+/* What of a table is written: every value; those of boxes apart, the others being noted; or nothing, as a table full of
+   zeros needs only the others. */
+enum { ALL, APART, HITS };
+
 /* Two boxes apart have a value of 0. */
 static inline int zero_apart(int kind) { return kind == FG_IOU || kind == FG_IOU_CROWD || kind == FG_IOA; }
 
 typedef struct {
     const fg_iou_call *call;
     const void *soa1, *soa2;
-    int64_t column_tiles;
+    int64_t column_chunks;
+    int64_t bands; /* of ROWS rows, in each of APART_BANDS parts of the table */
 } iou_job;
 
 typedef struct {
@@ -45,10 +51,10 @@ typedef int64_t stride_function(int64_t n);
 typedef int load_function(const fg_iou_call *call, void *soa1, void *soa2);
 FG_TABLE(stride_function, soa_stride);
 FG_TABLE(load_function, load_both);
-FG_TABLE(fg_chunk, iou_tile);
+FG_TABLE(fg_chunk, iou_chunk);
 FG_TABLE(fg_chunk, paired_chunk);
 
-static int64_t tiles(int64_t n, int64_t size) { return (n + size - 1) / size; }
+static int64_t pieces(int64_t n, int64_t size) { return (n + size - 1) / size; }
 
 int fg_pairwise_iou(const fg_runtime *runtime, const fg_iou_call *call)
 {
@@ -61,11 +67,12 @@ int fg_pairwise_iou(const fg_runtime *runtime, const fg_iou_call *call)
     if (!soa)
         return FG_NO_MEMORY;
     fg_fenv saved = fg_fenv_enter();
-    iou_job job = {call, soa, soa + bytes1, tiles(call->m, COLUMNS)};
+    iou_job job = {call, soa, soa + bytes1, pieces(call->m, CHUNK_COLUMNS), pieces(call->n, APART_BANDS * ROWS)};
     int status = load_both_table[isa][is_f64](call, soa, soa + bytes1);
     if (status == FG_OK) {
         int n_threads = call->n * call->m < MIN_PAIRS_FOR_THREADS ? 1 : call->n_threads;
-        status = runtime->parallel(tiles(call->n, ROWS) * job.column_tiles, n_threads, iou_tile_table[isa][is_f64], &job);
+        const int64_t chunks = call->n <= ROWS ? job.column_chunks : APART_BANDS * job.bands * job.column_chunks;
+        status = runtime->parallel(chunks, n_threads, iou_chunk_table[isa][is_f64], &job);
     }
     fg_fenv_leave(saved);
     if (soa != small)
@@ -78,7 +85,7 @@ int fg_paired_iou(const fg_runtime *runtime, const fg_iou_call *call)
     fg_fenv saved = fg_fenv_enter();
     paired_job job = {.call = call};
     int n_threads = call->n < MIN_PAIRED_FOR_THREADS ? 1 : call->n_threads;
-    int status = runtime->parallel(tiles(call->n, PAIRS), n_threads, paired_chunk_table[runtime->isa][call->is_f64], &job);
+    int status = runtime->parallel(pieces(call->n, PAIRS), n_threads, paired_chunk_table[runtime->isa][call->is_f64], &job);
     fg_fenv_leave(saved);
     return status == FG_OK && atomic_load(&job.bad) ? FG_BAD_VALUE : status;
 }

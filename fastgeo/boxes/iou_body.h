@@ -74,76 +74,71 @@ static inline __attribute__((always_inline)) void FG_NAME(load_columns)(const re
         columns[run] = v_load(soa + run * stride + j);
 }
 
-/* What a tile is made of; columns and hits count from its own first row and column. */
+/* What a tile is made of; rows and columns count from its own first. */
 typedef struct {
-    const iou_job *job;
-    const real *soa1, *soa2; /* its first row, its first column */
+    const real *soa1, *soa2;
     int64_t stride1, stride2;
-    real *out; /* its first value */
-    int64_t width;
+    real *out;
+    int64_t out_stride;
+    int64_t last; /* where the last vector of a row begins: over the one before if the width is no multiple */
+    vreal offset;
     int64_t n_hits;
     uint32_t hits[GROUP * (COLUMNS / LANES + 1)]; /* row << 16 | column: vectors in which some pair may overlap */
 } FG_NAME(tile);
 
-/* Stores a vector of values from column `j` on; only a tile narrower than a vector has fewer to take. */
-static inline __attribute__((always_inline)) void FG_NAME(put)(const FG_NAME(tile) * tile, int64_t i, int64_t j,
-                                                               vreal value)
-{
-    real *out = tile->out + i * tile->job->call->m + j;
-    if (tile->width >= LANES)
-        v_store(out, value);
-    else
-        v_store_part(out, value, tile->width);
-}
-
-/* Fills `rows` rows together from row `i` on, so that the columns are loaded once for all of them. The last vector of a
-   row lies over the one before it where the width is no multiple. With `scan`, takes every pair to be apart and notes
-   the vectors where one may not be. */
+/* Fills `rows` rows together from row `i` on, so that the columns are loaded once for all of them. Unless it is to write
+   ALL, takes every pair to be apart and notes the vectors where one may not be. */
 static inline __attribute__((always_inline)) void FG_NAME(fill_rows)(FG_NAME(tile) * tile, int64_t i, int rows, int kind,
-                                                                     int scan)
+                                                                     int write)
 {
-    const vreal offset = v_set1((real)tile->job->call->offset);
-    const int64_t width = tile->width;
-    const int writes = !scan || !zero_apart(kind) || !tile->job->call->out_is_zero;
+    const vreal offset = tile->offset;
+    const int64_t last = tile->last, stride = tile->stride2;
+    const real *soa2 = tile->soa2;
     vreal row[AT_ONCE][MOST_RUNS], columns[MOST_RUNS];
-    int64_t n_hits = tile->n_hits;
-    for (int r = 0; r < rows; r++)
+    real *out[AT_ONCE];
+    uint32_t *hit = tile->hits + tile->n_hits;
+    for (int r = 0; r < rows; r++) {
         FG_NAME(load_row)(tile->soa1, tile->stride1, i + r, kind, row[r]);
-    for (int64_t next = 0; next < width; next += LANES) {
-        const int64_t j = next + LANES <= width || width < LANES ? next : width - LANES;
-        FG_NAME(load_columns)(tile->soa2, tile->stride2, j, kind, columns);
-        for (int r = 0; r < rows; r++) {
-            if (scan) {
-                tile->hits[n_hits] = (uint32_t)(i + r) << 16 | (uint32_t)j;
-                n_hits += m_bits(FG_NAME(v_may_overlap)(row[r], columns)) != 0;
-            }
-            if (writes)
-                FG_NAME(put)(tile, i + r, j, FG_NAME(overlap)(row[r], columns, offset, kind, scan));
-        }
+        out[r] = tile->out + (i + r) * tile->out_stride;
     }
-    tile->n_hits = n_hits;
+    for (int64_t j = 0;; j = j + LANES < last ? j + LANES : last) {
+        FG_NAME(load_columns)(soa2, stride, j, kind, columns);
+        for (int r = 0; r < rows; r++) {
+            if (write != ALL) {
+                *hit = (uint32_t)((i + r) << 16 | j);
+                hit += m_bits(FG_NAME(v_may_overlap)(row[r], columns)) != 0;
+            }
+            if (write != HITS)
+                v_store(out[r] + j, FG_NAME(overlap)(row[r], columns, offset, kind, write == APART));
+        }
+        if (j == last)
+            break;
+    }
+    tile->n_hits = hit - tile->hits;
 }
 
-static inline __attribute__((always_inline)) void FG_NAME(fill_group)(FG_NAME(tile) * tile, int64_t begin, int64_t end,
-                                                                      int kind, int scan)
+static inline __attribute__((always_inline)) void FG_NAME(fill_group)(FG_NAME(tile) * tile, int64_t i, int64_t end,
+                                                                      int kind, int write)
 {
-    int64_t i = begin;
     for (; zero_apart(kind) && i + AT_ONCE <= end; i += AT_ONCE)
-        FG_NAME(fill_rows)(tile, i, AT_ONCE, kind, scan);
+        FG_NAME(fill_rows)(tile, i, AT_ONCE, kind, write);
     for (; i < end; i++)
-        FG_NAME(fill_rows)(tile, i, 1, kind, scan);
+        FG_NAME(fill_rows)(tile, i, 1, kind, write);
 }
 
 /* Does the vectors over in which a pair may overlap, without a branch that depends on the data. */
 static inline __attribute__((always_inline)) void FG_NAME(mend_hits)(FG_NAME(tile) * tile, int kind)
 {
-    const vreal offset = v_set1(0);
+    const int64_t out_stride = tile->out_stride, n_hits = tile->n_hits;
+    const int64_t stride1 = tile->stride1, stride2 = tile->stride2;
+    const real *soa1 = tile->soa1, *soa2 = tile->soa2;
+    real *out = tile->out;
     vreal row[MOST_RUNS], columns[MOST_RUNS];
-    for (int64_t k = 0; k < tile->n_hits; k++) {
+    for (int64_t k = 0; k < n_hits; k++) {
         const int64_t i = tile->hits[k] >> 16, j = tile->hits[k] & 0xffff;
-        FG_NAME(load_row)(tile->soa1, tile->stride1, i, kind, row);
-        FG_NAME(load_columns)(tile->soa2, tile->stride2, j, kind, columns);
-        FG_NAME(put)(tile, i, j, FG_NAME(overlap)(row, columns, offset, kind, 0));
+        FG_NAME(load_row)(soa1, stride1, i, kind, row);
+        FG_NAME(load_columns)(soa2, stride2, j, kind, columns);
+        v_store(out + i * out_stride + j, FG_NAME(overlap)(row, columns, v_set1(0), kind, 0));
     }
     tile->n_hits = 0;
 }
@@ -151,44 +146,64 @@ static inline __attribute__((always_inline)) void FG_NAME(mend_hits)(FG_NAME(til
 /* Division is what costs, and in most data most boxes are apart. So rows are filled as if all of them were, and the
    vectors in which a pair may overlap are done over. Where the first rows of a group show that most vectors overlap,
    the others are filled in one go. */
-static inline __attribute__((always_inline)) void FG_NAME(fill_tile)(const iou_job *job, int64_t index, int kind)
+static inline __attribute__((always_inline)) void FG_NAME(fill_tile)(const iou_job *job, int64_t row, int64_t column,
+                                                                     int kind)
 {
     const fg_iou_call *call = job->call;
-    const int64_t row = index / job->column_tiles * ROWS, column = index % job->column_tiles * COLUMNS;
     const int64_t height = call->n - row < ROWS ? call->n - row : ROWS;
+    const int64_t width = call->m - column < COLUMNS ? call->m - column : COLUMNS, narrow = width < LANES;
+    real *out = (real *)call->out + row * call->m + column;
+    real wider[ROWS * LANES]; /* stands in for a tile narrower than a vector */
     FG_NAME(tile) tile;
-    tile.job = job;
     tile.soa1 = (const real *)job->soa1 + row;
     tile.soa2 = (const real *)job->soa2 + column;
     tile.stride1 = FG_NAME(soa_stride)(call->n);
     tile.stride2 = FG_NAME(soa_stride)(call->m);
-    tile.out = (real *)call->out + row * call->m + column;
-    tile.width = call->m - column < COLUMNS ? call->m - column : COLUMNS;
+    tile.out = narrow ? wider : out;
+    tile.out_stride = narrow ? LANES : call->m;
+    tile.last = narrow ? 0 : width - LANES;
+    tile.offset = v_set1((real)call->offset);
     tile.n_hits = 0;
     for (int64_t i = 0, end; i < height; i = end) {
-        int64_t probe_end = i + AT_ONCE < height ? i + AT_ONCE : height;
         end = i + GROUP < height ? i + GROUP : height;
-        int crowded = call->offset != 0;
-        if (crowded)
-            probe_end = i;
-        FG_NAME(fill_group)(&tile, i, probe_end, kind, 1);
-        crowded |= 2 * LANES * tile.n_hits > (probe_end - i) * tile.width;
-        if (crowded)
-            FG_NAME(fill_group)(&tile, probe_end, end, kind, 0);
+        if (call->offset != 0) {
+            FG_NAME(fill_group)(&tile, i, end, kind, ALL);
+            continue;
+        }
+        const int64_t probe = i + AT_ONCE < end ? i + AT_ONCE : end;
+        const int hits_only = zero_apart(kind) && call->out_is_zero && !narrow;
+        if (hits_only)
+            FG_NAME(fill_group)(&tile, i, probe, kind, HITS);
         else
-            FG_NAME(fill_group)(&tile, probe_end, end, kind, 1);
+            FG_NAME(fill_group)(&tile, i, probe, kind, APART);
+        if (2 * LANES * tile.n_hits > (probe - i) * width)
+            FG_NAME(fill_group)(&tile, probe, end, kind, ALL);
+        else if (hits_only)
+            FG_NAME(fill_group)(&tile, probe, end, kind, HITS);
+        else
+            FG_NAME(fill_group)(&tile, probe, end, kind, APART);
         FG_NAME(mend_hits)(&tile, kind);
     }
+    for (int64_t i = 0; narrow && i < height; i++)
+        memcpy(out + i * call->m, wider + i * LANES, (size_t)width * sizeof(real));
 }
 
-static void FG_NAME(iou_tile)(void *job, int64_t tile, int slot)
+static void FG_NAME(iou_chunk)(void *job_, int64_t chunk, int slot)
 {
     (void)slot;
-    switch (((const iou_job *)job)->call->kind) {
-#define FG_KIND(kind) case kind: FG_NAME(fill_tile)(job, tile, kind); return;
-        FG_KINDS
+    const iou_job *job = job_;
+    /* Chunks that run at the same time lie far apart: two threads shall not ask the system for one large page. */
+    const int64_t band = chunk / job->column_chunks, row = (band % APART_BANDS * job->bands + band / APART_BANDS) * ROWS;
+    const int64_t begin = chunk % job->column_chunks * CHUNK_COLUMNS;
+    if (row >= job->call->n)
+        return;
+    const int64_t end = begin + CHUNK_COLUMNS < job->call->m ? begin + CHUNK_COLUMNS : job->call->m;
+    for (int64_t column = begin; column < end; column += COLUMNS)
+        switch (job->call->kind) {
+#define FG_KIND(kind) case kind: FG_NAME(fill_tile)(job, row, column, kind); break;
+            FG_KINDS
 #undef FG_KIND
-    }
+        }
 }
 
 static inline __attribute__((always_inline)) void FG_NAME(fill_pairs)(const real *soa1, const real *soa2, int64_t n,
