@@ -1,12 +1,14 @@
 /* A grid over boxes, to find those that can overlap a given box by more than a threshold without looking at all.
 
    Boxes are sorted into levels by the binary exponents of width and height. Each level is a grid of cells of its own
-   size, whose boxes lie in hashed buckets: memory grows with the boxes alone, wherever they are. A box lies in the cell
-   of its centre. Eight cells of a row are neighbours in memory. The search is generous: rounding, and cells that share
-   a bucket, may bring up boxes that do not overlap, or one box twice, but a box that does is never left out. */
+   size; a box lies in the cell of its centre. Where the cells between the outermost boxes are few enough, each is a
+   bucket of its own, row by row; else cells share hashed buckets, eight neighbours of a row together. So memory grows
+   with the boxes alone, wherever they are. The search is generous: rounding, and cells that share a bucket, may bring
+   up boxes that do not overlap, or one box twice, but a box that does is never left out. */
 #ifndef FG_BOX_GRID_H
 #define FG_BOX_GRID_H
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -21,8 +23,10 @@ typedef struct {
 
 typedef struct {
     double min_w, max_w, min_h, max_h; /* of its boxes */
+    double min_x, max_x, min_y, max_y; /* of their centres */
     double per_x, per_y;               /* cells in a unit of length */
     int64_t count, begin;              /* its boxes are begin … begin + count - 1 in the order of the grid */
+    int64_t columns, rows;             /* the cells in use; 0 columns: hashed */
     uint64_t first_bucket, mask;
 } fg_grid_level;
 
@@ -51,8 +55,8 @@ static inline int fg_exponent(double value)
 
 static inline int fg_grid_slot(const fg_box_grid *grid, double w, double h)
 {
-    return ((fg_exponent(w) - grid->w_exponent) >> grid->shift) * FG_GRID_SIDE +
-           ((fg_exponent(h) - grid->h_exponent) >> grid->shift);
+    return ((grid->w_exponent - fg_exponent(w)) >> grid->shift) * FG_GRID_SIDE +
+           ((grid->h_exponent - fg_exponent(h)) >> grid->shift);
 }
 
 /* Rising with x, which is all that the search relies on. */
@@ -67,8 +71,29 @@ static inline int64_t fg_grid_cell(double x, double per)
     return whole - ((double)whole > cell);
 }
 
+/* The same where the cells in use are known: counted from the first of them, and kept inside. */
+static inline int64_t fg_grid_near_cell(double x, double first, double per, int64_t count)
+{
+    const double cell = (x - first) * per, last = (double)(count - 1);
+    return (int64_t)(cell > 0 ? cell < last ? cell : last : 0);
+}
+
+static inline int64_t fg_grid_column(const fg_grid_level *level, double x)
+{
+    return level->columns ? fg_grid_near_cell(x, level->min_x, level->per_x, level->columns)
+                          : fg_grid_cell(x, level->per_x);
+}
+
+static inline int64_t fg_grid_row(const fg_grid_level *level, double y)
+{
+    return level->columns ? fg_grid_near_cell(y, level->min_y, level->per_y, level->rows)
+                          : fg_grid_cell(y, level->per_y);
+}
+
 static inline uint64_t fg_grid_bucket(const fg_grid_level *level, int64_t column, int64_t row)
 {
+    if (level->columns)
+        return level->first_bucket + (uint64_t)(row * level->columns + column);
     uint64_t h = (uint64_t)row * 0x9e3779b97f4a7c15u + (uint64_t)(column >> 3) * 0xd6e8feb86659fd93u;
     h ^= h >> 32;
     h *= 0xff51afd7ed558ccdu;
@@ -78,8 +103,9 @@ static inline uint64_t fg_grid_bucket(const fg_grid_level *level, int64_t column
 
 static inline uint64_t fg_grid_bucket_of(const fg_box_grid *grid, const fg_grid_box *box)
 {
-    const fg_grid_level *level = &grid->levels[grid->level_at[fg_grid_slot(grid, box->w, box->h)]];
-    return fg_grid_bucket(level, fg_grid_cell(box->x, level->per_x), fg_grid_cell(box->y, level->per_y));
+    const fg_grid_level *level =
+        grid->n_levels == 1 ? grid->levels : &grid->levels[grid->level_at[fg_grid_slot(grid, box->w, box->h)]];
+    return fg_grid_bucket(level, fg_grid_column(level, box->x), fg_grid_row(level, box->y));
 }
 
 /* How far apart the middles of two intervals can be that overlap by t of the longer (or, one-sided, of the other):
@@ -95,7 +121,7 @@ static inline double fg_grid_reach(const fg_box_grid *grid, double own, double l
 
 /* The cells of the level where the centre of a box lies that overlaps `box`: columns and rows, first and last. 0 if
    there can be none. */
-static inline int fg_grid_window(const fg_box_grid *grid, const fg_grid_level *level, const fg_grid_box *box,
+static inline __attribute__((always_inline)) int fg_grid_window(const fg_box_grid *grid, const fg_grid_level *level, const fg_grid_box *box,
                                  int64_t window[4])
 {
     const double t = grid->threshold;
@@ -108,15 +134,16 @@ static inline int fg_grid_window(const fg_box_grid *grid, const fg_grid_level *l
     const double dy = fg_grid_reach(grid, box->h, level->min_h, level->max_h) * margin + box->slack;
     if (dx < 0 || dy < 0)
         return 0;
-    window[0] = fg_grid_cell(box->x - dx, level->per_x);
-    window[1] = fg_grid_cell(box->x + dx, level->per_x);
-    window[2] = fg_grid_cell(box->y - dy, level->per_y);
-    window[3] = fg_grid_cell(box->y + dy, level->per_y);
+    window[0] = fg_grid_column(level, box->x - dx);
+    window[1] = fg_grid_column(level, box->x + dx);
+    window[2] = fg_grid_row(level, box->y - dy);
+    window[3] = fg_grid_row(level, box->y + dy);
     return 1;
 }
 
-/* To build: fg_grid_open, fg_grid_set_exponents, fg_grid_count for every box, fg_grid_layout; then a counting sort of
-   the boxes by fg_grid_bucket_of, which fills `starts`. Only boxes of positive extents belong in. */
+/* To build: fg_grid_open; fg_grid_set_exponents and fg_grid_count for every box, or fg_grid_single_level; fg_grid_layout;
+   then a counting sort of the boxes by fg_grid_bucket_of, which fills `starts`. Only boxes of positive extents belong
+   in. */
 static inline void fg_grid_open(fg_box_grid *grid, double threshold, int one_sided)
 {
     grid->threshold = threshold * (1 - 0x1p-8);
@@ -125,30 +152,105 @@ static inline void fg_grid_open(fg_box_grid *grid, double threshold, int one_sid
     memset(grid->level_at, -1, sizeof grid->level_at);
 }
 
-/* The exponents that occur decide how coarse the levels are. */
-static inline void fg_grid_set_exponents(fg_box_grid *grid, const int w_range[2], const int h_range[2])
+/* The exponents that occur decide how coarse the levels are; `all` gives the range of the boxes. */
+static inline void fg_grid_set_exponents(fg_box_grid *grid, const fg_grid_level *all)
 {
-    grid->w_exponent = w_range[0];
-    grid->h_exponent = h_range[0];
+    grid->w_exponent = fg_exponent(all->max_w);
+    grid->h_exponent = fg_exponent(all->max_h);
     grid->shift = 2;
-    while ((w_range[1] - w_range[0]) >> grid->shift >= FG_GRID_SIDE ||
-           (h_range[1] - h_range[0]) >> grid->shift >= FG_GRID_SIDE)
+    while ((grid->w_exponent - fg_exponent(all->min_w)) >> grid->shift >= FG_GRID_SIDE ||
+           (grid->h_exponent - fg_exponent(all->min_h)) >> grid->shift >= FG_GRID_SIDE)
         grid->shift++;
 }
 
-static inline void fg_grid_count(fg_box_grid *grid, double w, double h)
+static inline double fg_lesser(double a, double b) { return a < b ? a : b; }
+static inline double fg_greater(double a, double b) { return a > b ? a : b; }
+
+/* Takes the boxes of another level into this one. */
+static inline void fg_grid_widen(fg_grid_level *level, const fg_grid_level *other)
 {
-    const int slot = fg_grid_slot(grid, w, h);
+    level->count += other->count;
+    level->min_w = fg_lesser(level->min_w, other->min_w);
+    level->max_w = fg_greater(level->max_w, other->max_w);
+    level->min_h = fg_lesser(level->min_h, other->min_h);
+    level->max_h = fg_greater(level->max_h, other->max_h);
+    level->min_x = fg_lesser(level->min_x, other->min_x);
+    level->max_x = fg_greater(level->max_x, other->max_x);
+    level->min_y = fg_lesser(level->min_y, other->min_y);
+    level->max_y = fg_greater(level->max_y, other->max_y);
+}
+
+/* One box as a level. */
+static inline fg_grid_level fg_grid_level_of(const fg_grid_box *box)
+{
+    return (fg_grid_level){.min_w = box->w, .max_w = box->w, .min_h = box->h, .max_h = box->h, .min_x = box->x,
+                           .max_x = box->x, .min_y = box->y, .max_y = box->y, .count = 1};
+}
+
+static inline void fg_grid_count(fg_box_grid *grid, const fg_grid_box *box)
+{
+    const int slot = fg_grid_slot(grid, box->w, box->h);
+    const fg_grid_level one = fg_grid_level_of(box);
     if (grid->level_at[slot] < 0) {
         grid->level_at[slot] = (int16_t)grid->n_levels;
-        grid->levels[grid->n_levels++] = (fg_grid_level){.min_w = w, .max_w = w, .min_h = h, .max_h = h};
+        grid->levels[grid->n_levels++] = one;
+    } else {
+        fg_grid_widen(&grid->levels[grid->level_at[slot]], &one);
     }
-    fg_grid_level *level = &grid->levels[grid->level_at[slot]];
-    level->count++;
-    level->min_w = w < level->min_w ? w : level->min_w;
-    level->max_w = w > level->max_w ? w : level->max_w;
-    level->min_h = h < level->min_h ? h : level->min_h;
-    level->max_h = h > level->max_h ? h : level->max_h;
+}
+
+/* Boxes that a level is too coarse for, smaller than a sixteenth of the largest, are too few for a level of their own. */
+static inline int fg_grid_are_few(int64_t small, int64_t total) { return small < total / 32; }
+
+/* All boxes in one level. */
+static inline void fg_grid_single_level(fg_box_grid *grid, const fg_grid_level *all)
+{
+    grid->levels[0] = *all;
+    grid->n_levels = 1;
+}
+
+/* A level of few boxes costs every search more than it saves: it joins the smallest of those with larger boxes. */
+static inline void fg_grid_merge_levels(fg_box_grid *grid)
+{
+    int64_t total = 0;
+    for (int l = 0; l < grid->n_levels; l++)
+        total += grid->levels[l].count;
+    for (int l = grid->n_levels - 1; l >= 0; l--) {
+        const fg_grid_level few = grid->levels[l];
+        int into = -1;
+        for (int k = 0; fg_grid_are_few(few.count, total) && k < grid->n_levels; k++) {
+            const fg_grid_level *other = &grid->levels[k];
+            if (k != l && other->max_w >= few.max_w && other->max_h >= few.max_h &&
+                (into < 0 || other->max_w * other->max_h < grid->levels[into].max_w * grid->levels[into].max_h))
+                into = k;
+        }
+        if (into < 0)
+            continue;
+        fg_grid_widen(&grid->levels[into], &few);
+        const int last = --grid->n_levels;
+        grid->levels[l] = grid->levels[last];
+        for (int slot = 0; slot < FG_GRID_LEVELS; slot++) {
+            const int level = grid->level_at[slot] == l ? into : grid->level_at[slot];
+            grid->level_at[slot] = (int16_t)(level == last ? l : level);
+        }
+    }
+}
+
+/* Gives each cell of the level a bucket of its own, unless that takes too many; cells may get √8 times as large. */
+static inline void fg_grid_fit(fg_grid_level *level)
+{
+    const double most = 2 * (double)level->count + 64;
+    const double cells = ((level->max_x - level->min_x) * level->per_x + 1) * ((level->max_y - level->min_y) * level->per_y + 1);
+    level->columns = 0;
+    if (!(cells <= 8 * most))
+        return;
+    if (cells > most) {
+        const double scale = sqrt(most / cells);
+        level->per_x *= scale;
+        level->per_y *= scale;
+    }
+    level->columns = (int64_t)((level->max_x - level->min_x) * level->per_x) + 1;
+    level->rows = (int64_t)((level->max_y - level->min_y) * level->per_y) + 1;
 }
 
 /* Lays out the buckets once every box is counted; returns how many there are. */
@@ -157,62 +259,70 @@ static inline uint64_t fg_grid_layout(fg_box_grid *grid)
     const double window = 2 * (1 - grid->threshold), cell = window > 1 ? 1 : window < 0.125 ? 0.125 : window;
     uint64_t buckets = 0;
     int64_t begin = 0;
+    fg_grid_merge_levels(grid);
     for (int l = 0; l < grid->n_levels; l++) {
         fg_grid_level *level = &grid->levels[l];
         level->begin = begin;
         begin += level->count;
+        const double least = 0x1p-1000;
+        level->per_x = 1 / fg_greater(cell * level->max_w, least);
+        level->per_y = 1 / fg_greater(cell * level->max_h, least);
+        fg_grid_fit(level);
         uint64_t size = FG_GRID_BLOCK;
         while ((int64_t)size < level->count)
             size *= 2;
         level->first_bucket = buckets;
         level->mask = size - 1;
-        buckets += size;
-        const double least = 0x1p-1000;
-        level->per_x = 1 / (cell * level->max_w > least ? cell * level->max_w : least);
-        level->per_y = 1 / (cell * level->max_h > least ? cell * level->max_h : least);
+        buckets += level->columns ? (uint64_t)(level->columns * level->rows) : size;
     }
     return buckets;
 }
 
 /* Walks over the runs of boxes, in the order of the grid, that a window touches. */
 typedef struct {
-    const fg_box_grid *grid;
+    const uint32_t *starts;
     const fg_grid_level *level;
     int64_t window[4];
     int64_t row, column;
     int whole; /* the window is larger than the level: take all of that */
 } fg_grid_walk;
 
-static inline int fg_grid_start(fg_grid_walk *walk, const fg_box_grid *grid, int l, const fg_grid_box *box)
+static inline __attribute__((always_inline)) int fg_grid_start(fg_grid_walk *walk, const fg_box_grid *grid, int l, const fg_grid_box *box)
 {
-    walk->grid = grid;
+    walk->starts = grid->starts;
     walk->level = &grid->levels[l];
     if (!fg_grid_window(grid, walk->level, box, walk->window))
         return 0;
     walk->row = walk->window[2];
     walk->column = walk->window[0];
     const double rows = (double)(walk->window[3] - walk->window[2]) + 1;
-    const double blocks = (double)((walk->window[1] >> 3) - (walk->window[0] >> 3)) + 1;
+    const double blocks = walk->level->columns ? 1 : (double)((walk->window[1] >> 3) - (walk->window[0] >> 3)) + 1;
     walk->whole = rows * blocks > 4 + (double)walk->level->count / 16;
     return 1;
 }
 
 /* The next run begin … end - 1; 0 at the end. */
-static inline int fg_grid_next(fg_grid_walk *walk, int64_t *begin, int64_t *end)
+static inline __attribute__((always_inline)) int fg_grid_next(fg_grid_walk *walk, int64_t *begin, int64_t *end)
 {
+    const fg_grid_level *level = walk->level;
     if (walk->row > walk->window[3])
         return 0;
     if (walk->whole) {
-        *begin = walk->level->begin;
-        *end = *begin + walk->level->count;
+        *begin = level->begin;
+        *end = *begin + level->count;
         walk->row = walk->window[3] + 1;
+        return 1;
+    }
+    const uint64_t bucket = fg_grid_bucket(level, walk->column, walk->row);
+    *begin = walk->starts[bucket];
+    if (level->columns) {
+        *end = walk->starts[bucket + (uint64_t)(walk->window[1] - walk->window[0]) + 1];
+        walk->row++;
         return 1;
     }
     const int64_t block_end = walk->column | (FG_GRID_BLOCK - 1);
     const int64_t last = block_end < walk->window[1] ? block_end : walk->window[1];
-    const uint64_t bucket = fg_grid_bucket(walk->level, walk->column, walk->row);
-    *begin = walk->grid->starts[bucket];
-    *end = walk->grid->starts[bucket + (uint64_t)(last - walk->column) + 1];
+    *end = walk->starts[bucket + (uint64_t)(last - walk->column) + 1];
     walk->column = last + 1;
     if (walk->column > walk->window[1]) {
         walk->column = walk->window[0];

@@ -20,9 +20,13 @@ typedef struct {
     size_t scratch_bytes;
     fg_ranked *kept; /* capacity for each set */
     int64_t *counts; /* of each set, or one of the numbers below */
+    int64_t areas;   /* of scratch; each has one of what follows, for sets that take too long for a chunk */
+    int64_t *numbers;
+    fg_nms_call *calls;
+    fg_nms_set *sets;
 } multiclass_job;
 
-enum { HOLDS_NAN = -1, LACKS_MEMORY = -2 };
+enum { HOLDS_NAN = -1, LACKS_MEMORY = -2, TOO_LONG = -3 };
 
 static const void *image_scores(const fg_multiclass_call *call, int64_t image)
 {
@@ -53,33 +57,75 @@ static int64_t list_candidates(const fg_multiclass_call *call, const void *score
     return nan ? HOLDS_NAN : count;
 }
 
-static void run_set(void *argument, int64_t set, int slot)
+/* Lists and sorts the candidates of a set in an area of scratch. Returns how many of them take part, or HOLDS_NAN. */
+static int64_t prepare_set(const multiclass_job *job, int64_t number, int64_t area, fg_nms_call *nms, fg_nms_set *set)
 {
-    const multiclass_job *job = argument;
     const fg_multiclass_call *call = job->call;
-    const int64_t image = set / job->sets_per_image, class = set % job->sets_per_image;
+    const int64_t image = number / job->sets_per_image, class = number % job->sets_per_image;
     const void *scores = image_scores(call, image);
-    fg_ranked *entries = (fg_ranked *)(job->scratch + (size_t)slot * job->scratch_bytes);
+    fg_ranked *entries = (fg_ranked *)(job->scratch + (size_t)area * job->scratch_bytes);
     fg_ranked *scratch = entries + job->candidates;
     int64_t n = list_candidates(call, scores, class, entries);
-    job->counts[set] = n;
     if (n <= 0)
-        return;
+        return n;
     fg_sort_ranked(entries, scratch, n, scores, call->scores_f64);
     if (call->top_k >= 0 && call->top_k < n)
         n = call->top_k;
-    const fg_nms_call nms = {.boxes = image_boxes(call, image), .repeat = call->own_boxes ? 1 : call->n_classes,
-                             .boxes_f64 = call->boxes_f64, .iou_threshold = call->iou_thresholds[class],
-                             .max_output = call->max_output, .fmt = call->fmt};
-    const uint32_t *kept;
-    int64_t n_kept;
-    if (fg_nms_sorted(job->isa, &nms, entries, scratch, n, scratch + job->candidates, &kept, &n_kept) != FG_OK) {
-        job->counts[set] = LACKS_MEMORY;
+    *nms = (fg_nms_call){.boxes = image_boxes(call, image), .repeat = call->own_boxes ? 1 : call->n_classes,
+                         .boxes_f64 = call->boxes_f64, .iou_threshold = call->iou_thresholds[class],
+                         .max_output = call->max_output, .fmt = call->fmt};
+    *set = (fg_nms_set){nms, entries, scratch, scratch + job->candidates, n, NULL, 0};
+    return n;
+}
+
+static void store_kept(const multiclass_job *job, int64_t number, const fg_nms_set *set)
+{
+    for (int64_t k = 0; k < set->n_kept; k++)
+        job->kept[number * job->capacity + k] = set->entries[set->kept[k]];
+    job->counts[number] = set->n_kept;
+}
+
+static void run_set(void *argument, int64_t number, int slot)
+{
+    const multiclass_job *job = argument;
+    fg_nms_call nms;
+    fg_nms_set set;
+    job->counts[number] = prepare_set(job, number, slot, &nms, &set);
+    if (job->counts[number] <= 0)
         return;
+    const int status = fg_nms_run_set(job->isa, &set);
+    if (status == FG_OK)
+        store_kept(job, number, &set);
+    else
+        job->counts[number] = status == FG_NMS_TOO_LONG ? TOO_LONG : LACKS_MEMORY;
+}
+
+static void prepare_long_set(void *argument, int64_t area, int slot)
+{
+    (void)slot;
+    const multiclass_job *job = argument;
+    prepare_set(job, job->numbers[area], area, &job->calls[area], &job->sets[area]);
+}
+
+/* The sets that took too long, as many at a time as there is scratch for. */
+static int run_long_sets(const fg_runtime *runtime, multiclass_job *job, int64_t n_sets)
+{
+    const int n_threads = job->call->n_threads;
+    int status = FG_OK;
+    for (int64_t number = 0; status == FG_OK && number < n_sets;) {
+        int64_t n = 0;
+        for (; number < n_sets && n < job->areas; number++)
+            if (job->counts[number] == TOO_LONG)
+                job->numbers[n++] = number;
+        if (n == 0)
+            break;
+        status = runtime->parallel(n, n_threads, prepare_long_set, job);
+        if (status == FG_OK)
+            status = fg_nms_run_sets(runtime, job->sets, n, n_threads);
+        for (int64_t area = 0; status == FG_OK && area < n; area++)
+            store_kept(job, job->numbers[area], &job->sets[area]);
     }
-    for (int64_t k = 0; k < n_kept; k++)
-        job->kept[set * job->capacity + k] = entries[kept[k]];
-    job->counts[set] = n_kept;
+    return status;
 }
 
 static void write_box(const fg_multiclass_call *call, int64_t image, int64_t k, int64_t candidate)
@@ -122,12 +168,14 @@ static int run(const fg_runtime *runtime, multiclass_job *job, fg_ranked *merge_
         return FG_BAD_VALUE;
     const int64_t sets = call->batch * job->sets_per_image;
     const int n_threads = sets * job->candidates < MIN_SCORES_FOR_THREADS ? 1 : call->n_threads;
-    const int status = runtime->parallel(sets, n_threads, run_set, job);
+    int status = runtime->parallel(sets, n_threads, run_set, job);
+    for (int64_t set = 0; status == FG_OK && set < sets; set++)
+        if (job->counts[set] == HOLDS_NAN || job->counts[set] == LACKS_MEMORY)
+            status = job->counts[set] == HOLDS_NAN ? FG_BAD_VALUE : FG_NO_MEMORY;
+    if (status == FG_OK)
+        status = run_long_sets(runtime, job, sets);
     if (status != FG_OK)
         return status;
-    for (int64_t set = 0; set < sets; set++)
-        if (job->counts[set] < 0)
-            return job->counts[set] == HOLDS_NAN ? FG_BAD_VALUE : FG_NO_MEMORY;
     for (int64_t image = 0; image < call->batch; image++)
         merge_image(job, image, merge_scratch);
     return FG_OK;
@@ -151,16 +199,23 @@ int fg_multiclass_nms(const fg_runtime *runtime, const fg_multiclass_call *call)
     const size_t value = call->boxes_f64 ? sizeof(double) : sizeof(float);
     const size_t slots = (size_t)runtime->slots(call->n_threads);
     job.scratch_bytes = ((size_t)job.candidates * (2 * sizeof(fg_ranked) + 5 * value) + 63) / 64 * 64;
-    job.scratch = malloc((slots < sets ? slots : sets) * job.scratch_bytes);
+    job.areas = (int64_t)(slots < sets ? slots : sets);
+    job.scratch = malloc((size_t)job.areas * job.scratch_bytes);
+    job.numbers = malloc((size_t)job.areas * sizeof *job.numbers);
+    job.calls = malloc((size_t)job.areas * sizeof *job.calls);
+    job.sets = malloc((size_t)job.areas * sizeof *job.sets);
     job.kept = malloc((sets + per_image) * (size_t)job.capacity * sizeof *job.kept + 1);
     job.counts = malloc(sets * sizeof *job.counts);
     int status = FG_NO_MEMORY;
-    if (job.scratch && job.kept && job.counts) {
+    if (job.scratch && job.numbers && job.calls && job.sets && job.kept && job.counts) {
         const fg_fenv saved = fg_fenv_enter();
         status = run(runtime, &job, job.kept + sets * (size_t)job.capacity);
         fg_fenv_leave(saved);
     }
     free(job.scratch);
+    free(job.numbers);
+    free(job.calls);
+    free(job.sets);
     free(job.kept);
     free(job.counts);
     return status;

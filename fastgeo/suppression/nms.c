@@ -5,6 +5,7 @@
 
 #include "runtime/box_grid.h"
 #include "runtime/fenv.h"
+#include "runtime/large_memory.h"
 #include "suppression/groups.h"
 #include "suppression/score_order.h"
 
@@ -18,6 +19,9 @@ enum { CHUNK_BOXES = 2048, MIN_BOXES_FOR_THREADS = 8192 };
 /* Groups from this size on go step by step: crowded, they would not fit into a chunk. */
 enum { LARGE_GROUP = 2 * CHUNK_BOXES };
 
+/* How many boxes ahead memory is fetched that is visited at random, from a number of boxes on that outgrows a cache. */
+enum { AHEAD = 12, BEYOND_CACHE = 1 << 14 };
+
 /* Steps in the first call of `parallel`; each further one has twice as many. */
 enum { FIRST_STEPS = 16 };
 
@@ -28,21 +32,27 @@ enum { SMALL_BYTES = 4096 };
 enum { WINDOW = 256, CHANGE_OVER = 12, MIN_BOXES_FOR_GRID = 1024 };
 
 /* How far the building of a grid is; each stage goes over the boxes once, in steps. */
-enum { GRID_LEVELS, GRID_COUNT, GRID_BUCKETS, GRID_PLACE, GRID_BUILT };
+enum { GRID_RANGE, GRID_SMALL, GRID_COUNT, GRID_BUCKETS, GRID_PLACE, GRID_BUILT };
+
+/* A threshold below bounds nothing: the grid seeks all boxes that meet. */
+#define LEAST_THRESHOLD 0x1p-60
 
 /* The boxes that were still ahead when the grid was begun, in its order. */
 typedef struct {
     int stage;
     int64_t next; /* box of this stage */
-    int w_range[2], h_range[2], consistent;
+    fg_grid_level all; /* the range of the boxes */
+    int64_t small;     /* how many are much smaller than the largest */
+    int consistent;
     fg_box_grid index;
-    void *memory; /* the boxes, then what the pointers below show */
+    void *memory; /* the boxes, then what the pointers below show: the spare memory of the state, or our own */
+    void *own;
     int64_t count;
     size_t n_buckets;
     uint32_t *position; /* of each box */
-    uint32_t *bucket;   /* of each box by position, from `begin` on */
+    uint32_t *slot;     /* of each box by position, from `begin` on: its bucket, then its place; NONE: has no area */
     int64_t begin;
-    uint16_t *dead;     /* of each whole vector: the boxes that need no look any more */
+    uint16_t *dead;     /* of each whole vector: the boxes suppressed or kept already */
     int64_t caught_up;  /* kept boxes that have marked theirs */
 } nms_grid;
 
@@ -60,10 +70,17 @@ typedef struct {
     int64_t position; /* the next box to look at */
     int64_t work;     /* vector comparisons so far */
     nms_grid *grid;   /* NULL: not begun */
+    void *spare;      /* NULL, or room for the grid unless that is of an unusual shape */
     int status;       /* FG_OK or FG_NO_MEMORY */
 } nms_state;
 
 #define NONE UINT32_MAX
+
+/* Room that a grid of n boxes wants, unless it is of an unusual shape. */
+static size_t grid_bytes(int64_t n, size_t value)
+{
+    return n < MIN_BOXES_FOR_GRID ? 0 : (size_t)n * (5 * value + 6 * sizeof(uint32_t));
+}
 
 static inline int fg_lowest_bit(unsigned bits) { return __builtin_ctz(bits); }
 
@@ -89,10 +106,12 @@ typedef struct {
 
 typedef struct {
     fg_nms_call *call;
+    int n_threads;
     int isa;
     fg_groups groups;
     fg_ranked *entries, *scratch; /* n each, cut into the groups */
     char *soa;
+    char *spare; /* grid_bytes for all of them */
     uint8_t *is_kept; /* by box; NULL: there is one group only */
     atomic_int status; /* FG_OK or FG_NO_MEMORY, of the small groups */
     large_group **large;
@@ -101,9 +120,9 @@ typedef struct {
 
 /* Begins a group that is sorted; the scratch of the sort now holds `owner` and `kept`. */
 static nms_state open_sorted(int isa, const fg_nms_call *call, const fg_ranked *entries, fg_ranked *scratch, int64_t n,
-                             void *soa)
+                             void *soa, void *spare)
 {
-    nms_state state = {.call = call, .isa = isa, .soa = soa, .n = n, .entries = entries};
+    nms_state state = {.call = call, .isa = isa, .soa = soa, .spare = spare, .n = n, .entries = entries};
     state.owner = (uint32_t *)scratch;
     state.kept = state.owner + n;
     state.max_kept = call->max_output >= 0 && call->max_output < n ? call->max_output : n;
@@ -117,7 +136,8 @@ static nms_state open_group(const nms_job *job, int64_t begin, int64_t n)
     const size_t value = call->boxes_f64 ? sizeof(double) : sizeof(float);
     fg_ranked *entries = job->entries + begin, *scratch = job->scratch + begin;
     fg_sort_ranked(entries, scratch, n, call->scores, call->scores_f64);
-    return open_sorted(job->isa, call, entries, scratch, n, job->soa + 5 * (size_t)begin * value);
+    char *spare = grid_bytes(n, value) ? job->spare + grid_bytes(begin, value) : NULL;
+    return open_sorted(job->isa, call, entries, scratch, n, job->soa + 5 * (size_t)begin * value, spare);
 }
 
 static int wants_grid(const nms_state *state, int64_t work, int64_t boxes)
@@ -135,8 +155,7 @@ static void begin_grid(nms_state *state)
         return;
     }
     grid->begin = state->position;
-    grid->w_range[0] = grid->h_range[0] = 0x7ff;
-    grid->consistent = 1;
+    grid->consistent = state->call->iou_threshold >= LEAST_THRESHOLD;
 }
 
 static int is_done(const nms_state *state)
@@ -184,20 +203,9 @@ static void run_to_end(nms_state *state)
 static void close_group(nms_state *state)
 {
     if (state->grid)
-        free(state->grid->memory);
+        free(state->grid->own);
     free(state->grid);
     state->grid = NULL;
-}
-
-int fg_nms_sorted(int isa, const fg_nms_call *call, const fg_ranked *entries, fg_ranked *scratch, int64_t n, void *soa,
-                  const uint32_t **kept, int64_t *n_kept)
-{
-    nms_state state = open_sorted(isa, call, entries, scratch, n, soa);
-    run_to_end(&state);
-    close_group(&state);
-    *kept = state.kept;
-    *n_kept = state.n_kept;
-    return state.status;
 }
 
 int fg_check_boxes(int isa, const void *boxes, int is_f64, int64_t n)
@@ -281,7 +289,7 @@ static int run_large(const fg_runtime *runtime, nms_job *job)
 {
     int status = FG_OK;
     for (int64_t steps = FIRST_STEPS; status == FG_OK && job->n_large > 0; steps *= 2) {
-        const int slots = runtime->slots(job->call->n_threads);
+        const int slots = runtime->slots(job->n_threads);
         status = runtime->parallel(steps * job->n_large, slots < job->n_large ? slots : (int)job->n_large, large_step,
                                    job);
         if (status == FG_OK)
@@ -289,6 +297,50 @@ static int run_large(const fg_runtime *runtime, nms_job *job)
     }
     for (int64_t l = 0; l < job->n_large; l++)
         close_group(&job->large[l]->state);
+    return status;
+}
+
+static nms_state open_set(int isa, const fg_nms_set *set)
+{
+    return open_sorted(isa, set->call, set->entries, set->scratch, set->n, set->soa, NULL);
+}
+
+static void close_set(fg_nms_set *set, nms_state *state)
+{
+    close_group(state);
+    set->kept = state->kept;
+    set->n_kept = state->n_kept;
+}
+
+int fg_nms_run_set(int isa, fg_nms_set *set)
+{
+    nms_state state = open_set(isa, set);
+    for (int steps = 0; !is_done(&state) && steps < FIRST_STEPS; steps++)
+        step(&state);
+    const int status = is_done(&state) ? state.status : FG_NMS_TOO_LONG;
+    close_set(set, &state);
+    return status;
+}
+
+int fg_nms_run_sets(const fg_runtime *runtime, fg_nms_set *sets, int64_t n_sets, int n_threads)
+{
+    large_group *large = calloc((size_t)n_sets, sizeof *large);
+    nms_job job = {.n_threads = n_threads, .isa = runtime->isa, .n_large = n_sets};
+    job.large = malloc((size_t)n_sets * sizeof *job.large);
+    int status = FG_NO_MEMORY;
+    if (large && job.large) {
+        for (int64_t s = 0; s < n_sets; s++) {
+            job.large[s] = &large[s];
+            large[s].is_open = 1;
+            large[s].state = open_set(runtime->isa, &sets[s]);
+            atomic_flag_clear(&large[s].busy);
+        }
+        status = run_large(runtime, &job);
+        for (int64_t s = 0; s < n_sets; s++)
+            close_set(&sets[s], &large[s].state);
+    }
+    free(job.large);
+    free(large);
     return status;
 }
 
@@ -433,19 +485,21 @@ int fg_nms(const fg_runtime *runtime, fg_nms_call *call)
 {
     call->n_keep = 0;
     const size_t value = call->boxes_f64 ? sizeof(double) : sizeof(float);
-    const size_t per_box = 2 * sizeof(fg_ranked) + 5 * value;
+    const size_t per_box = 2 * sizeof(fg_ranked) + 10 * value + 6 * sizeof(uint32_t);
     uint64_t small[SMALL_BYTES / sizeof(uint64_t)];
     if (call->n >= INT32_MAX || (size_t)call->n > SIZE_MAX / per_box - 1)
         return FG_NO_MEMORY;
-    const size_t bytes = ((size_t)call->n + 1) * per_box;
-    char *memory = bytes <= sizeof small ? (char *)small : malloc(bytes);
+    /* One block for everything: two that are freed together make the allocator give the memory back each time. */
+    const size_t bytes = ((size_t)call->n + 1) * (2 * sizeof(fg_ranked) + 5 * value) + grid_bytes(call->n, value);
+    char *memory = bytes <= sizeof small ? (char *)small : fg_malloc_large(bytes);
     if (!memory)
         return FG_NO_MEMORY;
-    nms_job job = {.call = call, .isa = runtime->isa};
+    nms_job job = {.call = call, .n_threads = call->n_threads, .isa = runtime->isa};
     /* list_boxes writes one entry past those it counts. */
     job.entries = (fg_ranked *)memory;
     job.scratch = job.entries + call->n + 1;
     job.soa = (char *)(job.scratch + call->n + 1);
+    job.spare = job.soa + 5 * ((size_t)call->n + 1) * value;
     const fg_fenv saved = fg_fenv_enter();
     const int status = run(runtime, &job);
     fg_fenv_leave(saved);

@@ -38,10 +38,23 @@ int fg_nms(const fg_runtime *runtime, fg_nms_call *call);
 /* FG_OK, or FG_BAD_VALUE if one of the 4n values breaks the contract. */
 int fg_check_boxes(int isa, const void *boxes, int is_f64, int64_t n);
 
-/* Runs one group whose entries (see score_order.h) are sorted; `call` gives boxes and settings. `scratch` has room for
-   n entries and `soa` for 5n values. Says how many are kept, and in `kept` (part of `scratch`) their positions. FG_OK
-   or FG_NO_MEMORY. */
-int fg_nms_sorted(int isa, const fg_nms_call *call, const fg_ranked *entries, fg_ranked *scratch, int64_t n, void *soa,
-                  const uint32_t **kept, int64_t *n_kept);
+/* One group whose entries (see score_order.h) are sorted; `call` gives boxes and settings. */
+typedef struct {
+    const fg_nms_call *call;
+    const fg_ranked *entries;
+    fg_ranked *scratch; /* room for n entries */
+    void *soa;          /* room for 5n values */
+    int64_t n;
+    const uint32_t *kept; /* receives the positions of the boxes kept; part of `scratch` */
+    int64_t n_kept;       /* receives how many */
+} fg_nms_set;
+
+/* Runs a set unless that takes too long for a chunk. FG_OK, FG_NO_MEMORY, or FG_NMS_TOO_LONG: start again with
+   fg_nms_run_sets. */
+enum { FG_NMS_TOO_LONG = -1 };
+int fg_nms_run_set(int isa, fg_nms_set *set);
+
+/* Runs such sets side by side, step by step. */
+int fg_nms_run_sets(const fg_runtime *runtime, fg_nms_set *sets, int64_t n_sets, int n_threads);
 
 #endif

@@ -36,9 +36,10 @@ static inline vreal FG_NAME(length)(vreal low, vreal high, vreal offset)
    `reduced` is the area of the lower-scoring one.
 
    The quotient decides, but a comparison without it sorts out most pairs: with u the union, inter / u rounds to more
-   than the threshold t only if inter >= u·t·(1 - 2ε), and rounding `below`·u stays at or under that. */
+   than the threshold t only if inter >= u·t·(1 - 2ε), and rounding `below`·u stays at or under that. `rare` promises
+   that this often leaves none at all. */
 static inline __attribute__((always_inline)) vmask FG_NAME(suppressed)(const vreal *a, const vreal *b, vreal reduced,
-                                                                       const FG_NAME(limits) * limits, int kind)
+                                                                       const FG_NAME(limits) * limits, int kind, int rare)
 {
     const vreal zero = v_set1(0);
     const vreal width = FG_NAME(length)(v_max(a[0], b[0]), v_min(a[2], b[2]), limits->offset);
@@ -46,7 +47,7 @@ static inline __attribute__((always_inline)) vmask FG_NAME(suppressed)(const vre
     const vreal inter = v_mul(width, height);
     const vreal both = kind == FG_NMS_IOA ? reduced : v_sub(v_add(a[4], b[4]), inter);
     vmask mask = m_and(v_lt(zero, inter), v_le(v_mul(both, limits->below), inter));
-    if (!m_bits(mask))
+    if (rare && !m_bits(mask))
         return mask;
     mask = m_and(mask, v_lt(zero, both));
     vreal value = v_div(inter, both);
@@ -73,7 +74,7 @@ static inline __attribute__((always_inline)) int64_t FG_NAME(first_suppressor)(c
     for (; j + LANES <= n; j += LANES) {
         for (int run = 0; run < 5; run++)
             b[run] = v_load(kept + run * stride + j);
-        const unsigned bits = m_bits(FG_NAME(suppressed)(box, b, box[4], limits, kind));
+        const unsigned bits = m_bits(FG_NAME(suppressed)(box, b, box[4], limits, kind, 1));
         if (bits)
             return j + fg_lowest_bit(bits);
     }
@@ -81,7 +82,7 @@ static inline __attribute__((always_inline)) int64_t FG_NAME(first_suppressor)(c
         return -1;
     for (int run = 0; run < 5; run++)
         b[run] = v_load_part(kept + run * stride + j, n - j);
-    const unsigned bits = m_bits(FG_NAME(suppressed)(box, b, box[4], limits, kind)) & ((1u << (n - j)) - 1u);
+    const unsigned bits = m_bits(FG_NAME(suppressed)(box, b, box[4], limits, kind, 1)) & ((1u << (n - j)) - 1u);
     return bits ? j + fg_lowest_bit(bits) : -1;
 }
 
@@ -126,7 +127,10 @@ static void FG_NAME(gather)(nms_state *state, int64_t end)
 {
     const fg_nms_call *call = state->call;
     real *soa = state->soa;
+    const int fetch = call->repeat == 1 && state->n >= BEYOND_CACHE;
     for (int64_t k = state->n_loaded; k < end; k++) {
+        if (fetch && k + AHEAD < end)
+            __builtin_prefetch((const real *)call->boxes + 4 * fg_ranked_index(state->entries[k + AHEAD]));
         const int64_t i = fg_ranked_index(state->entries[k]), box = call->repeat == 1 ? i : i / call->repeat;
         FG_NAME(load_box)((const real *)call->boxes + 4 * box, call->fmt, (real)call->offset, soa + k, state->n);
     }
@@ -143,33 +147,88 @@ static inline fg_grid_box FG_NAME(grid_box)(const nms_state *state, int64_t p)
                           FG_NAME(extent)(box[stride], box[3 * stride], offset), offset);
 }
 
-static inline void FG_NAME(widen)(int range[2], double extent)
+static inline real FG_NAME(least_lane)(vreal a)
 {
-    const int exponent = fg_exponent(extent);
-    range[0] = exponent < range[0] ? exponent : range[0];
-    range[1] = exponent > range[1] ? exponent : range[1];
+    real lanes[LANES], least;
+    v_store(lanes, a);
+    least = lanes[0];
+    for (int lane = 1; lane < LANES; lane++)
+        least = lanes[lane] < least ? lanes[lane] : least;
+    return least;
 }
 
-/* First stage: the exponents of the boxes ahead, and whether the areas of these and of the kept boxes are what the
-   extents say. They are not where sizes get lost beside large coordinates, or underflow. */
+static inline real FG_NAME(greatest_lane)(vreal a) { return -FG_NAME(least_lane)(v_sub(v_set1(0), a)); }
+
+/* First stage: the range of the boxes ahead, and whether the areas of these and of the kept boxes are what the extents
+   say. They are not where sizes get lost beside large coordinates, or underflow. Boxes without area do not count. */
+static void FG_NAME(find_range)(const nms_state *state, nms_grid *grid, int64_t begin, int64_t end, int ahead)
+{
+    const int64_t stride = state->n;
+    const real *soa = state->soa;
+    const vreal offset = v_set1((real)state->call->offset), zero = v_set1(0), far = v_set1(INFINITY);
+    const vreal minus_far = v_set1(-INFINITY), tolerance = v_set1((real)0x1p-10);
+    const vreal least_area = v_set1((real)(4 * (double)REAL_MIN / fg_greater(state->call->iou_threshold, LEAST_THRESHOLD)));
+    vreal least[4] = {far, far, far, far}, greatest[4] = {minus_far, minus_far, minus_far, minus_far};
+    int64_t count = 0, inconsistent = 0;
+    for (int64_t p = begin; p < end; p += LANES) {
+        const int64_t left = end - p;
+        vreal box[5];
+        for (int run = 0; run < 5; run++)
+            box[run] = left >= LANES ? v_load(soa + run * stride + p) : v_load_part(soa + run * stride + p, left);
+        const vreal w = FG_NAME(length)(box[0], box[2], offset), h = FG_NAME(length)(box[1], box[3], offset);
+        const vreal product = v_mul(w, h), error = v_abs(v_sub(box[4], product));
+        const vmask valid = m_and(v_lt(zero, w), v_lt(zero, h));
+        const vmask good = m_and(v_le(error, v_mul(product, tolerance)), v_le(least_area, box[4]));
+        const unsigned lanes = left >= LANES ? (1u << LANES) - 1u : (1u << left) - 1u;
+        const unsigned bits = m_bits(valid) & lanes;
+        inconsistent += (bits & ~m_bits(good)) != 0;
+        count += __builtin_popcount(bits);
+        if (!ahead)
+            continue;
+        const vreal values[4] = {w, h, v_add(box[0], box[2]), v_add(box[1], box[3])};
+        for (int k = 0; k < 4; k++) {
+            least[k] = v_min(least[k], v_select(valid, values[k], far));
+            greatest[k] = v_max(greatest[k], v_select(valid, values[k], minus_far));
+        }
+    }
+    grid->consistent &= inconsistent == 0;
+    if (!ahead || count == 0)
+        return;
+    const fg_grid_level here = {
+        .min_w = FG_NAME(least_lane)(least[0]), .max_w = FG_NAME(greatest_lane)(greatest[0]),
+        .min_h = FG_NAME(least_lane)(least[1]), .max_h = FG_NAME(greatest_lane)(greatest[1]),
+        .min_x = FG_NAME(least_lane)(least[2]) / 2, .max_x = FG_NAME(greatest_lane)(greatest[2]) / 2,
+        .min_y = FG_NAME(least_lane)(least[3]) / 2, .max_y = FG_NAME(greatest_lane)(greatest[3]) / 2, .count = count};
+    if (grid->count == 0)
+        grid->all = here;
+    else
+        fg_grid_widen(&grid->all, &here);
+    grid->count = grid->all.count;
+}
+
 static void FG_NAME(find_levels)(const nms_state *state, nms_grid *grid, int64_t end)
 {
-    const real *area = (const real *)state->soa + 4 * state->n;
-    for (int64_t p = grid->next; p < end; p++) {
-        if (p >= state->n_kept && p < grid->begin)
-            continue;
-        const fg_grid_box box = FG_NAME(grid_box)(state, p);
-        const double product = box.w * box.h, error = area[p] - product;
-        if (!(box.w > 0 && box.h > 0))
-            continue;
-        grid->consistent &= error <= product * 0x1p-10 && -error <= product * 0x1p-10 &&
-                            area[p] * state->call->iou_threshold >= 4 * REAL_MIN;
-        if (p < grid->begin)
-            continue;
-        FG_NAME(widen)(grid->w_range, box.w);
-        FG_NAME(widen)(grid->h_range, box.h);
-        grid->count++;
+    if (grid->next < state->n_kept)
+        FG_NAME(find_range)(state, grid, grid->next, end < state->n_kept ? end : state->n_kept, 0);
+    if (end > grid->begin)
+        FG_NAME(find_range)(state, grid, grid->next > grid->begin ? grid->next : grid->begin, end, 1);
+}
+
+/* Second stage: the boxes much smaller than the largest. */
+static void FG_NAME(count_small)(const nms_state *state, nms_grid *grid, int64_t end)
+{
+    const int64_t stride = state->n;
+    const real *soa = state->soa;
+    const vreal offset = v_set1((real)state->call->offset), zero = v_set1(0);
+    const vreal width = v_set1((real)(grid->all.max_w / 16)), height = v_set1((real)(grid->all.max_h / 16));
+    int64_t p = grid->next;
+    for (; p + LANES <= end; p += LANES) {
+        const vreal w = FG_NAME(length)(v_load(soa + p), v_load(soa + 2 * stride + p), offset);
+        const vreal h = FG_NAME(length)(v_load(soa + stride + p), v_load(soa + 3 * stride + p), offset);
+        const vmask valid = m_and(v_lt(zero, w), v_lt(zero, h));
+        grid->small += __builtin_popcount(m_bits(m_and(valid, m_or(v_lt(w, width), v_lt(h, height)))));
     }
+    grid->small += end - p; /* a few more or less do not matter */
 }
 
 /* Where the areas are not consistent the threshold bounds nothing, and the grid seeks all boxes that meet. */
@@ -178,16 +237,16 @@ static void FG_NAME(open_index)(const nms_state *state, nms_grid *grid)
     const fg_nms_call *call = state->call;
     fg_grid_open(&grid->index, grid->consistent ? call->iou_threshold : 0, call->kind == FG_NMS_IOA);
     if (grid->count)
-        fg_grid_set_exponents(&grid->index, grid->w_range, grid->h_range);
+        fg_grid_set_exponents(&grid->index, &grid->all);
 }
 
-/* Second stage: the boxes of each level. */
+/* Third stage, unless all boxes fit into one: the boxes of each level. */
 static void FG_NAME(count_levels)(const nms_state *state, nms_grid *grid, int64_t end)
 {
     for (int64_t p = grid->next; p < end; p++) {
         const fg_grid_box box = FG_NAME(grid_box)(state, p);
         if (box.w > 0 && box.h > 0)
-            fg_grid_count(&grid->index, box.w, box.h);
+            fg_grid_count(&grid->index, &box);
     }
 }
 
@@ -196,27 +255,29 @@ static int FG_NAME(allocate_grid)(const nms_state *state, nms_grid *grid)
 {
     const size_t buckets = (size_t)fg_grid_layout(&grid->index), ahead = (size_t)(state->n - grid->begin);
     const size_t stride = (size_t)FG_NAME(soa_stride)(grid->count), dead_bytes = (stride / LANES + 1) * sizeof(uint16_t);
-    real *runs = malloc(5 * stride * sizeof(real) + (buckets + 2 + stride + ahead) * sizeof(uint32_t) + dead_bytes);
+    const size_t bytes = 5 * stride * sizeof(real) + (buckets + 2 + stride + ahead) * sizeof(uint32_t) + dead_bytes;
+    if (bytes > grid_bytes(state->n, sizeof(real)) || !state->spare)
+        grid->own = fg_malloc_large(bytes);
+    real *runs = grid->memory = grid->own ? grid->own : state->spare;
     if (!runs)
         return FG_NO_MEMORY;
-    grid->memory = runs;
     grid->n_buckets = buckets;
     grid->index.starts = (uint32_t *)(runs + 5 * stride);
     grid->position = grid->index.starts + buckets + 2;
-    grid->bucket = grid->position + stride;
-    grid->dead = (uint16_t *)(grid->bucket + ahead);
+    grid->slot = grid->position + stride;
+    grid->dead = (uint16_t *)(grid->slot + ahead);
     memset(grid->dead, 0, dead_bytes);
     memset(grid->index.starts, 0, (buckets + 2) * sizeof(uint32_t));
     return FG_OK;
 }
 
-/* Third stage: the bucket of each box. The count of a bucket is kept two further on, so that it is the start of the
+/* Fourth stage: the bucket of each box. The count of a bucket is kept two further on, so that it is the start of the
    next one after adding up, and its own after placing. */
 static void FG_NAME(find_buckets)(const nms_state *state, nms_grid *grid, int64_t end)
 {
     for (int64_t p = grid->next; p < end; p++) {
         const fg_grid_box box = FG_NAME(grid_box)(state, p);
-        uint32_t *bucket = &grid->bucket[p - grid->begin];
+        uint32_t *bucket = &grid->slot[p - grid->begin];
         *bucket = box.w > 0 && box.h > 0 ? (uint32_t)fg_grid_bucket_of(&grid->index, &box) : NONE;
         if (*bucket != NONE)
             grid->index.starts[*bucket + 2]++;
@@ -235,16 +296,27 @@ static inline size_t FG_NAME(grid_place)(size_t at, int run)
     return at / LANES * (5 * LANES) + (size_t)run * LANES + at % LANES;
 }
 
+static inline void FG_NAME(fetch_place)(const real *runs, size_t at)
+{
+    const char *boxes = (const char *)(runs + at / LANES * (5 * LANES));
+    for (size_t line = 0; line < 5 * LANES * sizeof(real); line += 64)
+        __builtin_prefetch(boxes + line, 1);
+}
+
 /* Last stage: the boxes in the order of their buckets. */
 static void FG_NAME(place_boxes)(const nms_state *state, nms_grid *grid, int64_t end)
 {
     const real *soa = state->soa;
+    const int fetch = state->n >= BEYOND_CACHE;
     real *runs = grid->memory;
     for (int64_t p = grid->next; p < end; p++) {
-        const uint32_t bucket = grid->bucket[p - grid->begin];
-        if (bucket == NONE)
+        uint32_t *slot = &grid->slot[p - grid->begin];
+        const uint32_t later = fetch && p + AHEAD < end ? slot[AHEAD] : NONE;
+        if (later != NONE)
+            FG_NAME(fetch_place)(runs, grid->index.starts[later + 1]);
+        if (*slot == NONE)
             continue;
-        const uint32_t at = grid->index.starts[bucket + 1]++;
+        const uint32_t at = *slot = grid->index.starts[*slot + 1]++;
         grid->position[at] = (uint32_t)p;
         for (int run = 0; run < 5; run++)
             runs[FG_NAME(grid_place)(at, run)] = soa[run * state->n + p];
@@ -265,14 +337,26 @@ static void FG_NAME(pad_grid)(nms_grid *grid)
 static int FG_NAME(end_stage)(const nms_state *state, nms_grid *grid)
 {
     int status = FG_OK;
-    if (grid->stage == GRID_LEVELS)
+    switch (grid->stage) {
+    case GRID_RANGE:
         FG_NAME(open_index)(state, grid);
-    else if (grid->stage == GRID_COUNT)
+        break;
+    case GRID_SMALL:
+        if (!fg_grid_are_few(grid->small, grid->count))
+            break;
+        fg_grid_single_level(&grid->index, &grid->all);
+        grid->stage++; /* there is nothing to count */
         status = FG_NAME(allocate_grid)(state, grid);
-    else if (grid->stage == GRID_BUCKETS)
+        break;
+    case GRID_COUNT:
+        status = FG_NAME(allocate_grid)(state, grid);
+        break;
+    case GRID_BUCKETS:
         FG_NAME(add_up_buckets)(grid);
-    else
+        break;
+    default:
         FG_NAME(pad_grid)(grid);
+    }
     grid->stage++;
     grid->next = grid->begin;
     return status;
@@ -282,8 +366,10 @@ static int FG_NAME(end_stage)(const nms_state *state, nms_grid *grid)
 static int FG_NAME(build_grid)(nms_state *state, int64_t end)
 {
     nms_grid *grid = state->grid;
-    if (grid->stage == GRID_LEVELS)
+    if (grid->stage == GRID_RANGE)
         FG_NAME(find_levels)(state, grid, end);
+    else if (grid->stage == GRID_SMALL)
+        FG_NAME(count_small)(state, grid, end);
     else if (grid->stage == GRID_COUNT)
         FG_NAME(count_levels)(state, grid, end);
     else if (grid->stage == GRID_BUCKETS)
@@ -300,6 +386,7 @@ static inline __attribute__((always_inline)) void FG_NAME(mark)(nms_state *state
 {
     nms_grid *grid = state->grid;
     const real *soa = state->soa, *runs = grid->memory;
+    const int with_owner = state->call->owner != NULL;
     const fg_grid_box box = FG_NAME(grid_box)(state, at);
     state->work++;
     if (!(box.w > 0 && box.h > 0))
@@ -320,37 +407,27 @@ static inline __attribute__((always_inline)) void FG_NAME(mark)(nms_state *state
                     continue;
                 for (int run = 0; run < 5; run++)
                     b[run] = v_load(runs + 5 * j + run * LANES);
-                unsigned bits = m_bits(FG_NAME(suppressed)(a, b, b[4], limits, kind)) & ~(unsigned)*dead;
+                unsigned bits = m_bits(FG_NAME(suppressed)(a, b, b[4], limits, kind, 0)) & ~(unsigned)*dead;
                 *dead |= (uint16_t)bits;
-                for (; bits; bits &= bits - 1) {
-                    uint32_t *loser = &state->owner[grid->position[j + fg_lowest_bit(bits)]];
-                    if (*loser == NONE)
-                        *loser = owner;
-                }
+                for (; with_owner && bits; bits &= bits - 1)
+                    state->owner[grid->position[j + fg_lowest_bit(bits)]] = owner;
             }
         }
     }
 }
 
-/* Fetches what the boxes a little later will look at: their buckets first, then the boxes in them. */
+/* Fetches what the box a little later will look at. */
 static inline void FG_NAME(look_ahead)(const nms_state *state, int64_t p)
 {
-    enum { FAR = 24, NEAR = 12 };
     const nms_grid *grid = state->grid;
-    if (p + FAR >= state->n)
+    const uint32_t slot = p + AHEAD < state->n ? grid->slot[p + AHEAD - grid->begin] : NONE;
+    if (slot == NONE || grid->dead[slot / LANES] >> slot % LANES & 1)
         return;
-    const uint32_t far_bucket = grid->bucket[p + FAR - grid->begin], bucket = grid->bucket[p + NEAR - grid->begin];
-    if (far_bucket != NONE)
-        __builtin_prefetch(grid->index.starts + far_bucket);
-    if (bucket == NONE || state->owner[p + NEAR] != NONE)
-        return;
-    const char *boxes = (const char *)((const real *)grid->memory + grid->index.starts[bucket] / LANES * 5 * LANES);
-    for (size_t line = 0; line < 5 * LANES * sizeof(real); line += 64)
-        __builtin_prefetch(boxes + line);
+    FG_NAME(fetch_place)(grid->memory, slot);
 }
 
 /* Each box that is not marked when its turn comes is kept and marks those it suppresses; until there has been `limit`
-   work. */
+   work. A box that has had its turn is marked, too. */
 static inline __attribute__((always_inline)) void FG_NAME(run_grid)(nms_state *state, int64_t limit, int kind)
 {
     const FG_NAME(limits) limits = FG_NAME(limits_of)(state->call);
@@ -361,10 +438,15 @@ static inline __attribute__((always_inline)) void FG_NAME(run_grid)(nms_state *s
         return;
     for (; state->work < limit && state->position < state->n && state->n_kept < state->max_kept; state->position++) {
         const int64_t p = state->position;
+        const uint32_t slot = grid->slot[p - grid->begin];
         FG_NAME(look_ahead)(state, p);
         state->work++;
-        if (state->owner[p] != NONE)
-            continue;
+        if (slot != NONE) {
+            uint16_t *dead = &grid->dead[slot / LANES];
+            if (*dead >> slot % LANES & 1)
+                continue;
+            *dead |= (uint16_t)(1u << slot % LANES);
+        }
         state->owner[p] = (uint32_t)p;
         state->kept[state->n_kept++] = (uint32_t)p;
         FG_NAME(mark)(state, p, (uint32_t)p, &limits, kind);
