@@ -54,6 +54,21 @@ class TestMulticlass:
             assert not answer[4].any()
         assert impl.multiclass_nms(self.boxes, self.scores, 0.5, max_output=0)[4].tolist() == [0]
 
+    def test_crowded_sets_go_step_by_step(self, kernels, n_threads):
+        """Identical boxes at threshold 1 all stay, each compared with all before it: too long for one piece of work."""
+        n = 8000
+        boxes = np.zeros((2, n, 4), np.float32)
+        boxes[..., 2:] = 1
+        boxes[1, ::2, 0] = 0.5
+        scores = np.round(np.random.default_rng(0).random((2, n, 2)), 2).astype(np.float32)
+        answer = kernels.multiclass_nms(boxes, scores, 1.0, score_threshold=-1, max_output=2 * n, n_threads=n_threads)
+        for image in range(2):
+            flat = scores[image].reshape(-1)
+            order = np.argsort(-flat, kind="stable")
+            np.testing.assert_array_equal(answer[1][image], flat[order])
+            np.testing.assert_array_equal(answer[2][image], order % 2)
+            np.testing.assert_array_equal(answer[3][image], order // 2)
+
     @pytest.mark.parametrize("dtype", FLOATS)
     @pytest.mark.parametrize("own_boxes", [False, True])
     @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 30, 3), (1, 300, 5), (3, 90, 7)])
@@ -135,6 +150,34 @@ class TestRotated:
         scores = np.round(rng.random(25), 1).astype(dtype)
         expected = reference.rotated_nms(boxes, scores, threshold, score_threshold=0.1)
         assert_same_answer(kernels.rotated_nms(boxes, scores, threshold, score_threshold=0.1), expected)
+
+    @pytest.mark.parametrize("dtype", FLOATS)
+    @pytest.mark.parametrize("label", ["spread", "crowded", "identical", "of every size", "far out"])
+    @pytest.mark.parametrize("threshold", [0.0, 0.3, 0.8])
+    def test_grid_is_the_plain_method(self, kernels, dtype, label, threshold):
+        rng = np.random.default_rng(5)
+        n = 400
+        size = 5.0 if label == "crowded" else 200.0
+        boxes = np.concatenate(
+            [rng.uniform(0, size, (n, 2)), rng.uniform(0.5, 20, (n, 2)), rng.uniform(-400, 400, (n, 1))], axis=1
+        )
+        if label == "identical":
+            boxes[:] = boxes[0]
+        if label == "of every size":
+            boxes[:, 2:4] = 10.0 ** rng.uniform(-4, 4, (n, 2))
+        if label == "far out":
+            boxes[::3, :2] += 1e6
+            boxes[1::9, :2] *= 1e9
+        boxes[::50, 2] = 0  # empty
+        boxes = boxes.astype(dtype)
+        scores = np.round(rng.random(n), 2).astype(dtype)
+        table = kernels.rotated_box_iou(boxes, boxes).astype(np.float64)
+        expected: list[int] = []
+        for i in np.argsort(-scores, kind="stable"):
+            if not (table[expected, i] > threshold).any():
+                expected.append(int(i))
+        assert kernels.rotated_nms(boxes, scores, threshold).tolist() == expected
+        assert kernels.rotated_nms(boxes, scores, threshold, max_output=7).tolist() == expected[:7]
 
     @pytest.mark.parametrize(
         ("args", "options"),

@@ -1,19 +1,28 @@
 #include "suppression/rotated_nms.h"
 
+#include <math.h>
 #include <stdlib.h>
 
+#include "runtime/box_grid.h"
 #include "runtime/fenv.h"
 #include "runtime/rotated_box.h"
 #include "suppression/score_order.h"
 
-/* Boxes a step looks at, so that Ctrl-C is answered in time. */
-enum { STEP = 64 };
+/* Pairs that a step of several boxes may compare, so that Ctrl-C is answered in time, and boxes it looks at at most. */
+enum { STEP_PAIRS = 1 << 17, MOST_PER_STEP = 64 };
 
+/* Fewer boxes are compared with each other without a grid. */
+enum { MIN_BOXES_FOR_GRID = 48 };
+
+/* Boxes are numbered by position: 0 has the highest score. */
 typedef struct {
     fg_rotated_nms_call *call;
-    const fg_ranked *entries;
-    fg_rotated_box *kept;
-    int64_t n;
+    int64_t n, per_step;
+    fg_ranked *entries;    /* sorted */
+    fg_rotated_box *boxes; /* by position */
+    uint8_t *suppressed;   /* by position */
+    fg_box_grid *grid;     /* NULL: every box is compared with every other */
+    uint32_t *order;       /* positions in the order of the grid */
 } rotated_job;
 
 static fg_rotated_box load(const fg_rotated_nms_call *call, int64_t i)
@@ -24,54 +33,170 @@ static fg_rotated_box load(const fg_rotated_nms_call *call, int64_t i)
     return fg_rotated_box_of(v[0], v[1], v[2], v[3], v[4]);
 }
 
+/* The upright box around it; only boxes with an area overlap any other. */
+static fg_grid_box hull(const fg_rotated_box *box)
+{
+    const double cosine = fabs(box->cosine), sine = fabs(box->sine);
+    const double half_w = cosine * box->half_w + sine * box->half_h, half_h = sine * box->half_w + cosine * box->half_h;
+    return fg_grid_box_of(box->cx - half_w, box->cy - half_h, box->cx + half_w, box->cy + half_h, 2 * half_w, 2 * half_h,
+                          0);
+}
+
+static int has_area(const fg_rotated_box *box) { return box->area > 0; }
+
+/* Sorts the boxes with an area into the order of their buckets. */
+static void place(rotated_job *job, uint64_t n_buckets)
+{
+    uint32_t *starts = job->grid->starts;
+    memset(starts, 0, (n_buckets + 2) * sizeof *starts);
+    for (int pass = 0; pass < 2; pass++) {
+        for (int64_t p = 0; p < job->n; p++) {
+            if (!has_area(&job->boxes[p]))
+                continue;
+            const fg_grid_box box = hull(&job->boxes[p]);
+            const uint64_t bucket = fg_grid_bucket_of(job->grid, &box);
+            if (pass == 0)
+                starts[bucket + 2]++;
+            else
+                job->order[starts[bucket + 1]++] = (uint32_t)p;
+        }
+        for (uint64_t b = 2; pass == 0 && b <= n_buckets + 1; b++)
+            starts[b] += starts[b - 1];
+    }
+}
+
+/* A grid that finds all boxes that meet a given one. FG_OK or FG_NO_MEMORY. */
+static int build_grid(rotated_job *job)
+{
+    fg_grid_level all = {0};
+    for (int64_t p = 0; p < job->n; p++)
+        if (has_area(&job->boxes[p])) {
+            const fg_grid_box box = hull(&job->boxes[p]);
+            const fg_grid_level one = fg_grid_level_of(&box);
+            if (all.count)
+                fg_grid_widen(&all, &one);
+            else
+                all = one;
+        }
+    if (all.count == 0)
+        return FG_OK;
+    fg_box_grid *grid = job->grid = calloc(1, sizeof *grid);
+    if (!grid)
+        return FG_NO_MEMORY;
+    fg_grid_open(grid, 0, 0);
+    fg_grid_set_exponents(grid, &all);
+    for (int64_t p = 0; p < job->n; p++)
+        if (has_area(&job->boxes[p])) {
+            const fg_grid_box box = hull(&job->boxes[p]);
+            fg_grid_count(grid, &box);
+        }
+    const uint64_t n_buckets = fg_grid_layout(grid);
+    grid->starts = malloc((n_buckets + 2) * sizeof *grid->starts);
+    job->order = malloc((size_t)all.count * sizeof *job->order);
+    if (!grid->starts || !job->order)
+        return FG_NO_MEMORY;
+    place(job, n_buckets);
+    return FG_OK;
+}
+
+/* Box q falls to box p, if it comes after it and overlaps it. */
+static void compare(rotated_job *job, int64_t p, int64_t q)
+{
+    if (q <= p || job->suppressed[q])
+        return;
+    const double iou = fg_rotated_iou(&job->boxes[p], &job->boxes[q]);
+    job->suppressed[q] = (job->call->boxes_f64 ? iou : (double)(float)iou) > job->call->iou_threshold;
+}
+
+static void suppress_others(rotated_job *job, int64_t p)
+{
+    if (!has_area(&job->boxes[p]))
+        return;
+    if (!job->grid) {
+        for (int64_t q = p + 1; q < job->n; q++)
+            compare(job, p, q);
+        return;
+    }
+    const fg_grid_box box = hull(&job->boxes[p]);
+    fg_grid_walk walk;
+    for (int l = 0; l < job->grid->n_levels; l++) {
+        int64_t begin, end;
+        if (!fg_grid_start(&walk, job->grid, l, &box))
+            continue;
+        while (fg_grid_next(&walk, &begin, &end))
+            for (int64_t j = begin; j < end; j++)
+                compare(job, p, job->order[j]);
+    }
+}
+
 static void rotated_step(void *argument, int64_t chunk, int slot)
 {
     (void)slot;
     rotated_job *job = argument;
     fg_rotated_nms_call *call = job->call;
-    const int64_t end = (chunk + 1) * STEP < job->n ? (chunk + 1) * STEP : job->n;
-    for (int64_t p = chunk * STEP; p < end && call->n_keep != call->max_output; p++) {
-        const int64_t i = fg_ranked_index(job->entries[p]);
-        const fg_rotated_box box = load(call, i);
-        int suppressed = 0;
-        for (int64_t k = 0; k < call->n_keep && !suppressed; k++) {
-            const double iou = fg_rotated_iou(&job->kept[k], &box);
-            suppressed = (call->boxes_f64 ? iou : (double)(float)iou) > call->iou_threshold;
-        }
-        if (suppressed)
+    const int64_t begin = chunk * job->per_step, end = begin + job->per_step < job->n ? begin + job->per_step : job->n;
+    for (int64_t p = begin; p < end && call->n_keep != call->max_output; p++) {
+        if (job->suppressed[p])
             continue;
-        job->kept[call->n_keep] = box;
-        call->keep[call->n_keep++] = i;
+        call->keep[call->n_keep++] = fg_ranked_index(job->entries[p]);
+        suppress_others(job, p);
     }
 }
 
-int fg_rotated_nms(const fg_runtime *runtime, fg_rotated_nms_call *call)
+/* The entries of all boxes that take part; FG_BAD_VALUE for a NaN. */
+static int list_boxes(rotated_job *job)
 {
-    call->n_keep = 0;
-    const size_t per_box = 2 * sizeof(fg_ranked) + sizeof(fg_rotated_box), n = (size_t)call->n;
-    if (call->n == 0)
-        return FG_OK;
-    if (call->n >= INT32_MAX || n > SIZE_MAX / per_box)
-        return FG_NO_MEMORY;
-    fg_rotated_box *kept = malloc(n * per_box);
-    if (!kept)
-        return FG_NO_MEMORY;
-    fg_ranked *entries = (fg_ranked *)(kept + n);
-    rotated_job job = {.call = call, .entries = entries, .kept = kept};
+    const fg_rotated_nms_call *call = job->call;
     int nan = 0;
     for (int64_t i = 0; i < call->n; i++) {
         const double score = fg_score(call->scores, call->scores_f64, i);
         nan |= score != score;
         if (!call->has_score_threshold || score > call->score_threshold)
-            entries[job.n++] = fg_rank(call->scores, call->scores_f64, i);
+            job->entries[job->n++] = fg_rank(call->scores, call->scores_f64, i);
     }
-    int status = nan ? FG_BAD_VALUE : FG_OK;
-    if (status == FG_OK && job.n > 0) {
-        const fg_fenv saved = fg_fenv_enter();
-        fg_sort_ranked(entries, entries + n, job.n, call->scores, call->scores_f64);
-        status = runtime->parallel((job.n + STEP - 1) / STEP, 1, rotated_step, &job);
-        fg_fenv_leave(saved);
-    }
-    free(kept);
+    return nan ? FG_BAD_VALUE : FG_OK;
+}
+
+static int run(const fg_runtime *runtime, rotated_job *job)
+{
+    const fg_rotated_nms_call *call = job->call;
+    int status = list_boxes(job);
+    if (status != FG_OK || job->n == 0)
+        return status;
+    /* The scratch of the sort lies where the boxes come to lie. */
+    fg_sort_ranked(job->entries, (fg_ranked *)job->boxes, job->n, call->scores, call->scores_f64);
+    for (int64_t p = 0; p < job->n; p++)
+        job->boxes[p] = load(call, fg_ranked_index(job->entries[p]));
+    memset(job->suppressed, 0, (size_t)job->n);
+    if (job->n >= MIN_BOXES_FOR_GRID)
+        status = build_grid(job);
+    const int64_t most = STEP_PAIRS / job->n + 1;
+    job->per_step = most < MOST_PER_STEP ? most : MOST_PER_STEP;
+    if (status == FG_OK)
+        status = runtime->parallel((job->n + job->per_step - 1) / job->per_step, 1, rotated_step, job);
+    if (job->grid)
+        free(job->grid->starts);
+    free(job->grid);
+    free(job->order);
+    return status;
+}
+
+int fg_rotated_nms(const fg_runtime *runtime, fg_rotated_nms_call *call)
+{
+    call->n_keep = 0;
+    const size_t per_box = sizeof(fg_rotated_box) + sizeof(fg_ranked) + 1, n = (size_t)call->n;
+    if (call->n == 0)
+        return FG_OK;
+    if (call->n >= INT32_MAX || n > SIZE_MAX / per_box)
+        return FG_NO_MEMORY;
+    fg_rotated_box *boxes = malloc(n * per_box);
+    if (!boxes)
+        return FG_NO_MEMORY;
+    rotated_job job = {.call = call, .boxes = boxes, .entries = (fg_ranked *)(boxes + n)};
+    job.suppressed = (uint8_t *)(job.entries + n);
+    const fg_fenv saved = fg_fenv_enter();
+    const int status = run(runtime, &job);
+    fg_fenv_leave(saved);
+    free(boxes);
     return status;
 }
