@@ -351,8 +351,7 @@ def paired_box_iou(
     >>> fastgeo.paired_box_iou([[0, 0, 2, 2], [0, 0, 2, 2]], [[0, 0, 2, 2], [0, 0, 1, 1]])
     array([1.  , 0.25])
     """
-    checks.thread_count(n_threads)
-    boxes1, boxes2 = checks.box_pair(boxes1, boxes2)
+    boxes1, boxes2 = checked_sets(boxes1, boxes2, n_threads)
     checks.same_length("boxes1", boxes1, "boxes2", boxes2)
     measure = MEASURES[checks.choice("kind", kind, list(MEASURES))]
     offset = checks.integer("offset", offset, 0, 1)
@@ -360,6 +359,12 @@ def paired_box_iou(
     out = checks.output_array(out, (len(boxes1),), boxes1.dtype, boxes1, boxes2)
     out[...] = measure(a, b, offset)
     return out
+
+
+def checked_sets(boxes1: ArrayLike, boxes2: ArrayLike, n_threads: int | None, columns: int = 4) -> tuple[Array, Array]:
+    """What every function of two sets checks first."""
+    checks.thread_count(n_threads)
+    return checks.box_pair(boxes1, boxes2, columns=columns)
 
 
 def pairwise(
@@ -373,8 +378,7 @@ def pairwise(
     iscrowd: ArrayLike | None = None,
 ) -> Array:
     """A measure of two boxes, for every pair."""
-    checks.thread_count(n_threads)
-    boxes1, boxes2 = checks.box_pair(boxes1, boxes2)
+    boxes1, boxes2 = checked_sets(boxes1, boxes2, n_threads)
     offset = checks.integer("offset", offset, 0, 1)
     a, b = corners(boxes1[:, None], fmt, offset), corners(boxes2[None, :], fmt, offset)
     crowd = () if iscrowd is None else (checks.flags_array("iscrowd", iscrowd, len(boxes2)),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgeo.boxes.reference_iou import box_iou
+from fastgeo.boxes.reference_iou import box_iou, checked_sets
 from fastgeo.runtime import checks
 from fastgeo.runtime.box_math import rotated_iou
 from fastgeo.runtime.checks import Array
@@ -113,8 +113,7 @@ def rotated_box_iou(
     >>> fastgeo.rotated_box_iou([[0, 0, 4, 2, 0]], [[0, 0, 4, 2, 90], [0, 0, 2, 4, 90]])
     array([[0.33333333, 1.        ]])
     """
-    checks.thread_count(n_threads)
-    boxes1, boxes2 = checks.box_pair(boxes1, boxes2, columns=5)
+    boxes1, boxes2 = checked_sets(boxes1, boxes2, n_threads, columns=5)
     out = checks.output_array(out, (len(boxes1), len(boxes2)), boxes1.dtype, boxes1, boxes2)
     for i, box1 in enumerate(boxes1):
         for j, box2 in enumerate(boxes2):

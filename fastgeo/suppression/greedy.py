@@ -241,7 +241,8 @@ def rotated_nms(
     Notes
     -----
     The kernel gives the same bits on every instruction set. Its IoU agrees with the reference's to 1e-12, so both keep
-    the same boxes unless an IoU lies that close to the threshold. Time O(N·K), memory O(N).
+    the same boxes unless an IoU lies that close to the threshold. The reference compares each box with the K kept ones;
+    the kernel finds those near it by a grid, and never makes more comparisons. Memory O(N).
 
     References
     ----------
@@ -257,15 +258,14 @@ def rotated_nms(
     """
     boxes, scores = arguments.rotated_arrays(boxes, scores)
     iou_threshold = checks.in_range("iou_threshold", iou_threshold, 0, 1)
-    least = None if score_threshold is None else arguments.score_threshold(score_threshold)
-    limit = len(boxes) if max_output is None else arguments.max_output(max_output)
+    takes_part, limit = selection(scores, score_threshold, max_output)
     checks.thread_count(n_threads)
     checks.scores_array("scores", scores)
     keep: list[int] = []
     for i in by_descending_score(scores):
         if len(keep) == limit:
             break
-        if least is not None and not float(scores[i]) > least:
+        if not takes_part[i]:
             continue
         overlaps = (boxes.dtype.type(rotated_iou(boxes[k], boxes[i])) for k in keep)
         if not any(float(value) > iou_threshold for value in overlaps):
@@ -397,10 +397,7 @@ def suppress(
     """Keep and owner, of one group or many."""
     boxes, scores, idxs = arguments.nms_arrays(boxes, scores, idxs)
     iou_threshold = checks.in_range("iou_threshold", iou_threshold, 0, 1)
-    takes_part = np.ones(len(scores), bool)
-    if score_threshold is not None:
-        takes_part = scores.astype(np.float64) > arguments.score_threshold(score_threshold)
-    limit = len(boxes) if max_output is None else arguments.max_output(max_output)
+    takes_part, limit = selection(scores, score_threshold, max_output)
     checks.choice("kind", kind, arguments.KINDS)
     checks.choice("fmt", fmt, checks.FORMATS)
     offset = checks.integer("offset", offset, 0, 1)
@@ -424,6 +421,14 @@ def suppress(
             owner[i] = i
             keep.append(int(i))
     return np.array(keep, np.int64), owner
+
+
+def selection(scores: Array, score_threshold: Any, max_output: Any) -> tuple[Array, int]:
+    """Which boxes take part, and how many may be kept."""
+    takes_part = np.ones(len(scores), bool)
+    if score_threshold is not None:
+        takes_part = scores.astype(np.float64) > arguments.score_threshold(score_threshold)
+    return takes_part, len(scores) if max_output is None else arguments.max_output(max_output)
 
 
 def by_descending_score(scores: Array) -> Array:
