@@ -62,7 +62,7 @@ def torchvision(name: str, *args: Any) -> Prepare:
 
 
 def powerboxes(name: str, *args: Any) -> Prepare:
-    """Its distances are 1 - IoU. Its DIoU and CIoU are left out: they are wrong, or 0, where boxes are apart."""
+    """Its distances are 1 - IoU. Its DIoU and CIoU are left out: docs/boxes.md shows where they are wrong."""
     return calls("powerboxes", name, *args)
 
 

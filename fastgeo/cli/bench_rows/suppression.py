@@ -158,6 +158,16 @@ ROWS = [
     *(nms_row(n, cluster) for n, cluster in SIZES),
     *(batched_row(n) for n in (100, 1000, 10_000, 100_000)),
     Row(
+        "batched_nms",
+        "100000 boxes, 80 classes, float32, two threads",
+        lambda: clusters(100_000, 20, 80),
+        {
+            "fastgeo": own("batched_nms", grouped=True, n_threads=2),
+            "one thread": own("batched_nms", grouped=True, n_threads=1),
+        },
+        yardsticks=("one thread",),
+    ),
+    Row(
         "nms_groups",
         "1000 boxes in clusters of 10, float32",
         lambda: clusters(1000, 10),
