@@ -1,17 +1,22 @@
-"""Measure the rows of the speed tables into speed.json: ``python docs/measure.py [ROOM …]``, one thread.
+"""Measure the rows of the speed tables into speed.json and the README: ``python docs/measure.py [ROOM …]``, one thread.
 
-Rooms that are not named keep the figures they have.
+Rooms that are not named keep the figures they have; ``readme`` alone only writes the README's table anew.
 """
 
 import json
+import re
 import sys
+import textwrap
 from pathlib import Path
 
+from hooks import duration
+
 from fastgeo.cli.bench_rows import all_rows
-from fastgeo.cli.measure import contest, limit_environment
+from fastgeo.cli.measure import contest, limit_environment, machine_limits
 from fastgeo.runtime import active_isa
 
 SPEED = Path(__file__).parent / "speed.json"
+README = Path(__file__).parent.parent / "README.md"
 ROOMS = {
     "boxes": [
         "box_iou 10×10 float32",
@@ -29,6 +34,7 @@ ROOMS = {
     "suppression": [
         "nms 20 boxes in clusters of 2, float32",
         "nms 1000 boxes in clusters of 10, float32",
+        "nms 10000 boxes in clusters of 2, float32",
         "nms 10000 boxes in clusters of 20, float32",
         "nms 100000 boxes in clusters of 20, float32",
         "batched_nms 1000 boxes, 80 classes, float32",
@@ -40,6 +46,7 @@ ROOMS = {
     "convolution": [
         "conv2d 3×3 8→16 @12, batch 2",
         "Conv2d 3×3 64 @56",
+        "Conv2d 3×3 128 @28",
         "Conv2d 1×1 64→256 @56",
         "Conv2d 7×7/2 3→64 @224",
         "Conv2d depthwise 3×3 256 @28",
@@ -51,6 +58,7 @@ ROOMS = {
     "ranking": [
         "roc_auc 10^4 float64",
         "roc_auc 10^6 float64",
+        "histogram_auc 10^6 float32, bool labels",
         "histogram_auc 10^6 float64, bool labels",
         "roc_curve 10^6 float64",
         "precision_recall_curve 10^6 float64",
@@ -69,9 +77,36 @@ ROOMS = {
 }
 
 
+IN_README = [
+    "box_iou 1000×1000 float32",
+    "generalized_box_iou 1000×1000 float32",
+    "nms 1000 boxes in clusters of 10, float32",
+    "nms 10000 boxes in clusters of 20, float32",
+    "nms 10000 boxes in clusters of 2, float32",
+    "batched_nms 1000 boxes, 80 classes, float32",
+    "Conv2d 3×3 128 @28",
+    "Conv2d 1×1 64→256 @56",
+    "Conv2d depthwise 3×3 256 @28",
+    "Conv2d 7×7/2 3→64 @224",
+    "max_pool2d 3×3/2 64 @112",
+    "histogram_auc 10^6 float32, bool labels",
+    "roc_auc 10^6 float64",
+    "kmeans 100000×16, k=64, 10 iterations",
+    "assign 100000×16, k=64",
+    "kmeans_plusplus 100000×16, k=64",
+]
+
+
 def main(rooms):
-    limit_environment(1)
     measured = json.loads(SPEED.read_text()) if SPEED.exists() else {"rows": []}
+    if rooms != ["readme"]:
+        measured = measure(rooms, measured)
+        SPEED.write_text(json.dumps(measured, indent=1) + "\n")
+    write_readme(measured)
+
+
+def measure(rooms, measured):
+    limit_environment(1)
     rows = {f"{row['group']} {row['work']}": row for row in measured["rows"]}
     known = {row.name: row for row in all_rows()}
     for name in (name for room in rooms for name in ROOMS[room]):
@@ -81,7 +116,37 @@ def main(rooms):
         rows[name] = row
         print(name, seconds, outcome.absent)
     shown = [rows[name] for names in ROOMS.values() for name in names if name in rows]
-    SPEED.write_text(json.dumps({"isa": active_isa(), "machine": machine(), "rows": shown}, indent=1) + "\n")
+    gflops = round(machine_limits()["fma_gflops"])
+    return {"isa": active_isa(), "machine": machine(), "fma_gflops": gflops, "rows": shown}
+
+
+def write_readme(measured):
+    rows = {f"{row['group']} {row['work']}": row for row in measured["rows"]}
+    told = (
+        f"Measured on one thread of an {measured['machine']} (instruction set {measured['isa']}, "
+        f"{measured['fma_gflops']} GFLOP/s of float32 FMA). The peer is the fastest of those installed, on the same "
+        "arrays in the same run; the ratios say how many times as long the peer and the NumPy reference take. "
+        "`fastgeo bench` measures them on your machine."
+    )
+    lines = [
+        *textwrap.wrap(told, 120, break_on_hyphens=False),
+        "",
+        "| function | work | fastgeo | best peer | | ratio | to the reference |",
+        "|---|---|--:|---|--:|--:|--:|",
+        *(cells(rows[name]) for name in IN_README),
+    ]
+    figures = re.compile(r"(?<=<!-- figures -->\n).*(?=\n<!-- end of figures -->)", re.DOTALL)
+    README.write_text(figures.sub(lambda _: "\n".join(lines), README.read_text()))
+
+
+def cells(row):
+    own, peer, reference = row["seconds"]["fastgeo"], row["best_peer"], row["seconds"].get("reference")
+    theirs = row["seconds"][peer]
+    to_reference = f"{reference / own:,.0f}×" if reference else ""
+    return (
+        f"| `{row['group']}` | {row['work']} | {duration(own)} | {peer} | {duration(theirs)} "
+        f"| **{theirs / own:.3g}×** | {to_reference} |"
+    )
 
 
 def machine():
