@@ -62,6 +62,15 @@ def test_same_from_the_same_start(dtype):
     assert actual.score(X, sample_weight=weights) == pytest.approx(expected.score(X, sample_weight=weights), rel=1e-5)
 
 
+def test_data_far_from_the_origin():
+    """scikit-learn subtracts the mean first; here the distances are taken of differences, and the labels agree."""
+    X = blobs() + 1e8
+    actual, expected = (kind(4, init=X[:4], n_init=1).fit(X) for kind in (ours.KMeans, cluster.KMeans))
+    np.testing.assert_array_equal(actual.labels_, expected.labels_)
+    np.testing.assert_allclose(actual.cluster_centers_ - 1e8, expected.cluster_centers_ - 1e8, atol=1e-6)
+    assert actual.inertia_ == pytest.approx(expected.inertia_, rel=1e-6)
+
+
 def test_sample_weight():
     X = blobs()
     weights = np.linspace(0.1, 2, len(X))

@@ -70,6 +70,7 @@ cdef extern from "ranking/rank.h" nogil:
         int group_kind
         int64_t *counts
         double *sums
+        void *distinct
         int64_t *first
         int64_t *starts
         int64_t n_rows
@@ -301,6 +302,7 @@ cdef tuple rank(labels, scores, weights, groups):
     call.n = shape[0] = cnp.PyArray_DIM(labels, 0)
     shape[1] = 2
     cells = new_array(2, shape, cnp.NPY_INT64 if weights is None else cnp.NPY_DOUBLE)
+    distinct = new_array(1, shape, cnp.PyArray_TYPE(scores))
     first = new_array(1, shape, cnp.NPY_INT64)
     starts = new_array(1, shape, cnp.NPY_INT64)
     call.labels = cnp.PyArray_DATA(labels)
@@ -312,6 +314,7 @@ cdef tuple rank(labels, scores, weights, groups):
     call.group_kind = 0 if groups is None else score_kind(groups)
     call.counts = <int64_t *>cnp.PyArray_DATA(cells)
     call.sums = <double *>cnp.PyArray_DATA(cells)
+    call.distinct = cnp.PyArray_DATA(distinct)
     call.first = <int64_t *>cnp.PyArray_DATA(first)
     call.starts = <int64_t *>cnp.PyArray_DATA(starts)
     with nogil:
@@ -321,8 +324,7 @@ cdef tuple rank(labels, scores, weights, groups):
     raise_status(status)
     if weights is not None:
         inputs.weight_values(weights)
-    first = first[:call.n_rows]
-    distinct = scores[first]
+    distinct = distinct[:call.n_rows]
     if distinct.dtype.kind == "f":
         distinct += 0  # -0 becomes +0
-    return cells[:call.n_rows], distinct, first, starts[:call.n_groups]
+    return cells[:call.n_rows], distinct, first[:call.n_rows], starts[:call.n_groups]

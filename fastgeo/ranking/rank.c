@@ -122,6 +122,7 @@ static void walk(void *job_, int64_t chunk, int slot)
     rank_job *job = job_;
     (void)slot;
     fg_rank_call *call = job->call;
+    const size_t size = call->score_kind == FG_SCORE_F32 ? sizeof(float) : sizeof(double);
     for (int64_t i = chunk * CHUNK; i < chunk_end(job, chunk); i++) {
         const int64_t index = job->from[i].index;
         const uint64_t score = fg_key_64(call->scores, call->score_kind, index, &job->bad);
@@ -131,6 +132,7 @@ static void walk(void *job_, int64_t chunk, int slot)
         if (i == 0 || group != job->last_group || score != job->last_score) {
             const int64_t row = call->n_rows++;
             call->first[row] = index;
+            memcpy((char *)call->distinct + row * size, (const char *)call->scores + index * size, size);
             if (call->weights)
                 call->sums[2 * row] = call->sums[2 * row + 1] = 0;
             else

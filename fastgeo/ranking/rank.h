@@ -15,6 +15,7 @@ typedef struct {
     /* Out, room for n rows each: one row for each distinct score, ascending, group after group. */
     int64_t *counts; /* (n, 2): negatives and positives there; without weights */
     double *sums;    /* (n, 2): the same of the weights, added in index order */
+    void *distinct;  /* (n,): the score, of the type of scores */
     int64_t *first;  /* (n,): index of the first sample there */
     int64_t *starts; /* (n,): where each group begins */
     int64_t n_rows, n_groups;
