@@ -6,6 +6,8 @@ import griffe
 
 CITATION = re.compile(r"^\.\. \[(\d+)\] ", re.MULTILINE)
 SHAPE = re.compile(r"^(\S.*), shape \(", re.MULTILINE)
+POWER = re.compile(r"(?<=[ (]2)\*\*(\d+)")
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 SEVERAL = re.compile(r"^(\w+(?:, \w+)+)\n((?:    .*\n?)+)", re.MULTILINE)
 
 
@@ -16,6 +18,8 @@ class Docstrings(griffe.Extension):
             text = CITATION.sub(r"\1. ", obj.docstring.value)
             # "array_like, shape (n, 4)" would be read as a tuple of Python
             text = SHAPE.sub(r"\1 of shape (", text)
+            # two powers in one paragraph would be read as bold type
+            text = POWER.sub(lambda power: power[1].translate(SUPERSCRIPTS), text)
             obj.docstring.value = SEVERAL.sub(one_by_one, text)
 
 
