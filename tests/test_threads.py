@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cases import random_boxes
 
@@ -29,6 +30,14 @@ def test_same_bits_for_any_count(kernels):
     one = kernels.box_iou(BOXES, BOXES, n_threads=1)
     for n_threads in (2, 3, 8, 300):
         assert kernels.box_iou(BOXES, BOXES, n_threads=n_threads).tobytes() == one.tobytes()
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 8])
+def test_no_chunk_is_left_out(n_threads):
+    pairs = random_boxes(200_000, seed=4)
+    out = np.full(len(pairs), np.nan, pairs.dtype)
+    fastgeo.paired_box_iou(pairs, pairs, out=out, n_threads=n_threads)
+    assert not np.isnan(out).any()
 
 
 def test_python_threads_share_the_pool():

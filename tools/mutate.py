@@ -36,10 +36,10 @@ class Mutant:
 
 MUTANTS = [
     Mutant(
-        "box_iou: the last vector of a row is cut short",
+        "box_iou: the last column of a table is left out",
         "fastgeo/boxes/iou_body.h",
-        "v_store_part(out + j, value, end - begin - j);",
-        "v_store_part(out + j, value, end - begin - j - 1);",
+        "tile.last = narrow ? 0 : width - LANES;",
+        "tile.last = narrow ? 0 : width - LANES - 1;",
         "tests/test_boxes.py",
     ),
     Mutant(
@@ -101,8 +101,8 @@ MUTANTS = [
     Mutant(
         "conv2d: the last vector of output channels is cut short",
         "fastgeo/convolution/conv_body.h",
-        "FG_NAME(finish)(panel, sum[p][V - 1]), last);",
-        "FG_NAME(finish)(panel, sum[p][V - 1]), last - 1);",
+        "(V - 1) * LANES, sum[p][V - 1], last);",
+        "(V - 1) * LANES, sum[p][V - 1], last - 1);",
         "tests/test_convolution.py",
     ),
     Mutant(
@@ -115,22 +115,22 @@ MUTANTS = [
     Mutant(
         "assign: of two nearest centroids the higher index wins (< becomes <=)",
         "fastgeo/clustering/nearest_body.h",
-        "v_lt(sum[q][v], winners->best[v])",
-        "v_le(sum[q][v], winners->best[v])",
+        "v_lt(distance, winners->best[v])",
+        "v_le(distance, winners->best[v])",
         "tests/test_clustering.py",
     ),
     Mutant(
-        "kmeans: the tail of a row is summed without its last value",
+        "kmeans: the tail of a row is measured without its last value",
         "fastgeo/clustering/exact_body.h",
-        "for (; l < end; l++) {",
-        "for (; l < end - 1; l++) {",
+        "l, d - l, sum);",
+        "l, d - l - 1, sum);",
         "tests/test_clustering.py",
     ),
     Mutant(
         "dispatch: float64 is served by the float32 kernels",
         "fastgeo/runtime/isa.h",
-        "{function##_##isa##_f32, function##_##isa##_f64},",
-        "{function##_##isa##_f32, function##_##isa##_f32},",
+        "{function##_##code##_f32, function##_##code##_f64},",
+        "{function##_##code##_f32, function##_##code##_f32},",
         "tests/test_dispatch.py tests/test_boxes.py",
     ),
     Mutant(
