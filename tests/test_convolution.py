@@ -143,6 +143,18 @@ def adversarial(kind, shape, rng, dtype):
     return values.astype(dtype)
 
 
+@pytest.mark.parametrize("outputs", [5, 16, 40])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_every_row_length(kernels, outputs, stride):
+    """Whole values, so that every order of adding gives the same: each size of tile, between and beside padding."""
+    rng = np.random.default_rng(0)
+    kernel = rng.integers(-3, 4, (3, 3, 17, outputs)).astype(np.float32)
+    for width in range(1, 32):
+        x = rng.integers(-3, 4, (1, 2, width, 17)).astype(np.float32)
+        expected = reference.conv2d(x, kernel, stride=stride, padding=1)
+        np.testing.assert_array_equal(kernels.conv2d(x, kernel, stride=stride, padding=1), expected)
+
+
 @pytest.mark.parametrize("kind", ["normal", "cancelling", "subnormal"])
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("groups", [1, 2, 16])

@@ -106,10 +106,17 @@ MUTANTS = [
         "tests/test_convolution.py",
     ),
     Mutant(
+        "conv2d: the tenth pixel of a tile reads the first one's cells",
+        "fastgeo/convolution/conv_body.h",
+        "(i < 9 ? near : far)",
+        "(i < 10 ? near : far)",
+        "tests/test_convolution.py",
+    ),
+    Mutant(
         "conv2d: the second vector of output channels takes the first one's weights",
         "fastgeo/convolution/conv_body.h",
-        "v_fma(x1, w1, sum[p][1])",
-        "v_fma(x1, w0, sum[p][1])",
+        "v_fma(x, w1, sum[p][1])",
+        "v_fma(x, w0, sum[p][1])",
         "tests/test_convolution.py",
     ),
     Mutant(

@@ -269,7 +269,7 @@ static int run_tiles(const fg_runtime *runtime, conv_job *job, fg_packed *packed
         job->cell_pitch += CACHE_LINE / (int64_t)value_size(call);
     }
     /* Rows that fill their tiles at least by half. */
-    job->tiles_in_rows = 2 * call->out_width > job->tile * pieces(call->out_width, job->tile);
+    job->tiles_in_rows = 2 * call->out_width >= job->tile * pieces(call->out_width, job->tile);
     choose_block(job);
     const int64_t chunks = job->blocks.images * job->blocks.rows * job->blocks.columns * job->panel_chunks;
     const int64_t zeros = job->run > call->channels ? job->run : call->channels;

@@ -4,8 +4,8 @@
 #include "convolution/conv_job.h"
 
 #if LANES * FG_REAL_BITS == 512
-#define TILE 9 /* with the pointers of more pixels the general registers run out, which costs more than it brings */
-#define NARROW_TILE 9
+#define TILE 14 /* 31 of 32 */
+#define NARROW_TILE 14
 #elif LANES * FG_REAL_BITS == 256
 #define TILE 6 /* 15 of 16 */
 #define NARROW_TILE 12 /* where one vector holds all output channels */
@@ -24,10 +24,17 @@
 #define FG_UNROLL _Pragma("GCC unroll 16")
 #endif
 #define FG_INLINE static inline __attribute__((always_inline))
+#if FG_X86
+/* The compiler takes both for new values, so that it makes no pointers of its own from them. */
+#define FG_KEEP(a, b) __asm__ volatile("" : "+r"(a), "+r"(b))
+#else
+#define FG_KEEP(a, b) ((void)0)
+#endif
+#define FG_PREFETCH_OUT(p) __builtin_prefetch(p, 1)
 /* How input values meet weights: one value against a vector of output channels; or channel by channel, in whole
    vectors or with a last one in part. */
 enum { BROADCAST, DEPTHWISE, DEPTHWISE_PART };
-enum { MOST_PIXELS = 12 }; /* of any tile */
+enum { MOST_PIXELS = 14 }; /* of any tile */
 #endif
 
 /* The weights of a panel, one row of two vectors of outputs for each (kernel row, column, channel). */
@@ -125,9 +132,40 @@ FG_INLINE void FG_NAME(step)(const PANEL *panel, const real *const *cell, int64_
     }
 }
 
-/* The run of one tap joins the sums of the pixels `first` to `end`, whose cells lie in steps or anywhere. */
-FG_INLINE void FG_NAME(run_tap)(const PANEL *panel, const conv_tap *tap, const real *weights, vreal sum[][2],
-                                const int first, const int end, const int V, const int kind)
+/* The run of one tap joins the sums of the pixels `first` to `end`, whose cells lie in steps. Two pointers and four
+   distances reach all of them; a pointer each would not fit the general registers. Meanwhile the lines that the tile
+   will write come into the cache, a pixel's at a time. */
+FG_INLINE void FG_NAME(run_row)(const PANEL *panel, const real *at, const real *weights, real *const *outs,
+                                vreal sum[][2], const int first, const int end, const int V)
+{
+    const real *const stop = weights + panel->run * 2 * LANES;
+    real *const *const last_out = outs + (end - first - 1);
+    int64_t step = panel->step * (int64_t)sizeof(real), three = 3 * step, five = 5 * step, seven = 7 * step;
+    const char *near = (const char *)at, *far = end - first > 9 ? near + 9 * step : near;
+    for (; weights < stop; weights += 2 * LANES, near += sizeof(real), far += sizeof(real)) {
+        FG_KEEP(near, far);
+        FG_KEEP(step, three);
+        FG_KEEP(five, seven);
+        const int64_t distance[9] = {0, step, 2 * step, three, 4 * step, five, 2 * three, seven, 8 * step};
+        const vreal w0 = v_load(weights), w1 = V > 1 ? v_load(weights + LANES) : w0;
+        FG_UNROLL for (int p = first; p < end; p++)
+        {
+            const int i = p - first;
+            const vreal x = v_set1(*(const real *)(const void *)((i < 9 ? near : far) + distance[i % 9]));
+            sum[p][0] = v_fma(x, w0, sum[p][0]);
+            if (V > 1)
+                sum[p][1] = v_fma(x, w1, sum[p][1]);
+        }
+        FG_PREFETCH_OUT(*outs + panel->out_offset);
+        if (V > 1)
+            FG_PREFETCH_OUT(*outs + panel->out_offset + LANES);
+        outs += outs < last_out;
+    }
+}
+
+/* The same for cells that lie anywhere, or are met channel by channel. */
+FG_INLINE void FG_NAME(run_tap)(const PANEL *panel, const conv_tap *tap, const real *weights, real *const *outs,
+                                vreal sum[][2], const int first, const int end, const int V, const int kind)
 {
     const real *cell[MOST_PIXELS];
     if (tap->kind == TAP_SCATTERED) {
@@ -135,6 +173,10 @@ FG_INLINE void FG_NAME(run_tap)(const PANEL *panel, const conv_tap *tap, const r
         FG_UNROLL for (int p = first; p < end; p++) cell[p] = at[p - first] + panel->offset;
     } else {
         const real *at = (const real *)tap->at + panel->offset;
+        if (kind == BROADCAST) {
+            FG_NAME(run_row)(panel, at, weights, outs, sum, first, end, V);
+            return;
+        }
         FG_UNROLL for (int p = first; p < end; p++) cell[p] = at + (p - first) * panel->step;
     }
     const int64_t run = panel->run;
@@ -185,15 +227,15 @@ FG_INLINE void FG_NAME(tile)(const PANEL *panel, const conv_tap *taps, real *con
     const real *weights = panel->weights, *padded = panel->padded;
     for (const conv_tap *tap = taps; tap < taps + panel->taps; tap++) {
         if (kind != BROADCAST || tap->kind <= TAP_SCATTERED)
-            FG_NAME(run_tap)(panel, tap, weights, sum, 0, P, V, kind);
+            FG_NAME(run_tap)(panel, tap, weights, outs, sum, 0, P, V, kind);
         else if (tap->kind == TAP_PADDED)
             FG_NAME(add_padded)(padded, sum, 0, P, V);
         else if (P > 1 && tap->kind == TAP_FIRST_PADDED) {
             FG_NAME(add_padded)(padded, sum, 0, 1, V);
-            FG_NAME(run_tap)(panel, tap, weights, sum, 1, P, V, kind);
+            FG_NAME(run_tap)(panel, tap, weights, outs, sum, 1, P, V, kind);
         } else if (P > 1) {
             FG_NAME(add_padded)(padded, sum, P - 1, P, V);
-            FG_NAME(run_tap)(panel, tap, weights, sum, 0, P - 1, V, kind);
+            FG_NAME(run_tap)(panel, tap, weights, outs, sum, 0, P - 1, V, kind);
         }
         weights += panel->run * 2 * LANES;
         padded += 2 * LANES;
@@ -213,6 +255,7 @@ FG_INLINE void FG_NAME(tile_of)(const PANEL *panel, const conv_tap *taps, real *
     switch (pixels) {
         TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4) TILE_CASE(5) TILE_CASE(6)
         TILE_CASE(7) TILE_CASE(8) TILE_CASE(9) TILE_CASE(10) TILE_CASE(11) TILE_CASE(12)
+        TILE_CASE(13) TILE_CASE(14)
     }
 }
 
