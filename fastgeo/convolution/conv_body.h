@@ -173,7 +173,7 @@ FG_INLINE void FG_NAME(run_tap)(const PANEL *panel, const conv_tap *tap, const r
         FG_UNROLL for (int p = first; p < end; p++) cell[p] = at[p - first] + panel->offset;
     } else {
         const real *at = (const real *)tap->at + panel->offset;
-        if (kind == BROADCAST) {
+        if (kind == BROADCAST && TILE == MOST_PIXELS) { /* fewer have a pointer each, which takes fewer instructions */
             FG_NAME(run_row)(panel, at, weights, outs, sum, first, end, V);
             return;
         }
