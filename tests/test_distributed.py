@@ -478,19 +478,59 @@ def tasks_run(lazy_or_call):
     return names
 
 
+def tables_of_rows(n_chunks):
+    """The same labels and scores in memory, made by tasks, as delayed batches, and in partitions of a frame."""
+    labels, scores = predictions(100 * n_chunks)
+    lazy = da.from_array(labels, 100), da.from_array(scores, 100)
+    made = tuple(array.map_blocks(np.copy, meta=array._meta) for array in lazy)
+    frame = dd.from_pandas(pd.DataFrame({"y": labels, "p": scores}), npartitions=n_chunks)
+    batches = [dask.delayed(predictions)(100, seed=i) for i in range(n_chunks)]
+    return {"memory": lazy, "made": made, "delayed": (batches,), "frame": (frame.y, frame.p)}
+
+
 def test_one_task_a_chunk():
     """Labels and scores are read, made and counted in one task; 16 chunks take two joins and one more."""
-    labels, scores = predictions(1600)
-    lazy = da.from_array(labels, 100), da.from_array(scores, 100)
-    made = [array.map_blocks(np.copy, meta=array._meta) for array in lazy]
-    frame = dd.from_pandas(pd.DataFrame({"y": labels, "p": scores}), npartitions=16)
-    batches = [dask.delayed(predictions)(100, seed=i) for i in range(16)]
-    for columns in (lazy, made, [batches]):
-        assert len(tasks_run(lambda columns=columns: distributed.histogram_auc(*columns))) == 16 + 2 + 1
+    for name, columns in tables_of_rows(16).items():
         later = distributed.histogram_auc(*columns, compute=False)
-        assert len(tasks_run(later.compute)) == 16 + 2 + 1
-    # Both columns are cut out of one partition, which is made by a task of its own.
-    assert len(tasks_run(lambda: distributed.histogram_auc(frame.y, frame.p))) <= 16 * 2 + 2 + 1
+        assert len(tasks_run(later.compute)) == 16 + 2 + 1, name
+
+
+def test_one_task_for_several_chunks_within_a_machine():
+    """A call that computes at once hands over the joins alone."""
+    for name, columns in tables_of_rows(16).items():
+        assert len(tasks_run(lambda columns=columns: distributed.histogram_auc(*columns))) == 2 + 1, name
+
+
+def test_no_task_holds_what_others_made_for_several_chunks():
+    """A partition that several tasks need is made by its own; a join of eight chunks would hold eight partitions."""
+    labels, scores = predictions(1600)
+    both = da.from_array(np.stack([labels, scores]), (2, 100)).map_blocks(np.copy, meta=np.zeros((0, 0)))
+    assert len(tasks_run(lambda: distributed.histogram_auc(both[0], both[1]))) == 16 * 2 + 2 + 1
+
+
+@pytest.mark.parametrize(
+    ("workers", "n_tasks"),
+    [(1, 9 + 2 + 1), (2, 9 + 2 + 1), (3, 72 + 9 + 2 + 1)],
+)
+def test_several_chunks_share_a_task_only_where_enough_tasks_remain(workers, n_tasks):
+    labels, scores = predictions(720)
+    weights = np.random.default_rng(1).random(720)
+    lazy = [da.from_array(column, 10) for column in (labels, scores, weights)]
+    names = []
+    with dask.config.set(scheduler="threads", num_workers=workers):
+        with Callback(pretask=lambda key, *_: names.append(key)):
+            answer = distributed.histogram_auc(lazy[0], lazy[1], sample_weight=lazy[2])
+        assert len(names) == n_tasks
+        # Sums of weights depend on their order, which is the same.
+        later = distributed.histogram_auc(lazy[0], lazy[1], sample_weight=lazy[2], compute=False)
+        assert later.compute() == answer
+
+
+def test_an_error_names_the_chunk_where_several_share_a_task():
+    labels, scores = predictions(160)
+    scores[133] = np.nan
+    with dask.config.set(scheduler="synchronous"), pytest.raises(ValueError, match=r"^chunk 13: scores\[3\]: expected"):
+        distributed.histogram_auc(da.from_array(labels, 10), da.from_array(scores, 10))
 
 
 def test_what_two_answers_share_is_made_once():

@@ -33,7 +33,7 @@ def histogram_auc(
     on_undefined: str = "raise",
     compute: bool = True,
 ) -> Any:
-    """:func:`fastgeo.histogram_auc` of chunked data: one pass, one task a chunk.
+    """:func:`fastgeo.histogram_auc` of chunked data, in one pass.
 
     Parameters
     ----------
@@ -68,7 +68,8 @@ def histogram_auc(
 
     Notes
     -----
-    Each task counts a chunk into 16 * n_bins bytes; 8 of these are joined at a time, in order. Time O(N + n_bins *
+    A chunk is counted into 16 * n_bins bytes; 8 of these are joined at a time, in order. A task takes one chunk; within
+    one machine, where enough tasks remain for its workers, 8 chunks one by one. Time O(N + n_bins *
     chunks), memory of the caller O(chunks + n_bins).
 
     Examples

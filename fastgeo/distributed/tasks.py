@@ -1,4 +1,4 @@
-"""How work becomes Dask tasks: one task a chunk, one-thread kernels, errors that name their chunk, tree reduction.
+"""How work becomes Dask tasks: of a chunk or a few, one-thread kernels, errors that name the chunk, joins in trees.
 
 Dask takes about as long to run a task as a kernel takes for ten thousand rows. So graphs are written out as tasks
 (`dask.delayed` would take longer to build them), a chunk's own inputs are made inside its task, and a result that is
@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 import numpy as np
-from dask import config
-from dask._task_spec import DataNode, List, Task, TaskRef, convert_legacy_graph
+from dask import config, local, multiprocessing, system, threaded
+from dask._task_spec import DataNode, GraphNode, List, Task, TaskRef, convert_legacy_task
 from dask.base import get_scheduler
 from dask.blockwise import optimize_blockwise
 from dask.core import flatten
@@ -26,6 +26,11 @@ import fastgeo
 
 # Partial results joined by one task of a reduction tree.
 FAN_IN = 8
+
+# Tasks that every worker should have at least, so that none waits long for the last.
+SHARE = 4
+
+Graph = dict[Any, Any]
 
 Join = Callable[[Sequence[Any]], Any]
 Finish = Callable[[Any], Any] | None
@@ -73,23 +78,28 @@ def _is_written_out(layer: Any) -> bool:
     return not isinstance(layer, Layer) or layer.is_materialized()
 
 
-def _fused_layers(layers: Iterable[Mapping[Any, Any]], wanted: set[Any]) -> dict[Any, Any]:
-    every: dict[Any, Any] = {}
+def _fused_layers(layers: Iterable[Mapping[Any, Any]], wanted: set[Any]) -> Graph:
+    every: Graph = {}
     for layer in layers:
         every.update(layer)
-    every = convert_legacy_graph(every)
-    nodes: dict[Any, Any] = {}
+    nodes: Graph = {}
     uses, todo = Counter(wanted), list(wanted)
     while todo:
         key = todo.pop()
         if key in every and key not in nodes:  # what is not in the graph lies on the cluster already
-            nodes[key] = every[key]
-            todo += nodes[key].dependencies
-            uses.update(nodes[key].dependencies)
+            nodes[key] = node = _as_node(key, every)
+            todo += node.dependencies
+            uses.update(node.dependencies)
     if config.get("optimization.fuse.active", None) is not False:
         for key in [key for key, node in nodes.items() if type(node) is Task and node.func is on_batch]:
-            nodes[key] = Task(key, on_batch, *[_with_own(part, nodes, uses) for part in nodes[key].args])
+            if nodes[key].dependencies:
+                nodes[key] = Task(key, on_batch, *[_with_own(part, nodes, uses) for part in nodes[key].args])
     return nodes
+
+
+def _as_node(key: Any, graph: Graph) -> Any:
+    node = convert_legacy_task(key, graph[key], graph)
+    return node if isinstance(node, GraphNode) else DataNode(key, node)
 
 
 def _with_own(argument: Any, nodes: dict[Any, Any], uses: Counter[Any]) -> Any:
@@ -113,6 +123,29 @@ def _taken(key: Any, nodes: dict[Any, Any], uses: Counter[Any]) -> Any:
         if inner is not None:
             node = node.substitute({other: inner})
     return node
+
+
+def _local_workers(get: Any) -> int | None:
+    """How many workers one of Dask's schedulers within this machine has; None for others, and for a given pool."""
+    if get is local.get_sync:
+        return 1
+    if get not in (threaded.get, multiprocessing.get) or config.get("pool", None) is not None:
+        return None
+    workers: int = config.get("num_workers", None) or system.CPU_COUNT
+    return workers
+
+
+def _can_join_chunks(get: Any, graph: Graph, keys: Sequence[Any]) -> bool:
+    """Whether one task may as well work through FAN_IN chunks, so that fewer are handed over.
+
+    On a cluster chunks have a place; within a machine as many tasks must remain as share out well, and none may hold
+    inputs of several chunks that tasks have made.
+    """
+    workers = _local_workers(get)
+    if workers is None or (workers > 1 and len(keys) < FAN_IN * SHARE * workers):
+        return False
+    needed = {part for key in keys for part in graph[key].dependencies}
+    return all(type(graph.get(part)) is DataNode for part in needed)
 
 
 class ChunkResult(Delayed):  # type: ignore[misc]
@@ -139,71 +172,96 @@ class Batches(NamedTuple):
 
         Without a batch there is the result of one without rows.
         """
-        name, layer, key = self._tree(function, join, shared, finish)
+        name, layer, keys = self._layer_or_empty(function, shared)
+        key = _join_all(name, layer, keys, join, finish)
         return ChunkResult(key, HighLevelGraph.from_collections(name, layer, self.sources), layer=name)
 
     def reduced(self, function: Callable[..., Any], join: Join, *shared: Any, finish: Finish = None) -> Any:
         """What :meth:`reduce` computes to, without the expressions that Dask would build first.
 
-        They cost as much as counting a million rows.
+        They cost as much as counting a million rows. A machine's own schedulers get a task for FAN_IN chunks where
+        that is no loss: handing one over, and coming back to Dask's code when a chunk has driven it out of the caches,
+        costs as much as counting a hundred thousand rows.
         """
-        return self._computed(*self._tree(function, join, shared, finish))
+        name, layer, keys = self._layer_or_empty(function, shared, self._ready())
+        graph, get = self._with_sources(name, layer, keys), get_scheduler(cls=Delayed)
+        inside = _can_join_chunks(get, graph, keys)
+        return get(graph, _join_all(name, graph, keys, join, finish, inside=inside))
 
     def exchanged(self, cut: Callable[..., Any], n_parts: int, own: Join, join: Join, *shared: Any) -> Any:
         """Cut every batch into parts, `own` of the first parts of all, of the second ..., and `join` of these."""
-        name, layer, keys = self._layer(cut, shared)
+        name, layer, keys = self._layer(cut, shared, self._ready())
+        graph = self._with_sources(name, layer, keys)
         parts = [(name, "own", i) for i in range(n_parts)]
         for i, part in enumerate(parts):
             pieces = [(name, "piece", i, j) for j in range(len(keys))]
             for piece, key in zip(pieces, keys, strict=True):
-                layer[piece] = Task(piece, getitem, TaskRef(key), i)
-            layer[part] = Task(part, own, List(*map(TaskRef, pieces)))
-        return self._computed(name, layer, _joined(name, layer, parts, join))
+                graph[piece] = Task(piece, getitem, TaskRef(key), i)
+            graph[part] = Task(part, own, List(*map(TaskRef, pieces)))
+        return get_scheduler(cls=Delayed)(graph, _join_all(name, graph, parts, join))
 
-    def _computed(self, name: str, layer: dict[Any, Any], key: Any) -> Any:
+    def _ready(self) -> Graph:
+        """What the sources' graphs hold already, such as the chunks of an array in memory."""
+        layers = (layer for source in self.sources for layer in _layers_of(source.__dask_graph__()))
+        written_out = [layer.items() for layer in layers if _is_written_out(layer)]
+        return {key: value for items in written_out for key, value in items if isinstance(value, np.ndarray)}
+
+    def _with_sources(self, name: str, layer: Graph, keys: list[Any]) -> Graph:
+        """The fused tasks of a layer, and those of the sources that they need."""
+        if not any(task.dependencies for task in layer.values()):
+            return layer
         layers = [part for source in self.sources for part in _layers_of(source.__dask_graph__())]
         if all(map(_is_written_out, layers)):
-            graph = _fused_layers([*layers, layer], {key})
-        else:
-            graph = fused(HighLevelGraph.from_collections(name, layer, self.sources), [key])
-        return get_scheduler(cls=Delayed)(graph, key)
+            return _fused_layers([*layers, layer], set(keys))
+        return fused(HighLevelGraph.from_collections(name, layer, self.sources), keys)
 
-    def _tree(
-        self, function: Callable[..., Any], join: Join, shared: Sequence[Any], finish: Finish
-    ) -> tuple[str, dict[Any, Any], Any]:
-        name, layer, keys = self._layer(function, shared)
+    def _layer_or_empty(
+        self, function: Callable[..., Any], shared: Sequence[Any], ready: Graph | None = None
+    ) -> tuple[str, Graph, list[Any]]:
+        name, layer, keys = self._layer(function, shared, ready)
         if not keys:
             keys = [(name, 0)]
             layer[keys[0]] = Task(keys[0], function, [[], []], *map(TaskRef, layer))
-        key = _joined(name, layer, keys, join)
-        if finish is not None:
-            layer[key] = Task(key, finish, layer[key])
-        return name, layer, key
+        return name, layer, keys
 
-    def _layer(self, function: Callable[..., Any], shared: Sequence[Any]) -> tuple[str, dict[Any, Any], list[Any]]:
-        """A task for each batch: the name of their layer of the graph, the layer, and their keys."""
+    def _layer(
+        self, function: Callable[..., Any], shared: Sequence[Any], ready: Graph | None = None
+    ) -> tuple[str, Graph, list[Any]]:
+        """A task for each batch, with what is `ready` inside: the name of their layer, the layer, and their keys."""
         name = new_name(function)
-        layer: dict[Any, Any] = {}
+        layer: Graph = {}
         for i, value in enumerate(shared):
             layer[name, "shared", i] = DataNode((name, "shared", i), value)
         arguments = [TaskRef(key) for key in layer]
         keys = [(name, i) for i in range(len(self.keys))]
         for i, (key, batch) in enumerate(zip(keys, self.keys, strict=True)):
             columns = batch if isinstance(batch, list) else [batch]
-            parts = [part if isinstance(part, int) else TaskRef(part) for part in columns]
+            parts = [_part(part, ready or {}) for part in columns]
             layer[key] = Task(key, on_batch, i, function, len(parts) if columns is batch else None, *parts, *arguments)
         return name, layer, keys
 
 
-def _joined(name: str, layer: dict[Any, Any], keys: list[Any], join: Join) -> Any:
-    """Add a tree of joins to the layer: the key of its top."""
+def _part(key: Any, ready: Graph) -> Any:
+    """A column of a batch as an argument: a plain integer as it is."""
+    if isinstance(key, int):
+        return key
+    return ready[key] if key in ready else TaskRef(key)
+
+
+def _join_all(
+    name: str, graph: Graph, keys: list[Any], join: Join, finish: Finish = None, *, inside: bool = False
+) -> Any:
+    """Add a tree of joins to the graph, with the first nodes `inside` their joins or not: the key of its top."""
     level = 0
     while level == 0 or len(keys) > 1:
-        level += 1
         groups = [keys[i : i + FAN_IN] for i in range(0, len(keys), FAN_IN)]
         keys = [(name, "join", level, i) for i in range(len(groups))]
         for key, group in zip(keys, groups, strict=True):
-            layer[key] = Task(key, join, List(*map(TaskRef, group)))
+            parts = map(graph.pop if inside and level == 0 else TaskRef, group)
+            graph[key] = Task(key, join, List(*parts))
+        level += 1
+    if finish is not None:
+        graph[keys[0]] = Task(keys[0], finish, graph[keys[0]])
     return keys[0]
 
 
