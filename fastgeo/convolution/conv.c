@@ -126,6 +126,8 @@ static int64_t reach(int64_t outputs, int64_t stride, int64_t size, int64_t dila
     return least((outputs - 1) * stride + (size - 1) * dilation + 1, length);
 }
 
+static int64_t balanced(int64_t n, int64_t size) { return pieces(n, pieces(n, size)); }
+
 /* Sizes of a thread's scratch memory for the chosen block. */
 static void size_slot(conv_job *job)
 {
@@ -134,7 +136,9 @@ static void size_slot(conv_job *job)
     const size_t value = value_size(call), pixels = (size_t)(block->images * block->rows * block->columns);
     const int64_t work = (int64_t)pixels * job->depth * 2 * job->shape->lanes;
     const int64_t chunk_work = job->shape->lanes == 1 ? SCALAR_CHUNK_WORK : CHUNK_WORK;
-    job->panels_per_chunk = clip((job->strip ? STRIP_CHUNKS * chunk_work : chunk_work) / work, 1, job->n_panels);
+    /* Every chunk of panels copies the strip anew. */
+    const int64_t most_work = job->strip ? 2 * STRIP_CHUNKS * chunk_work : chunk_work;
+    job->panels_per_chunk = balanced(job->n_panels, clip(most_work / work, 1, job->n_panels));
     const int64_t line = job->tiles_in_rows ? block->columns : (int64_t)pixels;
     const size_t tiles = pixels / (size_t)line * (size_t)pieces(line, job->tile);
     job->cells_size = aligned(tiles * (size_t)job->taps * sizeof(conv_tap) +
@@ -151,8 +155,6 @@ static void size_slot(conv_job *job)
         job->tile_size = aligned(pixels * (size_t)(job->panels_per_chunk * 2 * job->shape->lanes) * value);
     job->slot_size = job->cells_size + job->strip_size + job->tile_size;
 }
-
-static int64_t balanced(int64_t n, int64_t size) { return pieces(n, pieces(n, size)); }
 
 /* A block is a rectangle of output pixels, of several images where these are small. */
 static void choose_block(conv_job *job)
