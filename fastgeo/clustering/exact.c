@@ -8,6 +8,8 @@
 
 enum {
     SUM_STRIP = 1024,       /* columns of one chunk of sums */
+    SUM_CHAINS = 4,         /* chunks whose distances are added side by side: a chain waits for each addition */
+    ROW_WORK = 8,           /* what a row costs besides its values, in theirs */
     FG_MAX_CANDIDATES = 48, /* 2 + ln k is below this for any k */
 };
 
@@ -71,14 +73,15 @@ int fg_sums_open(const fg_runtime *runtime, fg_sums *sums, const fg_points *poin
     sums->k = k;
     sums->blocks = blocks;
     sums->stride = sums_stride_table[runtime->isa](points->d);
-    sums->partial = malloc((size_t)(blocks * k * sums->stride) * sizeof(double));
+    sums->memory = malloc((size_t)(blocks * k * sums->stride) * sizeof(double) + FG_LINE);
+    sums->partial = sums->memory ? fg_at_line(sums->memory) : NULL;
     return sums->partial ? FG_OK : FG_NO_MEMORY;
 }
 
 void fg_sums_close(fg_sums *sums)
 {
-    free(sums->partial);
-    sums->partial = NULL;
+    free(sums->memory);
+    sums->memory = sums->partial = NULL;
 }
 
 /* A counting sort of rows [first, end), at most FG_ORDERED, by label. */
@@ -171,7 +174,7 @@ int fg_own_distances(const fg_runtime *runtime, const fg_points *points, const v
     own_job job = {points, centroids, labels, distances};
     fg_fenv saved = fg_fenv_enter();
     int status = runtime->parallel(fg_chunk_count(points->n, FG_SUM_CHUNK),
-                                   fg_threads_for(points, 4.0 * (double)points->n * (double)points->d),
+                                   fg_threads_for(points, 4.0 * (double)points->n * (double)(points->d + ROW_WORK)),
                                    own_chunk_table[runtime->isa], &job);
     fg_fenv_leave(saved);
     return status;
@@ -179,12 +182,23 @@ int fg_own_distances(const fg_runtime *runtime, const fg_points *points, const v
 
 double fg_ordered_sum(const fg_points *points, const double *distances)
 {
+    const int64_t n = points->n;
+    const double *weights = points->weights;
     double total = 0;
-    for (int64_t first = 0; first < points->n; first += FG_SUM_CHUNK) {
-        const int64_t end = first + FG_SUM_CHUNK < points->n ? first + FG_SUM_CHUNK : points->n;
+    int64_t first = 0;
+    for (; !weights && first + SUM_CHAINS * FG_SUM_CHUNK <= n; first += SUM_CHAINS * FG_SUM_CHUNK) {
+        double sum[SUM_CHAINS] = {0};
+        for (int64_t i = first; i < first + FG_SUM_CHUNK; i++)
+            for (int c = 0; c < SUM_CHAINS; c++)
+                sum[c] += distances[i + c * FG_SUM_CHUNK];
+        for (int c = 0; c < SUM_CHAINS; c++)
+            total += sum[c];
+    }
+    for (; first < n; first += FG_SUM_CHUNK) {
+        const int64_t end = first + FG_SUM_CHUNK < n ? first + FG_SUM_CHUNK : n;
         double sum = 0;
         for (int64_t i = first; i < end; i++)
-            sum += points->weights ? points->weights[i] * distances[i] : distances[i];
+            sum += weights ? weights[i] * distances[i] : distances[i];
         total += sum;
     }
     return total;

@@ -12,7 +12,8 @@ typedef struct {
     const fg_points *points;
     int64_t k, blocks;
     int64_t stride;  /* of a row of `partial`: d columns, then the weight, then zeros */
-    double *partial; /* (blocks, k, stride) */
+    double *partial; /* (blocks, k, stride), at a cache line of `memory` */
+    void *memory;
 } fg_sums;
 
 /* FG_OK or FG_NO_MEMORY. May be used again and again: fresh memory costs more time than the additions. */

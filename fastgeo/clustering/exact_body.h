@@ -42,7 +42,7 @@ static inline __attribute__((always_inline)) void FG_NAME(add_runs)(const fg_sum
     const vreal one = v_load(lanes);
     for (int64_t run = 0, r = 0; run < rows->n_runs; run++) {
         double *at = total + rows->labels[run] * sums->stride + l;
-        vreal sum[4];
+        vreal sum[8];
         for (int v = 0; v < count; v++)
             sum[v] = v_load(at + v * LANES);
         for (; r < rows->ends[run]; r++)
@@ -54,6 +54,13 @@ static inline __attribute__((always_inline)) void FG_NAME(add_runs)(const fg_sum
     }
 }
 
+/* The weights alone, where every point has a weight of 1. */
+static void FG_NAME(add_counts)(const fg_sums *sums, const fg_ordered_rows *rows, double *total)
+{
+    for (int64_t run = 0, begin = 0; run < rows->n_runs; begin = rows->ends[run++])
+        total[rows->labels[run] * sums->stride + sums->points->d] += (double)(rows->ends[run] - begin);
+}
+
 /* The same for columns [column, column_end) of the stride: whole vectors, then the one that ends the row. */
 static inline __attribute__((always_inline)) void FG_NAME(add_columns)(const fg_sums *sums, const fg_ordered_rows *rows,
                                                                        double *total, int64_t column,
@@ -62,13 +69,17 @@ static inline __attribute__((always_inline)) void FG_NAME(add_columns)(const fg_
     const int ends = column_end > sums->points->d;
     const int64_t whole = ends ? sums->points->d / LANES * LANES : column_end;
     int64_t l = column;
+    for (; l + 8 * LANES <= whole; l += 8 * LANES)
+        FG_NAME(add_runs)(sums, rows, total, l, 8, 0, is_f64, plain);
     for (; l + 4 * LANES <= whole; l += 4 * LANES)
         FG_NAME(add_runs)(sums, rows, total, l, 4, 0, is_f64, plain);
     for (; l + 2 * LANES <= whole; l += 2 * LANES)
         FG_NAME(add_runs)(sums, rows, total, l, 2, 0, is_f64, plain);
     for (; l < whole; l += LANES)
         FG_NAME(add_runs)(sums, rows, total, l, 1, 0, is_f64, plain);
-    if (ends)
+    if (ends && plain && l == sums->points->d)
+        FG_NAME(add_counts)(sums, rows, total);
+    else if (ends)
         FG_NAME(add_runs)(sums, rows, total, l, 1, 1, is_f64, plain);
 }
 

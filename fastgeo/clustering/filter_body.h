@@ -11,8 +11,8 @@ typedef struct {
 /* The nearest integer, of magnitude below 2²². */
 static inline vreal FG_NAME(nearest_integer)(vreal a) { return v_sub(v_add(a, v_set1(0x1.8p23f)), v_set1(0x1.8p23f)); }
 
-/* Shifts a block in place; its integers go to `pairs`. */
-static void FG_NAME(to_integers)(const fg_filter *filter, real *packed, int64_t d, int32_t *pairs,
+/* Shifts a block in place; its integers go to `pairs`. Meanwhile asks for the block that lies `ahead`. */
+static void FG_NAME(to_integers)(const fg_filter *filter, real *packed, int64_t d, const real *ahead, int32_t *pairs,
                                  FG_NAME(block) *block)
 {
     for (int v = 0; v < 2; v++) {
@@ -20,6 +20,7 @@ static void FG_NAME(to_integers)(const fg_filter *filter, real *packed, int64_t 
         for (int64_t l = 0; l < d; l++) {
             real *at = packed + l * POINTS + v * LANES;
             const vreal y = v_sub(v_load(at), v_broadcast(filter->shift + l));
+            __builtin_prefetch(ahead + l * POINTS + v * LANES, 0, 2);
             v_store(at, y);
             square = v_fma(y, y, square);
         }
@@ -48,6 +49,20 @@ static void FG_NAME(to_integers)(const fg_filter *filter, real *packed, int64_t 
         block->weight[v] = v_div(v_set1(2), v_mul(scale, v_set1(filter->scale)));
         block->square[v] = square;
     }
+}
+
+/* As fg_upper_bound and fg_lower_bound, whose factors exceed these roundings too; what cancels leaves an error below the
+   second underflow. */
+static inline vreal FG_NAME(upper_bounds)(const fg_bounds *bounds, vreal square)
+{
+    const vreal most = v_fma(square, v_set1((real)(1 + bounds->error)), v_set1((real)(2 * bounds->underflow)));
+    return v_add(v_mul(v_sqrt(most), v_set1(1 + 0x1p-20f)), v_set1(FLT_MIN));
+}
+
+static inline vreal FG_NAME(lower_bounds)(const fg_bounds *bounds, vreal square)
+{
+    const vreal least = v_fma(square, v_set1((real)(1 - bounds->error)), v_set1((real)(-2 * bounds->underflow)));
+    return v_mul(v_sqrt(v_max(least, v_set1(0))), v_set1(1 - 0x1p-20f));
 }
 
 /* Like `compete`, on |centroid|² - 2 · point · centroid, which goes to `scores`, [centroid][point]. */
@@ -198,10 +213,10 @@ static void FG_NAME(filter_points)(const fg_nearest_call *call, const fg_filter 
     FG_NAME(block) block;
     FG_NAME(winners) w;
     FG_NAME(pack)(points, numbers, count, passage->packed);
-    FG_NAME(to_integers)(filter, passage->packed, points->d, whole, &block);
+    FG_NAME(to_integers)(filter, passage->packed, points->d, FG_NAME(next_rows)(points, numbers, count), whole, &block);
     FG_NAME(find_roughly)(filter, whole, &block, call->k, passage->scores, &w);
     real_int index[POINTS];
-    real upper[POINTS], lower[POINTS];
+    real lower[POINTS], upper_bounds[POINTS], lower_bounds[POINTS];
     vreal reach[2];
     unsigned safe = 0;
     for (int v = 0; v < 2; v++) {
@@ -209,8 +224,13 @@ static void FG_NAME(filter_points)(const fg_nearest_call *call, const fg_filter 
         safe |= m_bits(leads) << (v * LANES);
         reach[v] = v_select(leads, v_set1(-(real)INFINITY), v_add(w.best[v], block.margin[v]));
         i_store(index + v * LANES, w.index[v]);
-        v_store(upper + v * LANES, v_add(v_add(block.square[v], w.best[v]), block.margin[v]));
-        v_store(lower + v * LANES, v_sub(v_add(block.square[v], w.second[v]), block.margin[v]));
+        if (!call->bounds)
+            continue;
+        const vreal most = v_add(v_add(block.square[v], w.best[v]), block.margin[v]);
+        const vreal least = v_sub(v_add(block.square[v], w.second[v]), block.margin[v]);
+        v_store(lower + v * LANES, least);
+        v_store(upper_bounds + v * LANES, FG_NAME(upper_bounds)(call->bounds, most));
+        v_store(lower_bounds + v * LANES, FG_NAME(lower_bounds)(call->bounds, least));
     }
     const unsigned all = ~0u >> (32 - POINTS);
     if ((safe & all) != all && FG_NAME(list_hits)(call->k, reach, passage) > call->k) {
@@ -231,8 +251,8 @@ static void FG_NAME(filter_points)(const fg_nearest_call *call, const fg_filter 
         passage->changed += label != call->labels[i];
         call->labels[i] = label;
         if (call->bounds) {
-            call->bounds->upper[i] = zero ? INFINITY : fg_upper_bound(call->bounds, (double)upper[p]);
-            call->bounds->lower[i] = fg_lower_bound(call->bounds, (double)lower[p]);
+            call->bounds->upper[i] = zero ? INFINITY : upper_bounds[p];
+            call->bounds->lower[i] = lower_bounds[p];
         }
     }
 }

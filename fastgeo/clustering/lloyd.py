@@ -127,6 +127,8 @@ def kmeans(
     for _ in range(1 if start is not None else n_init):
         centroids = starting_centroids(steps, points, weights, init, k, rng) if start is None else start
         result = lloyd(steps, centroids, max_iter, tol, metric, weights, progress)
+        if n_init > 1:  # the next start writes to them
+            result = result._replace(labels=result.labels.copy())
         if best is None or result.inertia < best.inertia:
             best = result
     assert best is not None
@@ -184,7 +186,7 @@ def lloyd(
             break
     if not settled:
         steps.assign(centroids)
-    return KMeansResult(centroids, steps.labels.copy(), inertia(steps, centroids, metric), n_iter, converged or settled)
+    return KMeansResult(centroids, steps.labels, inertia(steps, centroids, metric), n_iter, converged or settled)
 
 
 def inertia(steps: Steps, centroids: Array, metric: str) -> float:

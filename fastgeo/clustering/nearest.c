@@ -17,6 +17,9 @@ enum { LISTED = 512 };
 /* Points of more columns are searched so many at a time. */
 enum { DEEP = 128 };
 
+/* What a point costs besides its distances, in their operations. */
+enum { ROW_WORK = 200 };
+
 /* So much of the rows stays in the second cache while they are labelled and added. */
 enum { CACHED_BYTES = 1 << 19 };
 
@@ -52,15 +55,19 @@ typedef struct {
     unsigned points;
 } hit;
 
-/* A tile of the pairwise table: some rows by this many columns. */
-enum { TILE_COLUMNS = 1024 };
+/* A tile of the pairwise table: some rows by columns that are packed once and stay in the second cache. */
+enum { MOST_COLUMNS = 1024, LEAST_COLUMNS = 32, PACKED_BYTES = 1 << 18 };
+
+/* Rows of a tile in registers, on any instruction set. */
+enum { MOST_TILE_ROWS = 12 };
 
 typedef struct {
     const fg_points *rows, *columns;
     int kind;
     void *out;
-    int64_t tile_rows, column_tiles;
-    char *scratch;
+    int64_t tile_rows, tile_columns, column_tiles;
+    char *scratch; /* per slot: the packed columns, behind them a few scaled rows */
+    int64_t scratch_bytes;
 } pairwise_job;
 
 #define FG_DOT_BODY
@@ -120,18 +127,20 @@ static int search_all(const fg_runtime *runtime, nearest_job *job, int n_threads
     job->scratch_bytes = packed_bytes_table[isa][is_f64](call->points->d);
     if (job->filter || call->points->d > DEEP)
         job->scratch_bytes += filter_bytes_table[isa][is_f64](call->k);
-    job->scratch = malloc((size_t)(runtime->slots(n_threads) * job->scratch_bytes));
+    void *scratch = malloc((size_t)(runtime->slots(n_threads) * job->scratch_bytes + FG_LINE));
     job->starts = job->sums ? malloc((size_t)(runtime->slots(n_threads) * call->k) * sizeof(int32_t)) : NULL;
     job->counts = malloc((size_t)(n_chunks + 1) * 2 * sizeof(int64_t));
     int status = FG_NO_MEMORY;
-    if (job->scratch && job->counts && (job->starts || !job->sums))
+    if (scratch && job->counts && (job->starts || !job->sums)) {
+        job->scratch = fg_at_line(scratch);
         status = runtime->parallel(n_chunks, n_threads, nearest_chunk_table[isa][is_f64], job);
+    }
     call->n_changed = call->n_searched = 0;
     for (int64_t c = 0; status == FG_OK && c < n_chunks; c++) {
         call->n_changed += job->counts[2 * c];
         call->n_searched += job->counts[2 * c + 1];
     }
-    free(job->scratch);
+    free(scratch);
     free(job->starts);
     free(job->counts);
     return status;
@@ -142,7 +151,7 @@ int fg_nearest(const fg_runtime *runtime, fg_nearest_call *call)
     const fg_points *points = call->points;
     const int n_threads = fg_threads_for(points, (double)points->n * (double)points->d * (double)call->k);
     fg_filter filter = {0};
-    nearest_job job = {.call = call, .runtime = runtime, .rows = fg_chunk_rows(runtime, points->n, points->d * call->k)};
+    nearest_job job = {.call = call, .runtime = runtime, .rows = fg_chunk_rows(runtime, points->n, points->d * call->k + ROW_WORK)};
     int status = FG_OK;
     fg_fenv saved = fg_fenv_enter();
     if (call->filtered && !call->distances && runtime->isa != FG_ISA_scalar && fg_filter_suits(points, call->k)) {
@@ -207,17 +216,21 @@ int fg_pairwise_distance(const fg_runtime *runtime, const fg_points *rows, const
     pairwise_job job = {.rows = rows, .columns = columns, .kind = kind, .out = out};
     /* The first tile to touch its rows of the output waits for their pages: the rows span at most 8 MB there. */
     const int64_t paging = (8 << 20) / (columns->n * (is_f64 ? 8 : 4) + 1) / 64 * 64, least = paging > 64 ? paging : 64;
-    job.tile_rows = fg_chunk_rows(runtime, rows->n, d * TILE_COLUMNS);
+    const int64_t value = is_f64 ? 8 : 4, fit = PACKED_BYTES / value / (d > 0 ? d : 1) / LEAST_COLUMNS * LEAST_COLUMNS;
+    job.tile_columns = fit < LEAST_COLUMNS ? LEAST_COLUMNS : fit < MOST_COLUMNS ? fit : MOST_COLUMNS;
+    job.tile_rows = fg_chunk_rows(runtime, rows->n, d * job.tile_columns);
     job.tile_rows = job.tile_rows < least ? job.tile_rows : least;
-    job.column_tiles = fg_chunk_count(columns->n, TILE_COLUMNS);
+    job.column_tiles = fg_chunk_count(columns->n, job.tile_columns);
+    job.scratch_bytes = fg_whole_lines((job.tile_columns + MOST_TILE_ROWS) * d * value);
     const int n_threads = fg_threads_for(rows, (double)rows->n * (double)columns->n * (double)d);
-    job.scratch = malloc((size_t)(runtime->slots(n_threads) * packed_bytes_table[isa][is_f64](d)));
-    if (!job.scratch)
+    void *scratch = malloc((size_t)(runtime->slots(n_threads) * job.scratch_bytes + FG_LINE));
+    if (!scratch)
         return FG_NO_MEMORY;
+    job.scratch = fg_at_line(scratch);
     fg_fenv saved = fg_fenv_enter();
     int status = runtime->parallel(fg_chunk_count(rows->n, job.tile_rows) * job.column_tiles, n_threads,
                                    pairwise_tile_table[isa][is_f64], &job);
     fg_fenv_leave(saved);
-    free(job.scratch);
+    free(scratch);
     return status;
 }

@@ -4,8 +4,14 @@
 
 /* Scratch of one slot: a packed block, behind it another one, a few scaled rows, or the block in integers; behind these
    the filter's scores and hits. */
-static int64_t FG_NAME(packed_bytes)(int64_t d) { return 2 * (POINTS + CENTROIDS) * (d + 1) * (int64_t)sizeof(real); }
-static int64_t FG_NAME(filter_bytes)(int64_t k) { return k * (POINTS * (int64_t)sizeof(real) + (int64_t)sizeof(hit)); }
+static int64_t FG_NAME(packed_bytes)(int64_t d)
+{
+    return fg_whole_lines(2 * (POINTS + CENTROIDS) * (d + 1) * (int64_t)sizeof(real));
+}
+static int64_t FG_NAME(filter_bytes)(int64_t k)
+{
+    return fg_whole_lines(k * (POINTS * (int64_t)sizeof(real) + (int64_t)sizeof(hit)));
+}
 
 /* Columns [l, l + width) of LANES rows, turned: lane p of packed[c * POINTS] is column c of row p. */
 static inline __attribute__((always_inline)) void FG_NAME(turn)(const real *const *rows, const real *scale, int64_t l,
@@ -442,35 +448,42 @@ static void FG_NAME(mend_zero_rows)(const pairwise_job *job, int64_t row, int64_
             out[i * job->columns->n + j] = 1;
 }
 
+/* Rows [row, row + count) against the packed columns of a tile. */
+static inline __attribute__((always_inline)) void FG_NAME(distance_strip)(const pairwise_job *job, const real *packed,
+                                                                          const real *rows, int64_t column,
+                                                                          int64_t column_end, int count, real *out)
+{
+    for (int64_t j = column; j < column_end; j += POINTS, packed += POINTS * job->rows->d)
+        FG_NAME(distance_rows)(job, packed, rows, j, column_end - j, count, out);
+}
+
 static void FG_NAME(pairwise_tile)(void *job_, int64_t tile, int slot)
 {
     const pairwise_job *job = job_;
     const int64_t d = job->rows->d, m = job->columns->n;
     const int64_t row = tile / job->column_tiles * job->tile_rows;
     const int64_t row_end = row + job->tile_rows < job->rows->n ? row + job->tile_rows : job->rows->n;
-    const int64_t column = tile % job->column_tiles * TILE_COLUMNS;
-    const int64_t column_end = column + TILE_COLUMNS < m ? column + TILE_COLUMNS : m;
-    real *packed = (real *)(job->scratch + slot * FG_NAME(packed_bytes)(d)), *scaled = packed + POINTS * d;
-    for (int64_t j = column; j < column_end; j += POINTS) {
-        const int64_t width = j + POINTS < column_end ? POINTS : column_end - j;
-        FG_NAME(pack_run)(job->columns, j, width, packed);
-        for (int64_t i = row; i < row_end; i += CENTROIDS) {
-            const int count = (int)(i + CENTROIDS < row_end ? CENTROIDS : row_end - i);
-            const real *rows = (const real *)job->rows->x + i * d;
-            if (job->rows->scale) {
-                for (int q = 0; q < count; q++)
-                    for (int64_t l = 0; l < d; l++)
-                        scaled[q * d + l] = rows[q * d + l] * (real)job->rows->scale[i + q];
-                rows = scaled;
-            }
-            real *out = (real *)job->out + i * m;
-            if (count == CENTROIDS) {
-                FG_NAME(distance_rows)(job, packed, rows, j, width, CENTROIDS, out);
-                continue;
-            }
+    const int64_t column = tile % job->column_tiles * job->tile_columns;
+    const int64_t column_end = column + job->tile_columns < m ? column + job->tile_columns : m;
+    real *packed = (real *)(job->scratch + slot * job->scratch_bytes), *scaled = packed + job->tile_columns * d;
+    for (int64_t j = column; j < column_end; j += POINTS)
+        FG_NAME(pack_run)(job->columns, j, j + POINTS < column_end ? POINTS : column_end - j, packed + (j - column) * d);
+    for (int64_t i = row; i < row_end; i += CENTROIDS) {
+        const int count = (int)(i + CENTROIDS < row_end ? CENTROIDS : row_end - i);
+        const real *rows = (const real *)job->rows->x + i * d;
+        if (job->rows->scale) {
             for (int q = 0; q < count; q++)
-                FG_NAME(distance_rows)(job, packed, rows + q * d, j, width, 1, out + q * m);
+                for (int64_t l = 0; l < d; l++)
+                    scaled[q * d + l] = rows[q * d + l] * (real)job->rows->scale[i + q];
+            rows = scaled;
         }
+        real *out = (real *)job->out + i * m;
+        if (count == CENTROIDS) {
+            FG_NAME(distance_strip)(job, packed, rows, column, column_end, CENTROIDS, out);
+            continue;
+        }
+        for (int q = 0; q < count; q++)
+            FG_NAME(distance_strip)(job, packed, rows + q * d, column, column_end, 1, out + q * m);
     }
     if (job->kind == FG_KIND_COSINE)
         FG_NAME(mend_zero_rows)(job, row, row_end, column, column_end);

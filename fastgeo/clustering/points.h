@@ -29,6 +29,11 @@ static inline int fg_threads_for(const fg_points *points, double work)
     return work < FG_MIN_WORK_FOR_THREADS ? 1 : points->n_threads;
 }
 
+/* Scratch begins at whole cache lines: a vector across two of them takes two accesses. */
+enum { FG_LINE = 64 };
+static inline int64_t fg_whole_lines(int64_t bytes) { return (bytes + FG_LINE - 1) / FG_LINE * FG_LINE; }
+static inline void *fg_at_line(void *memory) { return (char *)memory + (-(uintptr_t)memory & (FG_LINE - 1)); }
+
 /* FG_BAD_VALUE if a value is not finite, beyond 2⁵⁰ (float32) or 2²⁴⁰ (float64), or a size is negative. */
 int fg_check_points(const fg_runtime *runtime, const fg_points *points);
 
