@@ -106,6 +106,13 @@ MUTANTS = [
         "tests/test_convolution.py",
     ),
     Mutant(
+        "pooling: the last channels of a mean are not divided",
+        "fastgeo/convolution/pool_body.h",
+        "if (kind == FG_AVG_POOL && count > 0)",
+        "if (kind == FG_AVG_POOL && count > 0 && !part)",
+        "tests/test_pooling.py",
+    ),
+    Mutant(
         "conv2d: the tenth pixel of a tile reads the first one's cells",
         "fastgeo/convolution/conv_body.h",
         "(i < 9 ? near : far)",

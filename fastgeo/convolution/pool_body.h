@@ -5,6 +5,7 @@
 #define FG_INLINE static inline __attribute__((always_inline))
 #define FG_POOL_RUN 256
 #define FG_POOL_SHORT 5 /* fewer outputs in a row are taken one by one */
+enum { POOL_VECTORS = 4 }; /* of channels that pass through registers together */
 
 /* The taps k of a window beginning at `start` whose cells start + k * dilation lie in [low, high). */
 static void fg_tap_range(int64_t start, int64_t size, int64_t dilation, int64_t low, int64_t high, int64_t *begin,
@@ -114,37 +115,67 @@ FG_INLINE const real *FG_NAME(cell)(const pool_job *job, const PIXEL *pixel, int
                               job->channels;
 }
 
-static void FG_NAME(max_pixel)(const pool_job *job, const PIXEL *pixel)
+static void FG_NAME(indexed_pixel)(const pool_job *job, const PIXEL *pixel)
 {
     const fg_pool_call *call = job->call;
-    for (int64_t c = 0; c < job->channels; c++)
+    for (int64_t c = 0; c < job->channels; c++) {
         pixel->to[c] = -(real)INFINITY;
-    if (pixel->indices)
-        for (int64_t c = 0; c < job->channels; c++)
-            pixel->indices[c] = -1;
+        pixel->indices[c] = -1;
+    }
     for (int64_t i = pixel->row_begin; i < pixel->row_end; i++)
         for (int64_t j = pixel->column_begin; j < pixel->column_end; j++) {
-            const real *from = FG_NAME(cell)(job, pixel, i, j);
-            if (pixel->indices)
-                FG_NAME(take_indexed)(pixel->to, pixel->indices, from, job->channels,
-                                      (pixel->top + i * call->dilation_y) * call->width + pixel->left +
-                                          j * call->dilation_x,
-                                      0);
-            else
-                FG_NAME(take_run)(pixel->to, from, job->channels, FG_MAX_POOL);
+            const int64_t index = (pixel->top + i * call->dilation_y) * call->width + pixel->left + j * call->dilation_x;
+            FG_NAME(take_indexed)(pixel->to, pixel->indices, FG_NAME(cell)(job, pixel, i, j), job->channels, index, 0);
         }
+}
+
+/* V vectors of channels from c on pass through registers; or the last `part` channels. */
+FG_INLINE void FG_NAME(pool_vectors)(const pool_job *job, const PIXEL *pixel, int64_t c, int64_t part, real count,
+                                     const int V, const int kind)
+{
+    vreal pooled[POOL_VECTORS];
+    for (int v = 0; v < V; v++)
+        pooled[v] = v_set1(kind == FG_MAX_POOL ? -(real)INFINITY : 0);
+    for (int64_t i = pixel->row_begin; i < pixel->row_end; i++)
+        for (int64_t j = pixel->column_begin; j < pixel->column_end; j++) {
+            const real *from = FG_NAME(cell)(job, pixel, i, j) + c;
+            for (int v = 0; v < V; v++) {
+                const vreal value = part ? v_load_part(from, part) : v_load(from + v * LANES);
+                pooled[v] = kind == FG_MAX_POOL ? FG_NAME(v_larger)(pooled[v], value) : v_add(pooled[v], value);
+            }
+        }
+    for (int v = 0; v < V; v++) {
+        if (kind == FG_AVG_POOL && count > 0) /* a mean of no cells is 0 */
+            pooled[v] = v_div(pooled[v], v_set1(count));
+        if (part)
+            v_store_part(pixel->to + c, pooled[v], part);
+        else
+            v_store(pixel->to + c + v * LANES, pooled[v]);
+    }
+}
+
+/* The maximum or the mean of all channels. */
+FG_INLINE void FG_NAME(pool_channels)(const pool_job *job, const PIXEL *pixel, real count, const int kind)
+{
+    int64_t c = 0;
+    for (; c + POOL_VECTORS * LANES <= job->channels; c += POOL_VECTORS * LANES)
+        FG_NAME(pool_vectors)(job, pixel, c, 0, count, POOL_VECTORS, kind);
+    for (; c + LANES <= job->channels; c += LANES)
+        FG_NAME(pool_vectors)(job, pixel, c, 0, count, 1, kind);
+    if (c < job->channels)
+        FG_NAME(pool_vectors)(job, pixel, c, job->channels - c, count, 1, kind);
+}
+
+static void FG_NAME(max_pixel)(const pool_job *job, const PIXEL *pixel)
+{
+    FG_NAME(pool_channels)(job, pixel, 0, FG_MAX_POOL);
 }
 
 static void FG_NAME(avg_pixel)(const pool_job *job, const PIXEL *pixel)
 {
     const fg_pool_call *call = job->call;
-    for (int64_t c = 0; c < job->channels; c++)
-        pixel->to[c] = 0;
-    for (int64_t i = pixel->row_begin; i < pixel->row_end; i++)
-        for (int64_t j = pixel->column_begin; j < pixel->column_end; j++)
-            FG_NAME(take_run)(pixel->to, FG_NAME(cell)(job, pixel, i, j), job->channels, FG_AVG_POOL);
-    FG_NAME(divide_run)(pixel->to, job->channels,
-                        (real)(FG_NAME(count_rows)(call, pixel->y) * FG_NAME(count_columns)(call, pixel->x)));
+    const int64_t cells = FG_NAME(count_rows)(call, pixel->y) * FG_NAME(count_columns)(call, pixel->x);
+    FG_NAME(pool_channels)(job, pixel, (real)cells, FG_AVG_POOL);
 }
 
 /* Sums in double for either type. */
@@ -167,7 +198,9 @@ static void FG_NAME(pool_pixel)(const pool_job *job, PIXEL *pixel)
     const fg_pool_call *call = job->call;
     fg_tap_range(pixel->left, call->size_x, call->dilation_x, 0, call->width, &pixel->column_begin,
                  &pixel->column_end);
-    if (call->kind == FG_MAX_POOL)
+    if (call->indices)
+        FG_NAME(indexed_pixel)(job, pixel);
+    else if (call->kind == FG_MAX_POOL)
         FG_NAME(max_pixel)(job, pixel);
     else if (call->kind == FG_AVG_POOL)
         FG_NAME(avg_pixel)(job, pixel);
