@@ -71,3 +71,20 @@ def awkward_boxes(dtype=np.float64):
         ],
         dtype,
     )
+
+
+# Scores of every kind, made of numbers in [0, 1].
+SCORE_MAPS = {
+    "uniform": lambda x: x,
+    "logits": lambda x: np.log(x + 1e-9) - np.log1p(1e-9 - x),
+    "two values": lambda x: np.round(x),
+    "rounded": lambda x: np.round(x, 2),
+    "narrow": lambda x: 1 + x * 2.0**-40,
+    "wide": lambda x: np.exp(1200 * x - 600),
+    "signs": lambda x: np.where(x > 0.5, np.inf, -x),
+    "subnormal": lambda x: x * 1e-310,
+    "one outlier": lambda x: np.where(np.arange(len(x)) == 5, -1e300, x * 1e-12),
+    "integers": lambda x: (x * 2.0**40).astype(np.int64) - 2**39,
+    "wide integers": lambda x: (x * 2.0**62).astype(np.int64) * 2 - 2**62,
+    "unsigned": lambda x: (x * 2.0**62).astype(np.uint64) * np.uint64(4),
+}

@@ -6,7 +6,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
-from cases import layouts
+from cases import SCORE_MAPS, layouts
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -152,6 +152,51 @@ def test_kernel_is_reference(kernels, dtype, n):
         for ids in (groups % 3, np.stack([labels, labels[::-1], labels], axis=1)):
             actual = kernels.roc_auc(ids, table, on_undefined="nan", **keywords)
             assert_same_answer(actual, reference.roc_auc(ids, table, on_undefined="nan", **keywords))
+
+
+def assert_kernel_is_reference(kernels, labels, scores, weights):
+    for keywords in ({}, {"sample_weight": weights}):
+        for name in [*CURVES, "average_precision"]:
+            actual = getattr(kernels, name)(labels, scores, **keywords)
+            assert_same_answer(actual, getattr(reference, name)(labels, scores, **keywords))
+        actual = kernels.roc_auc(labels, scores, max_fpr=0.2, **keywords)
+        assert_same_answer(actual, reference.roc_auc(labels, scores, max_fpr=0.2, **keywords))
+    assert_same_answer(kernels.roc_auc_interval(labels, scores), reference.roc_auc_interval(labels, scores))
+
+
+@pytest.mark.parametrize("shape", SCORE_MAPS)
+@pytest.mark.parametrize("n", [33, 2500, 70_000])
+def test_scores_of_every_kind(kernels, shape, n):
+    rng = np.random.default_rng(n)
+    scores = rng.random(n)
+    scores[::3] = scores[::3].round(2)
+    labels = rng.random(n) < 0.3 + 0.4 * scores
+    labels[:4] = [True, False, True, False]
+    assert_kernel_is_reference(kernels, labels, SCORE_MAPS[shape](scores), rng.random(n))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_many_chunks(kernels, dtype):
+    """Rows, points and ties that cross from one piece of work into the next."""
+    rng = np.random.default_rng(0)
+    scores = rng.random(600_001).astype(dtype) - dtype(0.4)
+    scores[::2] = scores[::2].round(1)
+    labels = (rng.random(len(scores)) < 0.3 + 0.4 * scores).astype(np.int64)
+    assert_kernel_is_reference(kernels, labels, scores, rng.random(len(scores)))
+
+
+def test_scores_that_differ_in_the_top_bit_alone(impl):
+    scores = np.array([5, 2**63 + 5, 2**63 + 5, 5], np.uint64)
+    precision, recall, thresholds = impl.precision_recall_curve([0, 1, 1, 0], scores)
+    np.testing.assert_array_equal(thresholds, [5, 2**63 + 5])
+    np.testing.assert_array_equal(precision, [0.5, 1, 1])
+    np.testing.assert_array_equal(recall, [1, 1, 0])
+
+
+def test_the_zero_of_thresholds_is_positive(impl):
+    for weights in (None, [1, 1, 1]):
+        thresholds = impl.precision_recall_curve([0, 1, 1], [-0.0, -1, 1], sample_weight=weights)[2]
+        assert not np.signbit(thresholds[1])
 
 
 @given(data=st.data(), n=st.integers(2, 50), weighted=st.booleans())

@@ -74,7 +74,12 @@ print(resident() - before)
 _PAIR = "kwargs = calls.arguments({!r}, 15_000, np.float32)"
 _CROWDED = "kwargs = {{**calls.arguments({!r}, 1_000_000, np.float32), 'iou_threshold': 0.99}}"
 _ONE_GROUP = "n = 1_000_000; " + _CROWDED.replace("1_000_000", "n").replace("}}", ", 'idxs': np.zeros(n, np.int64)}}")
-_SAMPLES = "kwargs = calls.arguments({!r}, 5_000_000, np.float32)"
+# Nearly as many distinct scores as samples.
+_SAMPLES = (
+    "n = 20_000_000; random = np.random.default_rng(0).random; kwargs = dict(labels=random(n) < 0.3, scores=random(n))"
+)
+_WEIGHTS = _SAMPLES.replace("20_000_000", "10_000_000") + "; kwargs['sample_weight'] = random(n)"
+_GROUPS = _SAMPLES.replace("20_000_000", "10_000_000") + "; kwargs.update(groups=np.arange(n) // 100)"
 _POINTS = "kwargs = {{**calls.arguments({!r}, 1_000_000, np.float32), 'k': 100}}"
 _PICTURES = "kwargs = {{**calls.arguments({!r}, 8, np.float32), 'inputs': np.ones((32, 700, 700, {}), np.float32)}}"
 LONG_CALLS = {
@@ -92,8 +97,14 @@ LONG_CALLS = {
     "multiclass_nms": "n = 40_000; boxes = np.zeros((1, n, 4), np.float32); boxes[..., 2:] = 1; kwargs = "
     "dict(boxes=boxes, scores=np.random.default_rng(0).random((1, n, 1)), iou_threshold=1.0, max_output=n)",
     "histogram_auc": "kwargs = calls.arguments({!r}, 100_000_000, np.float32)",
-    "roc_auc": _SAMPLES.replace("5_000_000", "20_000_000"),
+    "histogram_auc with weights": _WEIGHTS.replace("10_000_000", "50_000_000"),
+    "roc_auc": _SAMPLES,
+    "roc_auc with weights": _WEIGHTS,
+    "roc_auc of few false positives": _SAMPLES + "; kwargs['max_fpr'] = 0.9",
+    "roc_auc by group": _GROUPS,
     "roc_curve": _SAMPLES,
+    "roc_curve with weights": _WEIGHTS,
+    "precision_recall_curve": _SAMPLES,
     "average_precision": _SAMPLES,
     "roc_auc_interval": _SAMPLES,
     "conv2d": _PICTURES,

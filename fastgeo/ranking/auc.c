@@ -1,58 +1,63 @@
-/* Mann–Whitney: the samples are sorted as integers that hold score and label, then counted in one walk.
-
-   A score becomes an unsigned key of the same order. Its top bit decides between two halves, which are packed from
-   both ends of the array; the bit that this sets free takes the label. So a sample is one word, and in the sorted
-   array the negatives of one score stand before its positives. */
+/* Mann–Whitney: the samples are sorted as words that hold score and label, then counted in one walk. */
 #include "ranking/auc.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "ranking/wide.h"
 
 enum { CHUNK = 1 << 18 };
 
-/* A digit of the radix sort, at most. A pass then writes to 2048 places, which the second-level cache holds. */
-enum { DIGIT_BITS = 11, MAX_PASSES = 3 };
-
-/* Fewer words than this are sorted by insertion. */
-enum { FEW = 32 };
-
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
 typedef struct {
-    const fg_runtime *runtime;
-    fg_auc_call *call;
-    void *words, *spare;
-    int64_t front, back; /* packed so far: words[0 … front) and words[back … n) */
-    int bad;
-    int64_t positives, negatives;
-    uint64_t last_key; /* the walk: key of the last word, and the negatives below it */
-    int64_t below;
+    fg_words sorted;
+    uint64_t negatives, below; /* walked so far; those of them below the score of the last word */
     fg_wide twice_wins;
 } auc_job;
 
-#define WORD_BITS 32
-#include "ranking/auc_words.h"
-#undef WORD_BITS
-#define WORD_BITS 64
-#include "ranking/auc_words.h"
-#undef WORD_BITS
+/* Every positive wins against the negatives below its score, and half against those of its score. */
+static inline __attribute__((always_inline)) void walk(auc_job *job, int narrow, int64_t chunk)
+{
+    const uint32_t *words_32 = job->sorted.words;
+    const uint64_t *words_64 = job->sorted.words;
+    const int64_t n = job->sorted.n, front = job->sorted.front, begin = chunk * CHUNK;
+    const int64_t end = n < begin + CHUNK ? n : begin + CHUNK;
+    uint64_t negatives = job->negatives, below = job->below, twice_wins = 0, last = ~UINT64_C(0);
+    if (begin)
+        last = (narrow ? words_32[begin - 1] : words_64[begin - 1]) >> 1;
+    for (int64_t i = begin; i < end; i++) {
+        const uint64_t word = narrow ? words_32[i] : words_64[i], key = word >> 1, positive = word & 1;
+        below = key != last || i == front ? negatives : below;
+        twice_wins += (negatives + below) & (0 - positive);
+        negatives += 1 - positive;
+        last = key;
+    }
+    job->negatives = negatives;
+    job->below = below;
+    job->twice_wins = fg_wide_add_u64(job->twice_wins, twice_wins);
+}
+
+static void walk_32(void *job, int64_t chunk, int slot)
+{
+    (void)slot;
+    walk(job, 1, chunk);
+}
+
+static void walk_64(void *job, int64_t chunk, int slot)
+{
+    (void)slot;
+    walk(job, 0, chunk);
+}
 
 int fg_auc(const fg_runtime *runtime, fg_auc_call *call)
 {
-    const int narrow = call->score_kind == FG_SCORE_F32;
-    const size_t word = narrow ? sizeof(uint32_t) : sizeof(uint64_t);
-    auc_job job = {.runtime = runtime, .call = call, .back = call->n};
-    if ((size_t)call->n > SIZE_MAX / (2 * word) - 64)
-        return FG_NO_MEMORY;
-    job.words = malloc((size_t)call->n * 2 * word + 1);
-    if (!job.words)
-        return FG_NO_MEMORY;
-    job.spare = (char *)job.words + (size_t)call->n * word;
-    int status = narrow ? auc_32(&job) : auc_64(&job);
-    free(job.words);
-    call->positives = job.positives;
-    call->auc = fg_wide_auc(job.twice_wins, (uint64_t)job.positives, (uint64_t)job.negatives);
+    auc_job job = {.negatives = 0};
+    int status = fg_sort_samples(runtime, &call->samples, &job.sorted);
+    if (status == FG_OK) {
+        const int64_t n = job.sorted.n, positives = job.sorted.positives;
+        const int narrow = call->samples.score_kind == FG_SCORE_F32;
+        status = runtime->parallel((n + CHUNK - 1) / CHUNK, 1, narrow ? walk_32 : walk_64, &job);
+        call->positives = positives;
+        call->auc = fg_wide_auc(job.twice_wins, (uint64_t)positives, (uint64_t)(n - positives));
+    }
+    free(job.sorted.words);
     return status;
 }

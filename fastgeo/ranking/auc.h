@@ -2,14 +2,10 @@
 #ifndef FG_AUC_H
 #define FG_AUC_H
 
-#include "ranking/keys.h"
-#include "ranking/labels.h"
-#include "runtime/runtime.h"
+#include "ranking/sort.h"
 
 typedef struct {
-    const void *labels, *scores; /* (n,) */
-    int64_t n;
-    int label_kind, score_kind;
+    fg_samples samples;
     int64_t positives; /* out */
     double auc;        /* out: -1 where a class is absent */
 } fg_auc_call;

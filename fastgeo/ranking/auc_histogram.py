@@ -167,11 +167,11 @@ class AUCHistogram:
 
     def roc_curve(self) -> tuple[Array, Array, Array]:
         """As :func:`fastgeo.roc_curve`, with the lower edges of the bins as thresholds."""
-        return curves.roc_points(self._ranked(), drop_intermediate=True)
+        return self._roc_points(self._edges(), self._cells())
 
     def precision_recall_curve(self) -> tuple[Array, Array, Array]:
         """As :func:`fastgeo.precision_recall_curve`, with the lower edges of the bins as thresholds."""
-        return curves.precision_recall_points(self._ranked(), drop_intermediate=False)
+        return self._precision_recall_points(self._edges(), self._cells())
 
     def to_bytes(self) -> bytes:
         """The whole state, in the same bytes on every platform."""
@@ -222,6 +222,14 @@ class AUCHistogram:
     def _auc_of(cells: Array, on_undefined: str) -> float:
         return curves.auc_of_cells(cells, on_undefined)
 
+    @staticmethod
+    def _roc_points(edges: Array, cells: Array) -> tuple[Array, Array, Array]:
+        return curves.roc_points(Ranked(edges, cells[:, 0], cells[:, 1]), drop_intermediate=True)
+
+    @staticmethod
+    def _precision_recall_points(edges: Array, cells: Array) -> tuple[Array, Array, Array]:
+        return curves.precision_recall_points(Ranked(edges, cells[:, 0], cells[:, 1]), drop_intermediate=False)
+
     def _add_sums(self, sums: Array, additions: int) -> None:
         with np.errstate(over="ignore"):
             total = sums if self._sums is None else self._sums + sums
@@ -236,7 +244,6 @@ class AUCHistogram:
         cells = self._cells()[:, column]
         return int(cells.sum()) if self._sums is None else curves.total(cells)
 
-    def _ranked(self) -> Ranked:
-        low, _ = self.range
-        cells = self._cells()
-        return Ranked(low + np.arange(self.n_bins) * self._width, cells[:, 0], cells[:, 1])
+    def _edges(self) -> Array:
+        """The lower edges of the bins."""
+        return self.range[0] + np.arange(self.n_bins) * self._width

@@ -170,43 +170,60 @@ def some_positive(ranked: Ranked) -> None:
     n_positive, n_negative = total(ranked.positives), total(ranked.negatives)
     inputs.finite_total(n_positive + n_negative)
     if n_positive == 0:
-        raise ValueError(
-            f"labels: expected at least one positive, got {n_positive:g} positive, {n_negative:g} negative"
-        )
+        no_positive(n_positive, n_negative)
+
+
+def no_positive(n_positive: float, n_negative: float) -> None:
+    raise ValueError(f"labels: expected at least one positive, got {n_positive:g} positive, {n_negative:g} negative")
 
 
 def partial_auc(ranked: Ranked, max_fpr: float) -> float:
-    """Area where the false positive rate is at most `max_fpr`, standardised by McClish: 0.5 by chance, 1 at best."""
+    """Area where the false positive rate is at most `max_fpr`, standardised."""
     fpr, tpr, _ = roc_points(ranked, drop_intermediate=False)
     stop = int(np.searchsorted(fpr, max_fpr, side="right"))
     x0, x1, y0, y1 = (float(v) for v in (fpr[stop - 1], fpr[stop], tpr[stop - 1], tpr[stop]))
     fpr = np.append(fpr[:stop], max_fpr)
     tpr = np.append(tpr[:stop], y0 + (y1 - y0) * ((max_fpr - x0) / (x1 - x0)))
-    area = total(np.diff(fpr) * (tpr[1:] + tpr[:-1]) / 2)
+    return standardised(total(np.diff(fpr) * (tpr[1:] + tpr[:-1]) / 2), max_fpr)
+
+
+def standardised(area: float, max_fpr: float) -> float:
+    """By McClish: 0.5 by chance, 1 at best."""
     least = 0.5 * max_fpr * max_fpr
     return 0.5 * (1 + (area - least) / (max_fpr - least))
 
 
-def delong(ranked: Ranked, level: float, area: float | None = None) -> AUCInterval:
+def delong(ranked: Ranked, level: float) -> AUCInterval:
     """Normal interval of DeLong's variance, within [0, 1].
 
     The placement of a positive is the share of negatives below it, ties one half, and that of a negative the share of
     positives above it. Both have the AUC as their mean; their variances give that of the AUC.
     """
     both_classes(ranked)
-    area = auc(ranked) if area is None else area
+    area = auc(ranked)
     negatives, positives = ranked.negatives, ranked.positives
     n_negative, n_positive = int(negatives.sum()), int(positives.sum())
+    two_of_each(n_negative, n_positive)
+    of_positives = (2 * (np.cumsum(negatives) - negatives) + negatives) / (2 * n_negative)
+    of_negatives = (2 * (n_positive - np.cumsum(positives)) + positives) / (2 * n_positive)
+    square_positives = total(positives * (of_positives - area) ** 2)
+    square_negatives = total(negatives * (of_negatives - area) ** 2)
+    return normal_interval(area, square_negatives, square_positives, n_negative, n_positive, level)
+
+
+def two_of_each(n_negative: int, n_positive: int) -> None:
     if n_negative < 2 or n_positive < 2:
         raise ValueError(
             f"labels: expected at least two samples of each class, got {n_positive} positive and {n_negative} negative"
         )
-    of_positives = (2 * (np.cumsum(negatives) - negatives) + negatives) / (2 * n_negative)
-    of_negatives = (2 * (n_positive - np.cumsum(positives)) + positives) / (2 * n_positive)
-    among_positives = total(positives * (of_positives - area) ** 2) / (n_positive - 1)
-    among_negatives = total(negatives * (of_negatives - area) ** 2) / (n_negative - 1)
-    deviation = math.sqrt(among_positives / n_positive + among_negatives / n_negative)
-    reach = NormalDist().inv_cdf((1 + level) / 2) * deviation
+
+
+def normal_interval(
+    area: float, square_negatives: float, square_positives: float, n_negative: float, n_positive: float, level: float
+) -> AUCInterval:
+    """From the sums of the squared distances of either class's placements from the area."""
+    variance = square_positives / (n_positive - 1) / n_positive + square_negatives / (n_negative - 1) / n_negative
+    reach = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(variance)
     return AUCInterval(area, max(0.0, area - reach), min(1.0, area + reach))
 
 

@@ -1,11 +1,10 @@
 """The ranking room in C: the names, signatures and answers of reference.py."""
 cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t, uint64_t
 
 from fastgeo.runtime.arrays cimport is_f64, is_plain, is_plain_float, new_array
 from fastgeo.runtime.core cimport fg_runtime, raise_status, runtime
-
-import math
 
 import numpy as np
 
@@ -41,42 +40,67 @@ cdef extern from "ranking/histogram.h" nogil:
     double fg_counted_auc(const int64_t *counts, int64_t n_bins)
     void fg_count_pairs(const int64_t *counts, int64_t n_bins, uint64_t *out)
 
-cdef extern from "ranking/auc.h" nogil:
+cdef extern from "ranking/sort.h" nogil:
     enum:
         FG_SCORE_F32
         FG_SCORE_F64
         FG_SCORE_I64
         FG_SCORE_U64
-    ctypedef struct fg_auc_call:
+    ctypedef struct fg_samples:
         const void *labels
         const void *scores
         int64_t n
         int label_kind
         int score_kind
+
+cdef extern from "ranking/auc.h" nogil:
+    ctypedef struct fg_auc_call:
+        fg_samples samples
         int64_t positives
         double auc
     int fg_auc(const fg_runtime *runtime, fg_auc_call *call)
 
-
 cdef extern from "ranking/rank.h" nogil:
     ctypedef struct fg_rank_call:
-        const void *labels
-        const void *scores
+        fg_samples samples
         const void *groups
         double *weights
-        int64_t n
-        int label_kind
-        int score_kind
         int group_kind
         int64_t *counts
         double *sums
         void *distinct
-        int64_t *first
         int64_t *starts
+        int64_t *first
         int64_t n_rows
         int64_t n_groups
     int fg_rank(const fg_runtime *runtime, fg_rank_call *call)
-    double fg_weighted_auc(const double *sums, int64_t n)
+
+cdef extern from "ranking/curves.h" nogil:
+    ctypedef struct fg_rows:
+        const int64_t *counts
+        const double *sums
+        const void *distinct
+        int64_t n
+        int score_kind
+    int fg_row_totals(const fg_runtime *runtime, const fg_rows *rows, double *totals)
+    int fg_weighted_auc(const fg_runtime *runtime, const fg_rows *rows, const double *totals, double *auc)
+    enum:
+        FG_ROC
+        FG_PRECISION_RECALL
+    ctypedef struct fg_curve_call:
+        fg_rows rows
+        int kind
+        int drop_intermediate
+        int64_t n_points
+        double *x
+        double *y
+        void *thresholds
+    int fg_curve_size(const fg_runtime *runtime, fg_curve_call *call)
+    int fg_curve_points(const fg_runtime *runtime, fg_curve_call *call)
+    int fg_average_precision(const fg_runtime *runtime, const fg_rows *rows, double *precision)
+    int fg_area_up_to(const fg_runtime *runtime, const fg_curve_call *sized, double max_fpr, double *area)
+    int fg_placement_squares(const fg_runtime *runtime, const fg_rows *rows, const double *totals, double area,
+                             double *squares)
 
 
 cdef int label_kind(object labels):
@@ -127,7 +151,7 @@ def histogram_auc(labels, scores, n_bins=100, *, range=_UNIT, sample_weight=None
         labels, scores, sample_weight = inputs.histogram_samples(labels, scores, sample_weight)
     cells = cnp.PyArray_ZEROS(2, shape, cnp.NPY_INT64 if sample_weight is None else cnp.NPY_DOUBLE, 0)
     add_samples(cells, labels, scores, sample_weight, low, high, width, threads)
-    return auc_of_cells(cells, on_undefined, "labels")
+    return auc_of_cells(cells, on_undefined)
 
 
 class AUCHistogram(auc_histogram.AUCHistogram):
@@ -153,7 +177,15 @@ class AUCHistogram(auc_histogram.AUCHistogram):
 
     @staticmethod
     def _auc_of(cells, on_undefined):
-        return auc_of_cells(cells, on_undefined, "labels")
+        return auc_of_cells(cells, on_undefined)
+
+    @staticmethod
+    def _roc_points(edges, cells):
+        return roc_points(Rows(cells, edges), True)
+
+    @staticmethod
+    def _precision_recall_points(edges, cells):
+        return precision_recall_points(Rows(cells, edges), False)
 
 
 cdef int add_samples(cells, labels, scores, weights, double low, double high, double width, int n_threads) except -1:
@@ -178,7 +210,7 @@ cdef int add_samples(cells, labels, scores, weights, double low, double high, do
     if status == FG_BAD_VALUE:
         inputs.histogram_values(labels, scores, weights, low, high)
     raise_status(status)
-    if weights is not None:
+    if weights is not None and not cells.any():
         inputs.weight_values(weights)
     return 0
 
@@ -212,119 +244,255 @@ def roc_auc(labels, scores, *, sample_weight=None, groups=None, max_fpr=None, on
 
 def roc_curve(labels, scores, *, sample_weight=None, drop_intermediate=True, n_threads=None):
     checks.thread_count(n_threads)
-    return curves.roc_points(checked_rank(labels, scores, sample_weight), drop_intermediate)
+    return roc_points(checked_rank(labels, scores, sample_weight), drop_intermediate)
 
 
 def precision_recall_curve(labels, scores, *, sample_weight=None, drop_intermediate=False, n_threads=None):
     checks.thread_count(n_threads)
-    return curves.precision_recall_points(checked_rank(labels, scores, sample_weight), drop_intermediate)
+    return precision_recall_points(checked_rank(labels, scores, sample_weight), drop_intermediate)
 
 
 def average_precision(labels, scores, *, sample_weight=None, n_threads=None):
     checks.thread_count(n_threads)
-    return curves.mean_precision(checked_rank(labels, scores, sample_weight))
+    cdef Rows ranked = checked_rank(labels, scores, sample_weight)
+    cdef int status
+    cdef double precision
+    ranked.ask_for_positives()
+    with nogil:
+        status = fg_average_precision(runtime(), &ranked.rows, &precision)
+    raise_status(status)
+    return precision
 
 
 def roc_auc_interval(labels, scores, *, level=0.95, n_threads=None):
     checks.thread_count(n_threads)
     level = curves.confidence(level)
-    labels, scores, _ = inputs.samples(labels, scores, None)
-    cells, distinct = rank(labels, scores, None, None)[:2]
-    auc = auc_of_cells(cells, "raise", "labels")
-    return curves.delong(curves.Ranked(distinct, cells[:, 0], cells[:, 1]), level, auc)
+    cdef Rows ranked = checked_rank(labels, scores, None)
+    cdef int status
+    cdef double squares[2]
+    cdef double auc = area_of_rows(&ranked.rows, 1)
+    ranked.ask_for_both_classes()
+    curves.two_of_each(int(ranked.totals[0]), int(ranked.totals[1]))
+    with nogil:
+        status = fg_placement_squares(runtime(), &ranked.rows, ranked.totals, auc, squares)
+    raise_status(status)
+    return curves.normal_interval(auc, squares[0], squares[1], ranked.totals[0], ranked.totals[1], level)
+
+
+cdef void fill_samples(fg_samples *samples, labels, scores):
+    samples.labels = cnp.PyArray_DATA(labels)
+    samples.scores = cnp.PyArray_DATA(scores)
+    samples.n = cnp.PyArray_DIM(labels, 0)
+    samples.label_kind = label_kind(labels)
+    samples.score_kind = score_kind(scores)
 
 
 cdef object one_auc(labels, scores, weights, double limit, on_undefined, what):
     """AUC of plain arrays, whose values are checked here."""
     cdef fg_auc_call call
+    cdef Rows ranked
     cdef int status
     if weights is not None or limit < 1:
-        cells, distinct = rank(labels, scores, weights, None)[:2]
-        return limited_auc(cells, distinct, limit, on_undefined, what)
-    call.score_kind = score_kind(scores)
-    call.labels = cnp.PyArray_DATA(labels)
-    call.scores = cnp.PyArray_DATA(scores)
-    call.n = cnp.PyArray_DIM(labels, 0)
-    call.label_kind = label_kind(labels)
+        ranked = rank(labels, scores, weights, None)
+        return defined(area_of_rows(&ranked.rows, limit), &ranked.rows, on_undefined, what)
+    fill_samples(&call.samples, labels, scores)
     with nogil:
         status = fg_auc(runtime(), &call)
     if status == FG_BAD_VALUE:
         inputs.sample_values(labels, scores, None)
     raise_status(status)
-    return call.auc if call.auc >= 0 else inputs.undefined(on_undefined, call.positives, call.n - call.positives, what)
+    if call.auc >= 0:
+        return call.auc
+    return inputs.undefined(on_undefined, call.positives, call.samples.n - call.positives, what)
 
 
 cdef object grouped_auc(labels, scores, weights, groups, double limit, on_undefined):
-    cells, distinct, first, starts = rank(labels, scores, weights, groups)
-    ids = groups[first[starts]]
-    ends = np.append(starts[1:], len(cells))
-    values = np.empty(len(ids))
-    for i, (begin, end) in enumerate(zip(starts.tolist(), ends.tolist())):
-        values[i] = limited_auc(cells[begin:end], distinct[begin:end], limit, on_undefined, f"group {ids[i]}")
+    cdef Rows ranked = rank(labels, scores, weights, groups)
+    cdef fg_rows rows = ranked.rows
+    cdef const int64_t[::1] starts = ranked.starts
+    cdef Py_ssize_t i, n = len(starts)
+    ids = groups[ranked.first]
+    values = np.empty(n)
+    cdef double[::1] areas = values
+    for i in range(n):
+        if i % 4096 == 0:
+            PyErr_CheckSignals()
+        rows.n = (starts[i + 1] if i + 1 < n else ranked.rows.n) - starts[i]
+        if ranked.rows.counts:
+            rows.counts = ranked.rows.counts + 2 * starts[i]
+        else:
+            rows.sums = ranked.rows.sums + 2 * starts[i]
+        areas[i] = area_of_rows(&rows, limit)
+        if areas[i] < 0:
+            areas[i] = defined(areas[i], &rows, on_undefined, f"group {ids[i]}")
     return curves.mean_of_defined(ids, values, on_undefined)
 
 
-cdef object limited_auc(cells, distinct, double limit, on_undefined, what):
-    if limit == 1:
-        return auc_of_cells(cells, on_undefined, what)
-    ranked = curves.Ranked(distinct, cells[:, 0], cells[:, 1])
-    return curves.partial_auc(ranked, limit) if curves.both_classes(ranked, on_undefined, what) else math.nan
-
-
-cdef object auc_of_cells(cells, on_undefined, what):
+cdef object auc_of_cells(cells, on_undefined):
     """AUC of an (N, 2) array of counts or weights, negatives and positives by ascending score."""
-    cdef const void *data = cnp.PyArray_DATA(cells)
-    cdef int64_t n = cnp.PyArray_DIM(cells, 0)
-    cdef double auc
-    if cnp.PyArray_TYPE(cells) == cnp.NPY_DOUBLE:
-        if not curves.both_classes(curves.Ranked(None, cells[:, 0], cells[:, 1]), on_undefined, what):
-            return math.nan
+    cdef fg_rows rows = rows_of(cells)
+    return defined(area_of_rows(&rows, 1), &rows, on_undefined, "labels")
+
+
+cdef object defined(double area, const fg_rows *rows, on_undefined, what):
+    """The area, or what stands for -1: where a class is absent."""
+    cdef double totals[2]
+    if area >= 0:
+        return area
+    row_totals(rows, totals)
+    return inputs.undefined(on_undefined, totals[1], totals[0], what)
+
+
+cdef double area_of_rows(const fg_rows *rows, double limit) except -2:
+    """AUC, where a limit below 1 stands for the partial one; -1 where a class is absent."""
+    cdef fg_curve_call call
+    cdef double totals[2]
+    cdef double area
+    cdef int status
+    if rows.counts and limit == 1:
         with nogil:
-            auc = fg_weighted_auc(<const double *>data, n)
-        return auc
+            area = fg_counted_auc(rows.counts, rows.n)
+        return area
+    row_totals(rows, totals)
+    if not (totals[0] > 0 and totals[1] > 0):
+        return -1
+    if limit == 1:
+        with nogil:
+            status = fg_weighted_auc(runtime(), rows, totals, &area)
+        raise_status(status)
+        return area
+    call.rows = rows[0]
+    call.kind = FG_ROC
+    call.drop_intermediate = False
     with nogil:
-        auc = fg_counted_auc(<const int64_t *>data, n)
-    return auc if auc >= 0 else inputs.undefined(on_undefined, cells[:, 1].sum(), cells[:, 0].sum(), what)
+        status = fg_curve_size(runtime(), &call)
+    raise_status(status)
+    with nogil:
+        status = fg_area_up_to(runtime(), &call, limit, &area)
+    raise_status(status)
+    return curves.standardised(area, limit)
 
 
-cdef object checked_rank(labels, scores, sample_weight):
+cdef int row_totals(const fg_rows *rows, double *totals) except -1:
+    cdef int status
+    with nogil:
+        status = fg_row_totals(runtime(), rows, totals)
+    raise_status(status)
+    inputs.finite_total(totals[0] + totals[1])
+    return 0
+
+
+cdef fg_rows rows_of(cells):
+    cdef fg_rows rows
+    cdef void *data = cnp.PyArray_DATA(cells)
+    cdef bint weighted = cnp.PyArray_TYPE(cells) == cnp.NPY_DOUBLE
+    rows.counts = NULL
+    rows.sums = NULL
+    if weighted:
+        rows.sums = <const double *>data
+    else:
+        rows.counts = <const int64_t *>data
+    rows.distinct = NULL
+    rows.n = cnp.PyArray_DIM(cells, 0)
+    rows.score_kind = FG_SCORE_F64
+    return rows
+
+
+cdef class Rows:
+    """Counts or weights at each distinct score, ascending: (N, 2) cells. With groups, one after another: at which row
+    each begins, and where its first sample stands."""
+    cdef object cells, distinct, starts, first
+    cdef fg_rows rows
+    cdef double totals[2]
+
+    def __cinit__(self, cells, distinct, starts=None, first=None):
+        self.cells, self.distinct, self.starts, self.first = cells, distinct, starts, first
+        self.rows = rows_of(cells)
+        self.rows.distinct = cnp.PyArray_DATA(distinct)
+        self.rows.score_kind = score_kind(distinct)
+
+    cdef int ask_for_both_classes(self) except -1:
+        row_totals(&self.rows, self.totals)
+        if not (self.totals[0] > 0 and self.totals[1] > 0):
+            inputs.undefined("raise", self.totals[1], self.totals[0])
+        return 0
+
+    cdef int ask_for_positives(self) except -1:
+        row_totals(&self.rows, self.totals)
+        if not self.totals[1] > 0:
+            curves.no_positive(self.totals[1], self.totals[0])
+        return 0
+
+    cdef tuple curve(self, int kind, bint drop_intermediate):
+        cdef fg_curve_call call
+        cdef cnp.npy_intp shape[1]
+        cdef int status, typenum = cnp.PyArray_TYPE(self.distinct)
+        call.rows = self.rows
+        call.kind = kind
+        call.drop_intermediate = drop_intermediate
+        with nogil:
+            status = fg_curve_size(runtime(), &call)
+        raise_status(status)
+        shape[0] = call.n_points + 1
+        x = new_array(1, shape, cnp.NPY_DOUBLE)
+        y = new_array(1, shape, cnp.NPY_DOUBLE)
+        if kind == FG_PRECISION_RECALL:
+            shape[0] = call.n_points
+        elif typenum != cnp.NPY_FLOAT:
+            typenum = cnp.NPY_DOUBLE
+        thresholds = new_array(1, shape, typenum)
+        call.x = <double *>cnp.PyArray_DATA(x)
+        call.y = <double *>cnp.PyArray_DATA(y)
+        call.thresholds = cnp.PyArray_DATA(thresholds)
+        with nogil:
+            status = fg_curve_points(runtime(), &call)
+        raise_status(status)
+        return x, y, thresholds
+
+
+cdef tuple roc_points(Rows ranked, bint drop_intermediate):
+    ranked.ask_for_both_classes()
+    return ranked.curve(FG_ROC, drop_intermediate)
+
+
+cdef tuple precision_recall_points(Rows ranked, bint drop_intermediate):
+    ranked.ask_for_positives()
+    return ranked.curve(FG_PRECISION_RECALL, drop_intermediate)
+
+
+cdef Rows checked_rank(labels, scores, sample_weight):
     labels, scores, weights = inputs.samples(labels, scores, sample_weight)
-    cells, distinct = rank(labels, scores, weights, None)[:2]
-    return curves.Ranked(distinct, cells[:, 0], cells[:, 1])
+    return rank(labels, scores, weights, None)
 
 
-cdef tuple rank(labels, scores, weights, groups):
-    """Counts or weights at each distinct score, group after group; those scores, where each was first seen, and the
-    rows at which the groups begin."""
+cdef Rows rank(labels, scores, weights, groups):
+    """Plain samples, whose values are checked here, by group and score."""
     cdef fg_rank_call call
     cdef cnp.npy_intp shape[2]
     cdef int status
-    call.n = shape[0] = cnp.PyArray_DIM(labels, 0)
+    fill_samples(&call.samples, labels, scores)
+    shape[0] = call.samples.n
     shape[1] = 2
     cells = new_array(2, shape, cnp.NPY_INT64 if weights is None else cnp.NPY_DOUBLE)
     distinct = new_array(1, shape, cnp.PyArray_TYPE(scores))
-    first = new_array(1, shape, cnp.NPY_INT64)
-    starts = new_array(1, shape, cnp.NPY_INT64)
-    call.labels = cnp.PyArray_DATA(labels)
-    call.scores = cnp.PyArray_DATA(scores)
     call.weights = NULL if weights is None else <double *>cnp.PyArray_DATA(weights)
-    call.groups = NULL if groups is None else cnp.PyArray_DATA(groups)
-    call.label_kind = label_kind(labels)
-    call.score_kind = score_kind(scores)
-    call.group_kind = 0 if groups is None else score_kind(groups)
     call.counts = <int64_t *>cnp.PyArray_DATA(cells)
     call.sums = <double *>cnp.PyArray_DATA(cells)
     call.distinct = cnp.PyArray_DATA(distinct)
-    call.first = <int64_t *>cnp.PyArray_DATA(first)
-    call.starts = <int64_t *>cnp.PyArray_DATA(starts)
+    call.groups = call.starts = call.first = NULL
+    starts = first = None
+    if groups is not None:
+        starts = new_array(1, shape, cnp.NPY_INT64)
+        first = new_array(1, shape, cnp.NPY_INT64)
+        call.groups = cnp.PyArray_DATA(groups)
+        call.group_kind = score_kind(groups)
+        call.starts = <int64_t *>cnp.PyArray_DATA(starts)
+        call.first = <int64_t *>cnp.PyArray_DATA(first)
     with nogil:
         status = fg_rank(runtime(), &call)
     if status == FG_BAD_VALUE:
         inputs.sample_values(labels, scores, weights)
     raise_status(status)
-    if weights is not None:
-        inputs.weight_values(weights)
-    distinct = distinct[:call.n_rows]
-    if distinct.dtype.kind == "f":
-        distinct += 0  # -0 becomes +0
-    return cells[:call.n_rows], distinct, first[:call.n_rows], starts[:call.n_groups]
+    if groups is not None:
+        starts, first = starts[:call.n_groups], first[:call.n_groups]
+    return Rows(cells[:call.n_rows], distinct[:call.n_rows], starts, first)

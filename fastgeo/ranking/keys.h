@@ -33,4 +33,16 @@ static inline uint64_t fg_key_64(const void *scores, int kind, int64_t i, int *n
     return bits ^ ((0 - (bits >> 63)) | top);
 }
 
+/* The way back, from a key without its top bit: what to combine it with by exclusive or, by whether that bit was set,
+   so that the bits of the score come out. */
+static inline uint64_t fg_score_flip(int kind, int top_set)
+{
+    const uint64_t top = UINT64_C(1) << 63;
+    if (kind == FG_SCORE_I64)
+        return top_set ? 0 : top;
+    if (kind == FG_SCORE_U64)
+        return top_set ? top : 0;
+    return top_set ? 0 : ~UINT64_C(0); /* of float32 the lower half */
+}
+
 #endif

@@ -1,146 +1,170 @@
-/* A stable radix sort of (key, index) by score, then by group; then one walk. */
+/* Sorted samples become rows in one walk. What carries neither weight nor group is sorted as words, the rest as records
+   that lead back to the sample: by score, then by group. */
 #include "ranking/rank.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/fenv.h"
+#include "runtime/large_memory.h"
 
-enum { CHUNK = 1 << 17, DIGITS = 8 };
+enum { CHUNK = 1 << 17 };
 
-typedef struct {
-    uint64_t key;
-    int64_t index;
-} ranked_sample;
+static const uint64_t NO_KEY = ~UINT64_C(0); /* of no word, where the top bit is gone */
 
 typedef struct {
     fg_rank_call *call;
-    ranked_sample *from, *to;
-    uint8_t *labels;
-    int64_t places[DIGITS][256]; /* counts by digit, then where the next sample of it goes */
-    int digit;
-    int bad;
-    uint64_t last_score, last_group; /* the walk: keys of the row that is being filled */
+    fg_words sorted;
+    fg_record *records, *spare;      /* index: twice that of the sample, plus its label */
+    int64_t negatives, positives;    /* of the row that is being filled */
+    uint64_t last_score, last_group; /* its keys */
+    int bad, weighs;                 /* whether a weight is above 0 */
 } rank_job;
 
 static int64_t chunk_end(const rank_job *job, int64_t chunk)
 {
-    return job->call->n < (chunk + 1) * CHUNK ? job->call->n : (chunk + 1) * CHUNK;
+    const int64_t n = job->call->samples.n;
+    return n < (chunk + 1) * CHUNK ? n : (chunk + 1) * CHUNK;
 }
 
-static void read_labels(void *job_, int64_t chunk, int slot)
+/* Words begin … end - 1 of one half. The row is written at every sample, so that nothing hangs on whether it is done. */
+static inline __attribute__((always_inline)) void walk_half(rank_job *job, int narrow, int64_t begin, int64_t end,
+                                                            uint64_t flip)
+{
+    fg_rank_call *call = job->call;
+    const uint32_t *words_32 = job->sorted.words;
+    const uint64_t *words_64 = job->sorted.words;
+    uint32_t *distinct_32 = call->distinct;
+    uint64_t *distinct_64 = call->distinct, last = job->last_score;
+    int64_t row = call->n_rows - 1, negatives = job->negatives, positives = job->positives, *counts = call->counts;
+    for (int64_t i = begin; i < end; i++) {
+        const uint64_t word = narrow ? words_32[i] : words_64[i], key = word >> 1;
+        const int64_t positive = word & 1, same = 0 - (int64_t)(key == last);
+        row += 1 + same;
+        positives = (positives & same) + positive;
+        negatives = (negatives & same) + 1 - positive;
+        counts[2 * row] = negatives;
+        counts[2 * row + 1] = positives;
+        if (narrow)
+            distinct_32[row] = (uint32_t)(key ^ flip);
+        else
+            distinct_64[row] = key ^ flip;
+        last = key;
+    }
+    call->n_rows = row + 1;
+    job->negatives = negatives;
+    job->positives = positives;
+    job->last_score = last;
+}
+
+static inline __attribute__((always_inline)) void walk_both(rank_job *job, int narrow, int64_t chunk)
+{
+    const int kind = job->call->samples.score_kind;
+    const int64_t begin = chunk * CHUNK, end = chunk_end(job, chunk), front = job->sorted.front;
+    const int64_t border = front < begin ? begin : front < end ? front : end;
+    walk_half(job, narrow, begin, border, fg_score_flip(kind, 0));
+    if (border == front)
+        job->last_score = NO_KEY;
+    walk_half(job, narrow, border, end, fg_score_flip(kind, 1));
+}
+
+static void walk_words(void *job_, int64_t chunk, int slot)
 {
     rank_job *job = job_;
     (void)slot;
+    if (job->call->samples.score_kind == FG_SCORE_F32)
+        walk_both(job, 1, chunk);
+    else
+        walk_both(job, 0, chunk);
+}
+
+static int rank_words(const fg_runtime *runtime, rank_job *job, int64_t chunks)
+{
+    job->last_score = NO_KEY;
+    const int status = fg_sort_samples(runtime, &job->call->samples, &job->sorted);
+    return status == FG_OK ? runtime->parallel(chunks, 1, walk_words, job) : status;
+}
+
+static void make_records(void *job_, int64_t chunk, int slot)
+{
+    rank_job *job = job_;
+    (void)slot;
+    const fg_samples *samples = &job->call->samples;
+    const double *weights = job->call->weights;
     const int64_t end = chunk_end(job, chunk);
     uint8_t room[FG_BLOCK];
     for (int64_t i = chunk * CHUNK; i < end && !job->bad; i += FG_BLOCK) {
         const int64_t n = end - i < FG_BLOCK ? end - i : FG_BLOCK;
-        const uint8_t *labels = fg_label_bytes(job->call->labels, job->call->label_kind, i, n, room);
-        if (labels)
-            memcpy(job->labels + i, labels, (size_t)n);
-        else
+        const uint8_t *labels = fg_label_bytes(samples->labels, samples->label_kind, i, n, room);
+        if (!labels) {
             job->bad = 1;
+            return;
+        }
+        for (int64_t j = 0; j < n; j++) {
+            const uint64_t key = fg_key_64(samples->scores, samples->score_kind, i + j, &job->bad);
+            job->records[i + j] = (fg_record){key, 2 * (i + j) + labels[j]};
+            if (weights) {
+                job->bad |= !(weights[i + j] >= 0 && weights[i + j] < INFINITY);
+                job->weighs |= weights[i + j] > 0;
+            }
+        }
     }
 }
 
-static void score_keys(void *job_, int64_t chunk, int slot)
-{
-    rank_job *job = job_;
-    (void)slot;
-    const fg_rank_call *call = job->call;
-    for (int64_t i = chunk * CHUNK; i < chunk_end(job, chunk); i++) {
-        job->from[i] = (ranked_sample){fg_key_64(call->scores, call->score_kind, i, &job->bad), i};
-        if (call->weights)
-            job->bad |= !(call->weights[i] >= 0 && call->weights[i] < INFINITY);
-    }
-}
-
-static uint64_t group_key(const rank_job *job, int64_t index)
+static uint64_t group_key(const fg_rank_call *call, int64_t index)
 {
     int never = 0;
-    return job->call->groups ? fg_key_64(job->call->groups, job->call->group_kind, index, &never) : 0;
+    return call->groups ? fg_key_64(call->groups, call->group_kind, index, &never) : 0;
 }
 
-static void group_keys(void *job_, int64_t chunk, int slot)
+static void take_group_keys(void *job_, int64_t chunk, int slot)
 {
     rank_job *job = job_;
     (void)slot;
     for (int64_t i = chunk * CHUNK; i < chunk_end(job, chunk); i++)
-        job->from[i].key = group_key(job, job->from[i].index);
+        job->records[i].key = group_key(job->call, job->records[i].index / 2);
 }
 
-static void count_digits(void *job_, int64_t chunk, int slot)
+static void put_score(const fg_samples *samples, int64_t index, void *distinct, int64_t row)
 {
-    rank_job *job = job_;
-    (void)slot;
-    for (int64_t i = chunk * CHUNK; i < chunk_end(job, chunk); i++)
-        for (int digit = 0; digit < DIGITS; digit++)
-            job->places[digit][job->from[i].key >> 8 * digit & 255]++;
+    if (samples->score_kind == FG_SCORE_F32)
+        ((float *)distinct)[row] = ((const float *)samples->scores)[index] + 0.0f; /* -0 becomes +0 */
+    else if (samples->score_kind == FG_SCORE_F64)
+        ((double *)distinct)[row] = ((const double *)samples->scores)[index] + 0.0;
+    else
+        ((uint64_t *)distinct)[row] = ((const uint64_t *)samples->scores)[index];
 }
 
-static void place_samples(void *job_, int64_t chunk, int slot)
+static void start_row(fg_rank_call *call, int64_t row, int64_t index)
 {
-    rank_job *job = job_;
-    (void)slot;
-    int64_t *places = job->places[job->digit];
-    for (int64_t i = chunk * CHUNK; i < chunk_end(job, chunk); i++)
-        job->to[places[job->from[i].key >> 8 * job->digit & 255]++] = job->from[i];
+    put_score(&call->samples, index, call->distinct, row);
+    if (call->weights)
+        call->sums[2 * row] = call->sums[2 * row + 1] = 0;
+    else
+        call->counts[2 * row] = call->counts[2 * row + 1] = 0;
 }
 
-/* From counts to places; 0 if all samples share one digit, so that there is nothing to move. */
-static int start_digit(rank_job *job)
-{
-    int64_t next = 0, *places = job->places[job->digit];
-    for (int value = 0; value < 256; value++) {
-        const int64_t count = places[value];
-        if (count == job->call->n)
-            return 0;
-        places[value] = next;
-        next += count;
-    }
-    return 1;
-}
-
-static int sort_by_key(const fg_runtime *runtime, rank_job *job, int64_t chunks)
-{
-    memset(job->places, 0, sizeof job->places);
-    int status = runtime->parallel(chunks, 1, count_digits, job);
-    for (job->digit = 0; job->digit < DIGITS && status == FG_OK; job->digit++) {
-        if (!start_digit(job))
-            continue;
-        status = runtime->parallel(chunks, 1, place_samples, job);
-        ranked_sample *to = job->from;
-        job->from = job->to;
-        job->to = to;
-    }
-    return status;
-}
-
-static void walk(void *job_, int64_t chunk, int slot)
+static void walk_records(void *job_, int64_t chunk, int slot)
 {
     rank_job *job = job_;
     (void)slot;
     fg_rank_call *call = job->call;
-    const size_t size = call->score_kind == FG_SCORE_F32 ? sizeof(float) : sizeof(double);
+    const fg_samples *samples = &call->samples;
     for (int64_t i = chunk * CHUNK; i < chunk_end(job, chunk); i++) {
-        const int64_t index = job->from[i].index;
-        const uint64_t score = fg_key_64(call->scores, call->score_kind, index, &job->bad);
-        const uint64_t group = group_key(job, index);
-        if (i == 0 || group != job->last_group)
-            call->starts[call->n_groups++] = call->n_rows;
-        if (i == 0 || group != job->last_group || score != job->last_score) {
-            const int64_t row = call->n_rows++;
-            call->first[row] = index;
-            memcpy((char *)call->distinct + row * size, (const char *)call->scores + index * size, size);
-            if (call->weights)
-                call->sums[2 * row] = call->sums[2 * row + 1] = 0;
-            else
-                call->counts[2 * row] = call->counts[2 * row + 1] = 0;
+        const int64_t index = job->records[i].index / 2;
+        const uint64_t score = fg_key_64(samples->scores, samples->score_kind, index, &job->bad);
+        const uint64_t group = group_key(call, index);
+        const int new_group = i == 0 || group != job->last_group;
+        if (new_group && call->groups) {
+            call->starts[call->n_groups] = call->n_rows;
+            call->first[call->n_groups++] = index;
         }
+        if (new_group || score != job->last_score)
+            start_row(call, call->n_rows++, index);
         job->last_group = group;
         job->last_score = score;
-        const int64_t cell = 2 * (call->n_rows - 1) + job->labels[index];
+        const int64_t cell = 2 * (call->n_rows - 1) + job->records[i].index % 2;
         if (call->weights)
             call->sums[cell] += call->weights[index];
         else
@@ -148,65 +172,38 @@ static void walk(void *job_, int64_t chunk, int slot)
     }
 }
 
-static int rank_samples(const fg_runtime *runtime, rank_job *job)
+static int rank_records(const fg_runtime *runtime, rank_job *job, int64_t chunks)
 {
-    const int64_t chunks = (job->call->n + CHUNK - 1) / CHUNK;
-    int status = runtime->parallel(chunks, 1, read_labels, job);
-    if (status == FG_OK && !job->bad)
-        status = runtime->parallel(chunks, 1, score_keys, job);
-    if (status == FG_OK && job->bad)
+    const int64_t n = job->call->samples.n;
+    if ((size_t)n > SIZE_MAX / (2 * sizeof(fg_record)) - 1)
+        return FG_NO_MEMORY;
+    job->records = fg_malloc_large((size_t)n * 2 * sizeof(fg_record) + 1);
+    if (!job->records)
+        return FG_NO_MEMORY;
+    job->spare = job->records + n;
+    int status = runtime->parallel(chunks, 1, make_records, job);
+    if (status == FG_OK && (job->bad || (job->call->weights && n && !job->weighs)))
         status = FG_BAD_VALUE;
     if (status == FG_OK)
-        status = sort_by_key(runtime, job, chunks);
+        status = fg_sort_records(runtime, job->records, job->spare, n);
     if (status == FG_OK && job->call->groups) {
-        status = runtime->parallel(chunks, 1, group_keys, job);
+        status = runtime->parallel(chunks, 1, take_group_keys, job);
         if (status == FG_OK)
-            status = sort_by_key(runtime, job, chunks);
+            status = fg_sort_records(runtime, job->records, job->spare, n);
     }
-    return status == FG_OK ? runtime->parallel(chunks, 1, walk, job) : status;
+    return status == FG_OK ? runtime->parallel(chunks, 1, walk_records, job) : status;
 }
 
 int fg_rank(const fg_runtime *runtime, fg_rank_call *call)
 {
-    const size_t n = (size_t)call->n, each = 2 * sizeof(ranked_sample) + 1;
+    rank_job job = {.call = call};
+    const int64_t chunks = (call->samples.n + CHUNK - 1) / CHUNK;
     call->n_rows = call->n_groups = 0;
-    if (n > (SIZE_MAX - sizeof(rank_job)) / each)
-        return FG_NO_MEMORY;
-    rank_job *job = malloc(sizeof *job);
-    char *memory = malloc(n * each + 1);
-    int status = FG_NO_MEMORY;
-    if (job && memory) {
-        *job = (rank_job){.call = call, .from = (ranked_sample *)memory};
-        job->to = job->from + n;
-        job->labels = (uint8_t *)(job->to + n);
-        fg_fenv saved = fg_fenv_enter();
-        status = rank_samples(runtime, job);
-        fg_fenv_leave(saved);
-    }
-    free(memory);
-    free(job);
-    return status;
-}
-
-double fg_weighted_auc(const double *sums, int64_t n)
-{
     fg_fenv saved = fg_fenv_enter();
-    double negatives = 0, positives = 0, twice_wins = 0, below = 0, all = 0;
-    for (int64_t i = 0; i < n; i++) {
-        negatives += sums[2 * i];
-        positives += sums[2 * i + 1];
-    }
-    /* Scaled by powers of two lest a product overflow or vanish. */
-    int negative_exponent, positive_exponent;
-    frexp(negatives, &negative_exponent);
-    frexp(positives, &positive_exponent);
-    for (int64_t i = 0; i < n; i++) {
-        const double negative = ldexp(sums[2 * i], -negative_exponent);
-        const double positive = ldexp(sums[2 * i + 1], -positive_exponent);
-        twice_wins += positive * (2 * below + negative);
-        below += negative;
-        all += positive;
-    }
+    const int status = call->weights || call->groups ? rank_records(runtime, &job, chunks)
+                                                     : rank_words(runtime, &job, chunks);
     fg_fenv_leave(saved);
-    return twice_wins / (2 * all * below);
+    free(job.sorted.words);
+    free(job.records);
+    return status;
 }

@@ -1,0 +1,35 @@
+/* The sort that all exact functions stand on. */
+#ifndef FG_SORT_H
+#define FG_SORT_H
+
+#include "ranking/keys.h"
+#include "ranking/labels.h"
+#include "runtime/runtime.h"
+
+typedef struct {
+    const void *labels, *scores; /* (n,) */
+    int64_t n;
+    int label_kind, score_kind;
+} fg_samples;
+
+/* Samples as sorted words: a score becomes an unsigned key of the same order, the top bit of the key gives way to the
+   label in the lowest bit. Where the top bit is clear comes first, words[0 … front), then where it is set. So the
+   negatives of one score stand before its positives. */
+typedef struct {
+    void *words; /* (n,): uint32_t for float32 scores, otherwise uint64_t; to be freed, null or not */
+    int64_t n, front, positives;
+} fg_words;
+
+/* All answer FG_OK, FG_NO_MEMORY, FG_INTERRUPTED or FG_FORKED; the first also FG_BAD_VALUE, if a label or score breaks
+   the contract. */
+int fg_sort_samples(const fg_runtime *runtime, const fg_samples *samples, fg_words *out);
+
+typedef struct {
+    uint64_t key;
+    int64_t index;
+} fg_record;
+
+/* Stable, by key, by way of `spare` of the same length. */
+int fg_sort_records(const fg_runtime *runtime, fg_record *records, fg_record *spare, int64_t n);
+
+#endif
