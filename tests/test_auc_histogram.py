@@ -250,6 +250,28 @@ def test_a_refused_batch_leaves_no_trace(impl, n, n_bins):
     assert histogram.to_bytes() == before
 
 
+@pytest.mark.parametrize("label_dtype", [np.bool_, np.uint8, np.int64])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("place", [0, 7, 126, 127, 128, 255, 256, 700, 991, 992, 999])
+def test_a_bad_sample_in_a_small_batch_leaves_no_trace(kernels, place, dtype, label_dtype):
+    """Small batches are counted straight into the state, step by step, and taken back."""
+    labels, scores = samples(1000)
+    labels, scores = labels.astype(label_dtype), scores.astype(dtype)
+    histogram = kernels.AUCHistogram().update(labels, scores)
+    assert histogram.to_bytes() == reference.AUCHistogram().update(labels, scores).to_bytes()
+    before = histogram.to_bytes()
+    wrong = scores.copy()
+    wrong[place] = np.nan
+    with pytest.raises(ValueError, match=rf"scores\[{place}\]: expected a number from 0 to 1, got nan"):
+        histogram.update(labels, wrong)
+    assert histogram.to_bytes() == before
+    if label_dtype is not np.bool_:
+        labels[place] = 2
+        with pytest.raises(ValueError, match=rf"labels\[{place}\]: expected 0 or 1, got 2"):
+            histogram.update(labels, scores)
+        assert histogram.to_bytes() == before
+
+
 def test_bad_input(impl):
     for keywords in ({"n_bins": 0}, {"n_bins": 2**26 + 1}, {"range": (1, 0)}, {"range": (0, math.nan)}):
         name = next(iter(keywords))

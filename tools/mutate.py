@@ -73,8 +73,8 @@ MUTANTS = [
     Mutant(
         "histogram_auc: the upper edge falls past the last bin",
         "fastgeo/ranking/histogram_body.h",
-        "v_min(bin, v_set1(last))",
-        "bin",
+        "v_min(FG_NAME(quotient)(by, score), by->last)",
+        "FG_NAME(quotient)(by, score)",
         "tests/test_ranking.py",
     ),
     Mutant(

@@ -23,8 +23,9 @@ enum { FG_GROUP = 8, COPIES = FG_GROUP, FEW_BINS = 512, FEWER_COPIES = 4, MANY_B
 #define SAFE_WIDTH(width) (0x1p-900 <= (width) && (width) <= 0x1p+900)
 
 /* The cells of the next STEP samples are found while those before are counted: an increment whose address is still
-   being computed would hold up those after it, or be overtaken by them and done over. */
-enum { STEP = 512, LINE = 64 };
+   being computed would hold up those after it, or be overtaken by them and done over. Where there are few samples and
+   no private counters, ADD_STEP of them. */
+enum { STEP = 512, ADD_STEP = 128, LINE = 64 };
 
 /* Two counters of a cell, side by side. */
 typedef uint32_t counter_pair[2];
@@ -53,6 +54,7 @@ static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int copies_of(int64_t n_bins) { return n_bins <= FEW_BINS ? COPIES : FEWER_COPIES; }
 
 typedef int cells_function(const fg_histogram_call *call, int64_t i, int64_t n, uint32_t *cells);
+typedef int64_t add_function(const fg_histogram_call *call, int64_t begin, int64_t end);
 typedef int count_function(const fg_histogram_call *call, int64_t begin, int64_t end, private_counters *private,
                            int64_t *counts);
 
@@ -66,6 +68,7 @@ typedef struct {
 typedef struct {
     const fg_histogram_call *call;
     cells_function *cells;
+    add_function *add;
     count_function *count;
     histogram_slot *slots;
     int64_t done; /* direct and weighted counting, on one thread: samples counted so far */
@@ -81,6 +84,9 @@ typedef struct {
 /* The body computes in float64 for both types of scores. */
 #define CELLS_ROW(isa, code, dot, arg) [FG_ISA_##isa] = {cells_f32_##code##_f64, cells_f64_##code##_f64},
 static cells_function *const cells_table[FG_ISA_COUNT][2] = {FG_ISA_LIST(CELLS_ROW, )};
+
+#define ADD_ROW(isa, code, dot, arg) [FG_ISA_##isa] = {add_f32_##code##_f64, add_f64_##code##_f64},
+static add_function *const add_table[FG_ISA_COUNT][2] = {FG_ISA_LIST(ADD_ROW, )};
 
 /* By type of scores, and whether labels are 64-bit integers. */
 #define COUNT_ROW(isa, code, dot, arg)                                                  \
@@ -165,20 +171,6 @@ static int count_with_slots(const fg_runtime *runtime, histogram_job *job)
     return status;
 }
 
-static void add_block(const histogram_job *job, const uint32_t *cells, int64_t n, int64_t step)
-{
-    int64_t *counts = job->call->counts;
-    int64_t j = 0;
-    for (; j + 4 <= n; j += 4) {
-        counts[cells[j]] += step;
-        counts[cells[j + 1]] += step;
-        counts[cells[j + 2]] += step;
-        counts[cells[j + 3]] += step;
-    }
-    for (; j < n; j++)
-        counts[cells[j]] += step;
-}
-
 /* Weights are checked here too: negative, NaN and infinite ones. */
 static int add_weights(const histogram_job *job, const uint32_t *cells, int64_t i, int64_t n)
 {
@@ -193,34 +185,39 @@ static int add_weights(const histogram_job *job, const uint32_t *cells, int64_t 
     return good;
 }
 
+static void add_weighted_chunk(histogram_job *job, int64_t begin, int64_t end)
+{
+    uint32_t cells[FG_BLOCK];
+    for (int64_t i = begin; i < end && !job->bad; i += FG_BLOCK) {
+        const int64_t n = smaller(FG_BLOCK, end - i);
+        job->bad = !job->cells(job->call, i, n, cells) || !add_weights(job, cells, i, n);
+    }
+}
+
 /* Straight into the result, in index order. */
 static void count_directly(void *job_, int64_t chunk, int slot)
 {
     (void)slot;
     histogram_job *job = job_;
-    const fg_histogram_call *call = job->call;
-    uint32_t cells[FG_BLOCK];
-    const int64_t end = smaller(call->n, (chunk + 1) * CHUNK);
-    for (int64_t i = chunk * CHUNK; i < end && !job->bad; i += FG_BLOCK) {
-        const int64_t n = smaller(FG_BLOCK, end - i);
-        if (!job->cells(call, i, n, cells)) {
-            job->bad = 1;
-        } else if (call->weights) {
-            job->bad = !add_weights(job, cells, i, n);
-        } else {
-            add_block(job, cells, n, 1);
-            job->done = i + n;
-        }
+    const int64_t begin = chunk * CHUNK, end = smaller(job->call->n, begin + CHUNK);
+    if (job->bad)
+        return;
+    if (job->call->weights) {
+        add_weighted_chunk(job, begin, end);
+    } else {
+        job->done = job->add(job->call, begin, end);
+        job->bad = job->done < end;
     }
 }
 
-static void take_back(histogram_job *job)
+static void take_back(const histogram_job *job)
 {
     uint32_t cells[FG_BLOCK];
     for (int64_t i = 0; i < job->done; i += FG_BLOCK) {
         const int64_t n = smaller(FG_BLOCK, job->done - i);
         job->cells(job->call, i, n, cells);
-        add_block(job, cells, n, -1);
+        for (int64_t j = 0; j < n; j++)
+            job->call->counts[cells[j]]--;
     }
 }
 
@@ -228,6 +225,7 @@ int fg_histogram(const fg_runtime *runtime, const fg_histogram_call *call)
 {
     histogram_job job = {.call = call,
                          .cells = cells_table[runtime->isa][call->is_f64],
+                         .add = add_table[runtime->isa][call->is_f64],
                          .count = count_table[runtime->isa][call->is_f64][call->label_kind == FG_LABEL_64]};
     int status;
     fg_fenv saved = fg_fenv_enter();

@@ -1,6 +1,6 @@
 /* What is the same for all samples of a call. */
 typedef struct {
-    vreal low, high, width, inverse;
+    vreal low, high, width, inverse, last;
     uint32_t rows, outside;
 } FG_NAME(binning);
 
@@ -8,7 +8,7 @@ static inline __attribute__((always_inline)) FG_NAME(binning) FG_NAME(binning_of
 {
     const uint32_t rows = private_rows(call);
     const FG_NAME(binning) by = {v_set1(call->low), v_set1(call->high), v_set1(call->width), v_set1(1 / call->width),
-                                 rows, rows - 1};
+                                 v_set1((double)(call->n_bins - 1)), rows, rows - 1};
     return by;
 }
 
@@ -25,40 +25,106 @@ static inline __attribute__((always_inline)) vreal FG_NAME(quotient)(const FG_NA
     return v_fma(v_fnma(nearly, by->width, above), by->inverse, nearly);
 }
 
-/* The cells 2·bin + label of samples i … i + n - 1, n ≤ FG_BLOCK; 0 if a label or score breaks the contract. */
+/* The cells 2·bin + label of FG_GROUP samples; of a score that lies outside, some cell of the first bin. */
+static inline __attribute__((always_inline)) vmask FG_NAME(plain_cells)(const FG_NAME(binning) *by, const void *scores,
+                                                                        int is_f64, const uint8_t *labels, vmask inside,
+                                                                        uint32_t *cells)
+{
+    for (int j = 0; j < FG_GROUP; j += LANES) {
+        const vreal score = is_f64 ? v_load((const double *)scores + j) : v_load_float((const float *)scores + j);
+        const vmask ok = m_and(v_le(by->low, score), v_le(score, by->high));
+        const vreal bin = v_min(FG_NAME(quotient)(by, score), by->last);
+        inside = m_and(inside, ok);
+        v_store_cells8(cells + j, ok, bin, 1, 0, labels + j, 1);
+    }
+    return inside;
+}
+
+/* The same of any number of samples, if all lie inside. */
+static inline __attribute__((always_inline)) int FG_NAME(all_cells)(const FG_NAME(binning) *by,
+                                                                    const fg_histogram_call *call, int is_f64,
+                                                                    const void *scores, const uint8_t *labels,
+                                                                    int64_t n, uint32_t *cells)
+{
+    const double *f64 = scores, last = (double)(call->n_bins - 1);
+    const float *f32 = scores;
+    const vmask every = v_le(by->low, by->high);
+    vmask inside = every;
+    int64_t j = 0;
+    if (SAFE_WIDTH(call->width))
+        for (; j + FG_GROUP <= n; j += FG_GROUP)
+            inside = FG_NAME(plain_cells)(by, is_f64 ? (const void *)(f64 + j) : (const void *)(f32 + j), is_f64,
+                                          labels + j, inside, cells + j);
+    int good = m_bits(inside) == m_bits(every);
+    for (; j < n; j++) {
+        const double score = is_f64 ? f64[j] : (double)f32[j];
+        const int ok = (call->low <= score) & (score <= call->high);
+        const double bin = ok ? (score - call->low) / call->width : 0;
+        good &= ok;
+        cells[j] = 2 * (uint32_t)(bin < last ? bin : last) + labels[j];
+    }
+    return good;
+}
+
+static inline __attribute__((always_inline)) const char *FG_NAME(score_at)(const fg_histogram_call *call, int is_f64,
+                                                                           int64_t i)
+{
+    return (const char *)call->scores + i * (is_f64 ? (int)sizeof(double) : (int)sizeof(float));
+}
+
+/* The cells of samples i … i + n - 1, n ≤ FG_BLOCK; 0 if a label or score breaks the contract. */
 static inline __attribute__((always_inline)) int FG_NAME(cells_of_block)(const fg_histogram_call *call, int is_f64,
                                                                          int64_t i, int64_t n, uint32_t *cells)
 {
-    const double *f64 = (const double *)call->scores + i;
-    const float *f32 = (const float *)call->scores + i;
-    const double last = (double)(call->n_bins - 1);
     const FG_NAME(binning) by = FG_NAME(binning_of)(call);
-    const int safe = SAFE_WIDTH(call->width);
-    vmask inside = v_le(by.low, by.high);
     uint8_t room[FG_BLOCK];
     const uint8_t *labels = fg_label_bytes(call->labels, call->label_kind, i, n, room);
-    if (!labels)
-        return 0;
-    int64_t j = 0;
-    for (; j + LANES <= n; j += LANES) {
-        vreal score = is_f64 ? v_load(f64 + j) : v_load_float(f32 + j);
-        vmask ok = m_and(v_le(by.low, score), v_le(score, by.high));
-        vreal quotient = safe ? FG_NAME(quotient)(&by, score) : v_div(v_sub(score, by.low), by.width);
-        vreal bin = v_select(ok, quotient, v_set1(0));
-        inside = m_and(inside, ok);
-        v_store_int32((int32_t *)cells + j, v_min(bin, v_set1(last)));
+    return labels && FG_NAME(all_cells)(&by, call, is_f64, FG_NAME(score_at)(call, is_f64, i), labels, n, cells);
+}
+
+/* Counts samples begin … end - 1 straight into the result, step by step as below. Where it stopped: at the end, or at
+   the step in which a label or score is bad. */
+static inline __attribute__((always_inline)) int64_t FG_NAME(add)(const fg_histogram_call *call, int is_f64,
+                                                                  int64_t begin, int64_t end)
+{
+    const FG_NAME(binning) by = FG_NAME(binning_of)(call);
+    const int safe = SAFE_WIDTH(call->width);
+    uint32_t cells[2][ADD_STEP];
+    uint8_t room[ADD_STEP];
+    int64_t *counts = call->counts, i = begin, n_ready = 0, n_next;
+    for (int step = 0; i < end || n_ready; i += n_next, n_ready = n_next, step ^= 1) {
+        uint32_t *next = cells[step], *ready = cells[1 - step];
+        n_next = smaller(ADD_STEP, end - i);
+        const uint8_t *labels = fg_label_bytes(call->labels, call->label_kind, i, n_next, room);
+        if (!labels)
+            return i - n_ready;
+        const vmask every = v_le(by.low, by.high);
+        vmask inside = every;
+        int64_t j = 0;
+        for (; safe && j + FG_GROUP <= smaller(n_next, n_ready); j += FG_GROUP) {
+            inside = FG_NAME(plain_cells)(&by, FG_NAME(score_at)(call, is_f64, i + j), is_f64, labels + j, inside,
+                                          next + j);
+            for (int k = 0; k < FG_GROUP; k++)
+                counts[ready[j + k]]++;
+        }
+        int good = m_bits(inside) == m_bits(every);
+        good &= FG_NAME(all_cells)(&by, call, is_f64, FG_NAME(score_at)(call, is_f64, i + j), labels + j, n_next - j, next + j);
+        for (; j < n_ready; j++)
+            counts[ready[j]]++;
+        if (!good)
+            return i;
     }
-    int good = m_bits(inside) == m_bits(v_le(by.low, by.high));
-    for (; j < n; j++) {
-        double score = is_f64 ? f64[j] : (double)f32[j];
-        int ok = (call->low <= score) & (score <= call->high);
-        double bin = ok ? (score - call->low) / call->width : 0;
-        good &= ok;
-        cells[j] = (uint32_t)(bin < last ? bin : last);
-    }
-    for (j = 0; j < n; j++)
-        cells[j] = 2 * cells[j] + labels[j];
-    return good;
+    return i;
+}
+
+static int64_t FG_NAME(add_f64)(const fg_histogram_call *call, int64_t begin, int64_t end)
+{
+    return FG_NAME(add)(call, 1, begin, end);
+}
+
+static int64_t FG_NAME(add_f32)(const fg_histogram_call *call, int64_t begin, int64_t end)
+{
+    return FG_NAME(add)(call, 0, begin, end);
 }
 
 static int FG_NAME(cells_f64)(const fg_histogram_call *call, int64_t i, int64_t n, uint32_t *cells)
@@ -86,9 +152,9 @@ static inline __attribute__((always_inline)) void FG_NAME(cells_of_group)(const 
             vint label = i_load((const int64_t *)labels + j);
             v_keep(label);
             *seen = i_or(*seen, label);
-            v_store_cells64(cells + j, inside, bin, by->outside, label, by->rows);
+            v_store_cells64(cells + j, inside, bin, 0, by->outside, label, by->rows);
         } else {
-            v_store_cells8(cells + j, inside, bin, by->outside, (const uint8_t *)labels + j, by->rows);
+            v_store_cells8(cells + j, inside, bin, 0, by->outside, (const uint8_t *)labels + j, by->rows);
         }
     }
 }

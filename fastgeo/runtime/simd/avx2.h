@@ -33,10 +33,10 @@ static inline __attribute__((always_inline)) __m128i fg_avx2_low_halves(__m256i 
     const __m128 low = _mm_castsi128_ps(_mm256_castsi256_si128(a)), high = _mm_castsi128_ps(_mm256_extracti128_si256(a, 1));
     return _mm_castps_si128(_mm_shuffle_ps(low, high, 0x88));
 }
-static inline __attribute__((always_inline)) void fg_avx2_store_cells(uint32_t *p, __m256d m, __m256d a, uint32_t e,
-                                                                      __m128i b, uint32_t r)
+static inline __attribute__((always_inline)) void fg_avx2_store_cells(uint32_t *p, __m256d m, __m256d a, int s,
+                                                                      uint32_t e, __m128i b, uint32_t r)
 {
-    const __m128i whole = _mm256_cvttpd_epi32(_mm256_blendv_pd(_mm256_set1_pd(e), a, m));
+    const __m128i whole = _mm_slli_epi32(_mm256_cvttpd_epi32(_mm256_blendv_pd(_mm256_set1_pd(e), a, m)), s);
     const __m128i odd = _mm_srai_epi32(_mm_slli_epi32(b, 31), 31);
     _mm_storeu_si128((__m128i *)p, _mm_add_epi32(whole, _mm_and_si128(odd, _mm_set1_epi32((int)r))));
 }
@@ -111,8 +111,9 @@ static inline __attribute__((always_inline)) void fg_avx2_transpose_64(__m256d r
 #define v_store_low(p, a) _mm_storeu_pd(p, _mm256_castpd256_pd128(a))
 #define v_store_high(p, a) _mm_storeu_pd(p, _mm256_extractf128_pd(a, 1))
 #define v_store_int32(p, a) _mm_storeu_si128((__m128i *)(p), _mm256_cvttpd_epi32(a))
-#define v_store_cells8(p, m, a, e, b, r) fg_avx2_store_cells(p, m, a, e, _mm_cvtepu8_epi32(_mm_loadu_si32(b)), r)
-#define v_store_cells64(p, m, a, e, b, r) fg_avx2_store_cells(p, m, a, e, fg_avx2_low_halves(b), r)
+#define v_store_cells8(p, m, a, s, e, b, r) \
+    fg_avx2_store_cells(p, m, a, s, e, _mm_cvtepu8_epi32(_mm_loadu_si32(b)), r)
+#define v_store_cells64(p, m, a, s, e, b, r) fg_avx2_store_cells(p, m, a, s, e, fg_avx2_low_halves(b), r)
 #define v_pow2(a) _mm256_castsi256_pd(_mm256_slli_epi64(i_add(v_trunc(a), i_set1(1023)), 52))
 #define i_set1(x) _mm256_set1_epi64x(x)
 #define i_add(a, b) _mm256_add_epi64(a, b)

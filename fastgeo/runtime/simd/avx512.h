@@ -39,10 +39,10 @@ static inline __attribute__((always_inline)) __mmask8 fg_avx512_odd_bytes(const 
 {
     return (__mmask8)_mm_test_epi8_mask(_mm_loadl_epi64((const __m128i *)p), _mm_set1_epi8(1));
 }
-static inline __attribute__((always_inline)) void fg_avx512_store_cells(uint32_t *p, __mmask8 m, __m512d a, uint32_t e,
-                                                                        __mmask8 b, uint32_t r)
+static inline __attribute__((always_inline)) void fg_avx512_store_cells(uint32_t *p, __mmask8 m, __m512d a, int s,
+                                                                        uint32_t e, __mmask8 b, uint32_t r)
 {
-    const __m256i whole = _mm512_mask_cvttpd_epi32(_mm256_set1_epi32((int)e), m, a);
+    const __m256i whole = _mm256_slli_epi32(_mm512_mask_cvttpd_epi32(_mm256_set1_epi32((int)e), m, a), s);
     _mm256_storeu_si256((__m256i *)p, _mm256_mask_add_epi32(whole, b, whole, _mm256_set1_epi32((int)r)));
 }
 /* Rows become columns: pairs of rows, then fours, then the 128-bit quarters. */
@@ -132,9 +132,9 @@ static inline __attribute__((always_inline)) void fg_avx512_transpose_64(__m512d
 #define v_store_low(p, a) _mm256_storeu_pd(p, _mm512_castpd512_pd256(a))
 #define v_store_high(p, a) _mm256_storeu_pd(p, _mm512_extractf64x4_pd(a, 1))
 #define v_store_int32(p, a) _mm256_storeu_si256((__m256i *)(p), _mm512_cvttpd_epi32(a))
-#define v_store_cells8(p, m, a, e, b, r) fg_avx512_store_cells(p, m, a, e, fg_avx512_odd_bytes(b), r)
-#define v_store_cells64(p, m, a, e, b, r) \
-    fg_avx512_store_cells(p, m, a, e, _mm512_test_epi64_mask(b, _mm512_set1_epi64(1)), r)
+#define v_store_cells8(p, m, a, s, e, b, r) fg_avx512_store_cells(p, m, a, s, e, fg_avx512_odd_bytes(b), r)
+#define v_store_cells64(p, m, a, s, e, b, r) \
+    fg_avx512_store_cells(p, m, a, s, e, _mm512_test_epi64_mask(b, _mm512_set1_epi64(1)), r)
 #endif
 
 #define v_set1(x) FG_MM(set1)(x)

@@ -59,11 +59,12 @@ static inline void fg_neon_transpose_f64(float64x2_t r[2])
     r[1] = vtrn2q_f64(r[0], r[1]);
     r[0] = first;
 }
-static inline void fg_neon_store_cells(uint32_t *p, uint64x2_t m, float64x2_t a, uint32_t e, uint32x2_t b, uint32_t r)
+static inline void fg_neon_store_cells(uint32_t *p, uint64x2_t m, float64x2_t a, int s, uint32_t e, uint32x2_t b,
+                                       uint32_t r)
 {
     const float64x2_t chosen = vbslq_f64(m, a, vdupq_n_f64(e));
     const uint32x2_t whole = vreinterpret_u32_s32(vmovn_s64(vcvtq_s64_f64(chosen)));
-    vst1_u32(p, vmla_n_u32(whole, vand_u32(b, vdup_n_u32(1)), r));
+    vst1_u32(p, vmla_n_u32(vshl_u32(whole, vdup_n_s32(s)), vand_u32(b, vdup_n_u32(1)), r));
 }
 static inline unsigned fg_neon_bits_f32(uint32x4_t m)
 {
@@ -115,9 +116,10 @@ static inline unsigned fg_neon_bits_f64(uint64x2_t m)
 #define v_trunc(a) vcvtq_s64_f64(a)
 #define v_transpose(rows) fg_neon_transpose_f64(rows)
 #define v_store_int32(p, a) vst1_s32(p, vmovn_s64(v_trunc(a)))
-#define v_store_cells8(p, m, a, e, b, r) \
-    fg_neon_store_cells(p, m, a, e, vset_lane_u32((b)[1], vdup_n_u32((b)[0]), 1), r)
-#define v_store_cells64(p, m, a, e, b, r) fg_neon_store_cells(p, m, a, e, vreinterpret_u32_s32(vmovn_s64(b)), r)
+#define v_store_cells8(p, m, a, s, e, b, r) \
+    fg_neon_store_cells(p, m, a, s, e, vset_lane_u32((b)[1], vdup_n_u32((b)[0]), 1), r)
+#define v_store_cells64(p, m, a, s, e, b, r) \
+    fg_neon_store_cells(p, m, a, s, e, vreinterpret_u32_s32(vmovn_s64(b)), r)
 #define v_pow2(a) vreinterpretq_f64_s64(vshlq_n_s64(i_add(v_trunc(a), i_set1(1023)), 52))
 #define m_and(m, n) vandq_u64(m, n)
 #define m_or(m, n) vorrq_u64(m, n)

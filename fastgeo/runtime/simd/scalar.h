@@ -63,8 +63,9 @@ static inline double fg_scalar_pow2_f64(double a)
 #define i_madd_add(a, b, c) \
     ((vint)((c) + (int16_t)(a) * (int16_t)(b) + (int16_t)((a) >> 16) * (int16_t)((b) >> 16)))
 #define v_store_int32(p, a) ((void)(*(p) = (int32_t)(a)))
-#define v_store_cells8(p, m, a, e, b, r) v_store_cells64(p, m, a, e, *(b), r)
-#define v_store_cells64(p, m, a, e, b, r) ((void)(*(p) = ((m) ? (uint32_t)(a) : (e)) + ((b) & 1 ? (r) : 0)))
+#define v_store_cells8(p, m, a, s, e, b, r) v_store_cells64(p, m, a, s, e, *(b), r)
+#define v_store_cells64(p, m, a, s, e, b, r) \
+    ((void)(*(p) = (((m) ? (uint32_t)(a) : (uint32_t)(e)) << (s)) + ((b) & 1 ? (r) : 0)))
 #if FG_REAL_BITS == 32
 #define v_pow2(a) fg_scalar_pow2_f32(a)
 #else
