@@ -292,6 +292,23 @@ def test_histogram_over_distributions(kernels, n_threads, shape, label_dtype):
         assert_same_answer(actual, reference.histogram_auc(labels, scores.astype(dtype)))
 
 
+@pytest.mark.parametrize("shape", ["one bin", "runs", "sorted", "upper edge"])
+@pytest.mark.parametrize("n", [7, 8, 17, 1023, 1024, 5000])
+def test_weights_of_one_bin_are_added_in_their_order(kernels, shape, n):
+    """Sums that stay in registers have the bits of sums in memory."""
+    labels, scores = samples(n)
+    scores = {
+        "one bin": np.full_like(scores, 0.5),
+        "runs": np.repeat(scores, 1 + np.arange(n) % 30)[:n],
+        "sorted": np.sort(scores),
+        "upper edge": np.ones_like(scores),
+    }[shape]
+    weights = np.exp(np.random.default_rng(1).normal(0, 20, n))
+    weights[n // 2] = -0.0
+    actual, expected = (i.AUCHistogram(10).update(labels, scores, weights).to_bytes() for i in (kernels, reference))
+    assert actual == expected
+
+
 @pytest.mark.parametrize("name", ["histogram_auc", "roc_auc"])
 def test_memory_layouts(impl, name):
     labels, scores = samples(40)
