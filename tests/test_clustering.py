@@ -288,7 +288,20 @@ def test_plusplus_over_many_chunks(kernels, n_threads, dtype):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize(("n", "m", "d"), [(0, 3, 2), (3, 0, 2), (1, 1, 1), (7, 33, 3), (64, 65, 5), (13, 1100, 20)])
+@pytest.mark.parametrize(
+    ("n", "m", "d"),
+    [
+        (0, 3, 2),
+        (3, 0, 2),
+        (1, 1, 1),
+        (7, 33, 3),
+        (64, 65, 5),
+        (13, 1100, 20),
+        # Tiles that are narrower, the wider the rows: of 64 and 32 columns, and of the fewest.
+        (25, 200, 700),
+        (14, 71, 3000),
+    ],
+)
 def test_pairwise_is_reference(kernels, n_threads, kind, dtype, n, m, d):
     X, Y = cloud(n, d, dtype), cloud(m, d, dtype, seed=1)
     out = np.empty((n, m), dtype)

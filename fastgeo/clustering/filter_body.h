@@ -209,6 +209,7 @@ static void FG_NAME(filter_points)(const fg_nearest_call *call, const fg_filter 
                                    int64_t count, FG_NAME(passage) *passage)
 {
     const fg_points *points = call->points;
+    fg_bounds *bounds = call->bounds;
     int32_t *whole = (int32_t *)(void *)(passage->packed + POINTS * points->d);
     FG_NAME(block) block;
     FG_NAME(winners) w;
@@ -224,13 +225,13 @@ static void FG_NAME(filter_points)(const fg_nearest_call *call, const fg_filter 
         safe |= m_bits(leads) << (v * LANES);
         reach[v] = v_select(leads, v_set1(-(real)INFINITY), v_add(w.best[v], block.margin[v]));
         i_store(index + v * LANES, w.index[v]);
-        if (!call->bounds)
+        if (!bounds)
             continue;
         const vreal most = v_add(v_add(block.square[v], w.best[v]), block.margin[v]);
         const vreal least = v_sub(v_add(block.square[v], w.second[v]), block.margin[v]);
         v_store(lower + v * LANES, least);
-        v_store(upper_bounds + v * LANES, FG_NAME(upper_bounds)(call->bounds, most));
-        v_store(lower_bounds + v * LANES, FG_NAME(lower_bounds)(call->bounds, least));
+        v_store(upper_bounds + v * LANES, FG_NAME(upper_bounds)(bounds, most));
+        v_store(lower_bounds + v * LANES, FG_NAME(lower_bounds)(bounds, least));
     }
     const unsigned all = ~0u >> (32 - POINTS);
     if ((safe & all) != all && FG_NAME(list_hits)(call->k, reach, passage) > call->k) {
@@ -238,21 +239,24 @@ static void FG_NAME(filter_points)(const fg_nearest_call *call, const fg_filter 
         passage->changed += FG_NAME(settle)(call, numbers, count, passage->packed, passage->scores);
         return;
     }
+    for (int64_t p = 0; points->scale && p < count; p++)
+        if (points->scale[numbers[p]] == 0) {
+            safe |= 1u << p;
+            index[p] = 0;
+            upper_bounds[p] = INFINITY;
+        }
     for (int64_t p = 0; p < count; p++) {
-        const int64_t i = numbers[p];
-        const int zero = points->scale && points->scale[i] == 0;
-        if (!(safe >> p & 1) && !zero) {
-            if (call->bounds) /* until its pairs are settled: how near the centroids out of reach can be */
-                call->bounds->lower[i] = lower[p];
-            FG_NAME(pair_point)(call, i, p, passage);
-            continue;
-        }
-        const int32_t label = zero ? 0 : (int32_t)index[p];
-        passage->changed += label != call->labels[i];
-        call->labels[i] = label;
-        if (call->bounds) {
-            call->bounds->upper[i] = zero ? INFINITY : upper_bounds[p];
-            call->bounds->lower[i] = lower_bounds[p];
-        }
+        int32_t *at = call->labels + numbers[p];
+        const int32_t label = safe >> p & 1 ? (int32_t)index[p] : *at;
+        passage->changed += label != *at;
+        *at = label;
     }
+    for (int64_t p = 0; bounds && p < count; p++) {
+        bounds->upper[numbers[p]] = upper_bounds[p];
+        /* Until the pairs of a point are settled: how near the centroids out of reach can be. */
+        bounds->lower[numbers[p]] = safe >> p & 1 ? lower_bounds[p] : lower[p];
+    }
+    for (int64_t p = 0; (safe & all) != all && p < count; p++)
+        if (!(safe >> p & 1))
+            FG_NAME(pair_point)(call, numbers[p], p, passage);
 }

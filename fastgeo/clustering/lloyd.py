@@ -200,12 +200,16 @@ def means(steps: Steps, centroids: Array, metric: str, weights: Array | None) ->
     if not counts.all():
         refill(steps, centroids, counts, weights)
         sums, counts = steps.sums(len(centroids))
+    moved: Array
+    if metric != "cosine" and counts.all():
+        moved = (sums / counts[:, None]).astype(centroids.dtype)
+        return moved
     filled = counts > 0
     averages = np.divide(sums, counts[:, None], out=np.zeros_like(sums), where=filled[:, None])
     if metric == "cosine":
         averages = unit_rows(averages)
         filled = np.asarray(averages.any(axis=1))
-    moved: Array = np.where(filled[:, None], averages, centroids).astype(centroids.dtype)
+    moved = np.where(filled[:, None], averages, centroids).astype(centroids.dtype)
     return moved
 
 
