@@ -10,14 +10,15 @@ minutes.
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import fetching
 import instrumented
+from fetching import apt_options, run
 
 SOURCE, SUITE = "python3.13", "trixie"
 PACKAGES = ["numpy", "pytest", "pytest-benchmark", "hypothesis", "threadpoolctl", "Cython>=3.1", "setuptools>=77"]
@@ -29,13 +30,6 @@ assert not sys._is_gil_enabled(), "importing fastgeo has switched the lock on"
 print(sys.version)
 """
 SHORT = ["tests/test_threads.py", "tests/test_processes.py", "-k", "thread"]
-
-
-def run(*command, **options):
-    done = subprocess.run(list(map(str, command)), **options)
-    if done.returncode:
-        sys.exit(f"{' '.join(map(str, command[:6]))} … ended with {done.returncode}")
-    return done.stdout
 
 
 def mirror():
@@ -50,20 +44,11 @@ def mirror():
 def fetch_source(folder):
     """Debian's source of Python, by an apt state of its own: the system is left as it is."""
     state = folder / "apt"
-    for name in ("state/lists/partial", "cache/archives/partial"):
-        (state / name).mkdir(parents=True)
-    (state / "status").touch()
+    state.mkdir()
     keys = "/usr/share/keyrings/debian-archive-keyring.gpg"
     (state / "sources.list").write_text(f"deb-src [signed-by={keys}] {mirror()} {SUITE} main\n")
-    settings = {
-        "APT::Sandbox::User": "",
-        "Dir::Etc::sourcelist": state / "sources.list",
-        "Dir::Etc::sourceparts": "-",
-        "Dir::State": state / "state",
-        "Dir::State::status": state / "status",
-        "Dir::Cache": state / "cache",
-    }
-    options = [part for key, value in settings.items() for part in ("-o", f"{key}={value}")]
+    sources = {"Dir::Etc::sourcelist": state / "sources.list", "Dir::Etc::sourceparts": "-"}
+    options = apt_options(state, **sources)
     run("apt-get", *options, "-qq", "update")
     run("apt-get", *options, "-qq", "source", "--download-only", "--tar-only", SOURCE, cwd=folder)
     (archive,) = folder.glob("*.orig.tar.*")
@@ -87,11 +72,7 @@ def free_threaded_python(cache):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--short", action="store_true")
-    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastgeo-free-threaded"
-    parser.add_argument("--cache", type=Path, default=default)
-    options = parser.parse_args()
+    options = fetching.options(__doc__, "fastgeo-free-threaded")
     interpreter = free_threaded_python(options.cache.resolve())
     with tempfile.TemporaryDirectory() as directory:
         copy = Path(directory, "fastgeo")

@@ -4,13 +4,12 @@
 
 Fetches an aarch64 Python (Debian's packages, unpacked, not installed) and NumPy's and pytest's aarch64 wheels through
 apt and pip, cross-compiles the extensions with tools/cross_build.py, and runs the tests with qemu-aarch64. The short
-form takes the committed digests and the tests of the boxes room. Needs Debian 12 with qemu-user, and ziglang, Cython,
+form takes the committed digests and most tests of the boxes room. Needs Debian 12 with qemu-user, and ziglang, Cython,
 NumPy and setuptools in this Python. What was fetched stays in --cache, by default a folder of the user's cache.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -18,6 +17,9 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import fetching
+from fetching import apt_options, run
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = """
@@ -28,36 +30,22 @@ PACKAGES = """
 WHEELS = ["numpy", "pytest", "pytest-benchmark", "hypothesis", "threadpoolctl"]
 PLATFORMS = ["manylinux2014_aarch64", "manylinux_2_27_aarch64", "manylinux_2_28_aarch64"]
 SUFFIX = ".cpython-311-aarch64-linux-gnu.so"
+# Without the tests that draw many inputs.
+SHORT = ["tests/test_boxes.py", "-k", "not any_boxes and not properties"]
 # Too slow, or of the machine rather than of the code, under an emulator.
-LEFT_OUT = ["--ignore=tests/test_processes.py", "--ignore=tests/test_threads.py", "--ignore=tests/test_bench.py"]
-
-
-def run(*command, **options):
-    done = subprocess.run(list(map(str, command)), **options)
-    if done.returncode:
-        sys.exit(f"{' '.join(map(str, command[:6]))} … ended with {done.returncode}")
+LEFT_OUT = ["--ignore=tests/test_processes.py", "--ignore=tests/test_threads.py"]
 
 
 def fetch_python(root):
     """Unpack Debian's aarch64 Python below `root`, with an apt state of its own: the system is left as it is."""
     with tempfile.TemporaryDirectory() as directory:
-        state = Path(directory)
-        for name in ("state/lists/partial", "cache/archives/partial", "debs"):
-            (state / name).mkdir(parents=True)
-        (state / "status").touch()
-        settings = {
-            "APT::Architecture": "arm64",
-            "APT::Architectures": "arm64",
-            "APT::Sandbox::User": "",
-            "Dir::State": state / "state",
-            "Dir::State::status": state / "status",
-            "Dir::Cache": state / "cache",
-        }
-        options = [part for key, value in settings.items() for part in ("-o", f"{key}={value}")]
+        state, debs = Path(directory, "apt"), Path(directory, "debs")
+        debs.mkdir()
+        options = apt_options(state, **{"APT::Architecture": "arm64", "APT::Architectures": "arm64"})
         # A further source on this machine may know nothing of arm64: only the packages count.
-        subprocess.run(["apt-get", *map(str, options), "-qq", "update"])
-        run("apt-get", *options, "-qq", "download", *PACKAGES, cwd=state / "debs")
-        for package in sorted((state / "debs").glob("*.deb")):
+        subprocess.run(["apt-get", *options, "-qq", "update"])
+        run("apt-get", *options, "-qq", "download", *PACKAGES, cwd=debs)
+        for package in sorted(debs.glob("*.deb")):
             run("dpkg-deb", "-x", package, root)
 
 
@@ -83,11 +71,7 @@ def fetched(cache):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--short", action="store_true")
-    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastgeo-aarch64"
-    parser.add_argument("--cache", type=Path, default=default)
-    options = parser.parse_args()
+    options = fetching.options(__doc__, "fastgeo-aarch64")
     emulator = shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
     if not emulator:
         sys.exit("qemu-aarch64 is missing: aarch64 was NOT CHECKED (Debian: apt install qemu-user)")
@@ -119,7 +103,7 @@ def main():
             print(
                 f"aarch64, {isa}: {sum(map(len, found.values()))} digests of {len(found)} functions agree", flush=True
             )
-        chosen = ["tests/test_boxes.py"] if options.short else ["tests", *LEFT_OUT]
+        chosen = SHORT if options.short else ["tests", *LEFT_OUT]
         run(*python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen, cwd=copy, env=settings)
 
 
