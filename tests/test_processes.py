@@ -70,7 +70,6 @@ print(resident() - before)
 
 
 # Calls that take a second or more on the narrowest instruction set, by the function, which a remark may follow.
-# Functions not named here are linear in their input with a small factor, or run the code of one that is named.
 _PAIR = "kwargs = calls.arguments({!r}, 15_000, np.float32)"
 _CROWDED = "kwargs = {{**calls.arguments({!r}, 1_000_000, np.float32), 'iou_threshold': 0.99}}"
 _ONE_GROUP = "n = 1_000_000; " + _CROWDED.replace("1_000_000", "n").replace("}}", ", 'idxs': np.zeros(n, np.int64)}}")
@@ -81,9 +80,19 @@ _SAMPLES = (
 _WEIGHTS = _SAMPLES.replace("20_000_000", "10_000_000") + "; kwargs['sample_weight'] = random(n)"
 _GROUPS = _SAMPLES.replace("20_000_000", "10_000_000") + "; kwargs.update(groups=np.arange(n) // 100)"
 _POINTS = "kwargs = {{**calls.arguments({!r}, 1_000_000, np.float32), 'k': 100}}"
+# Read once; with the pages still untouched, half a gigabyte of them is cheap.
+_BOXES = "kwargs = calls.arguments({!r}, 5, np.float32); boxes = np.zeros((36_000_000, 4), np.float32); "
+_BOXES += "kwargs = {{key: boxes if key.startswith('boxes') else value for key, value in kwargs.items()}}"
 _PICTURES = "kwargs = {{**calls.arguments({!r}, 8, np.float32), 'inputs': np.ones((32, 700, 700, {}), np.float32)}}"
 LONG_CALLS = {
+    "box_area": _BOXES,
+    "box_convert": _BOXES,
+    "clip_boxes": _BOXES,
+    "paired_box_iou": _BOXES,
     "box_iou": _PAIR,
+    "box_ioa": _PAIR,
+    "distance_box_iou": _PAIR,
+    "scylla_box_iou": _PAIR,
     "generalized_box_iou": _PAIR,
     "complete_box_iou": _PAIR,
     "sparse_box_iou": _PAIR,
@@ -96,12 +105,14 @@ LONG_CALLS = {
     # One set alone, of equal boxes that all stay.
     "multiclass_nms": "n = 40_000; boxes = np.zeros((1, n, 4), np.float32); boxes[..., 2:] = 1; kwargs = "
     "dict(boxes=boxes, scores=np.random.default_rng(0).random((1, n, 1)), iou_threshold=1.0, max_output=n)",
+    "weighted_boxes_fusion": "kwargs = calls.arguments({!r}, 100_000, np.float32)",
     "histogram_auc": "kwargs = calls.arguments({!r}, 100_000_000, np.float32)",
     "histogram_auc with weights": _WEIGHTS.replace("10_000_000", "50_000_000"),
     "roc_auc": _SAMPLES,
     "roc_auc with weights": _WEIGHTS,
     "roc_auc of few false positives": _SAMPLES + "; kwargs['max_fpr'] = 0.9",
     "roc_auc by group": _GROUPS,
+    "AUCHistogram": _SAMPLES.replace("20_000_000", "50_000_000"),
     "roc_curve": _SAMPLES,
     "roc_curve with weights": _WEIGHTS,
     "precision_recall_curve": _SAMPLES,
@@ -115,9 +126,15 @@ LONG_CALLS = {
     "kmeans": _POINTS,
     "kmeans among many centroids": "kwargs = {{**calls.arguments({!r}, 12_000, np.float32), 'k': 6000}}",
     "kmeans_plusplus": _POINTS,
+    "StreamingKMeans": _POINTS,
     "assign": "kwargs = calls.arguments({!r}, 100_000, np.float32)",
     "pairwise_distance": _PAIR,
 }
+
+
+def test_every_function_has_a_long_call():
+    assert {name.split()[0] for name in LONG_CALLS} == set(NAMES)
+
 
 # A signal handler notes when it gets to run, until the call has taken long enough. The timer and the notes count
 # processor time, so that the test means the same on a busy machine.
