@@ -15,6 +15,23 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("fastgeo")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--widest", action="store_true", help="of the instruction sets only the widest, and the reference")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--widest"):
+        return
+    narrower = runtime.supported_isas()[:-1]
+
+    def left_out(item):
+        axes = item.callspec.params if hasattr(item, "callspec") else {}
+        return axes.get("impl") in narrower or axes.get("kernels") in narrower
+
+    config.hook.pytest_deselected(items=[item for item in items if left_out(item)])
+    items[:] = [item for item in items if not left_out(item)]
+
+
 def _on_isa(name):
     before = runtime.active_isa()
     runtime.set_isa(name)

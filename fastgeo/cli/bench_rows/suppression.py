@@ -204,7 +204,6 @@ ROWS = [
             "fastgeo": keywords_only("multiclass_nms"),
             "reference": keywords_only("multiclass_nms", "fastgeo.reference"),
         },
-        short=True,
     ),
     Row(
         "rotated_nms", "1000 boxes in clusters of 10, float32", rotated_boxes, {"fastgeo": keywords_only("rotated_nms")}
