@@ -54,7 +54,7 @@ def calls(X, images, workers):
     )
     counted = tree(key_intervals.BIN_BYTES * min(rows, key_intervals.MAX_BINS), n_chunks, workers)
     yield "roc_auc, tol=1e-2", lambda: distributed.roc_auc(labels, scores, tol=1e-2), counted
-    compared = others and 8 * rows * n_chunks + n_chunks * 24 * key_intervals.MAX_BINS
+    compared = others and key_intervals.ROW_BYTES * rows * n_chunks + n_chunks * 24 * key_intervals.MAX_BINS
     yield "roc_auc, tol=0", lambda: distributed.roc_auc(labels, scores), counted + compared
     iteration = tree(8 * K * (D + 1) + HEADS, n_chunks, workers) + others * 4 * K * D
     inertia = tree(HEADS, n_chunks, workers) + others * 4 * K * D

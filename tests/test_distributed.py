@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import tracemalloc
 from concurrent.futures import ProcessPoolExecutor
@@ -139,7 +140,8 @@ def test_roc_auc_stays_within_its_bounds(kind, monkeypatch):
     labels, scores = rng.random(6000) < 0.3, scores_of(kind, 6000, rng)
     exact = fastgeo.roc_auc(labels, scores)
     chunks = da.from_array(labels, 1500), da.from_array(scores, 1500)
-    for name, value in {"MAX_BINS": 64, "MIN_BINS": 16, "RANGE_KEYS": 700, "MAX_PIECES": 8}.items():
+    limits = {"MAX_BINS": 64, "MIN_BINS": 16, "MIN_RANGE_ROWS": 400, "MAX_RANGE_ROWS": 700, "MAX_PIECES": 8}
+    for name, value in limits.items():
         monkeypatch.setattr(auc_refinement, name, value)
     monkeypatch.setattr(key_intervals, "DIGIT_BITS", 6)
     monkeypatch.setattr(key_intervals, "MAX_BINS", 64)
@@ -172,6 +174,16 @@ def test_roc_auc_refuses_scores_that_change_between_passes():
         pytest.raises(ValueError, match=r"^scores: expected the same values in every pass"),
     ):
         distributed.roc_auc(labels, scores)
+
+
+@pytest.mark.parametrize("other", [np.float32, np.uint64])
+def test_roc_auc_refuses_chunks_of_different_kinds(other):
+    """Their keys are in different orders: 5 as uint64 and 5 as int64 are not the same."""
+    batches = [dask.delayed(([0, 1], np.array([5, 7], kind))) for kind in (np.int64, other)]
+    with pytest.raises(ValueError, match=r"^scores: expected scores of one kind in every chunk, got .*integers"):
+        distributed.roc_auc(batches)
+    small = [dask.delayed(([0, 1], np.array([5, 7], kind))) for kind in (np.int64, np.uint8)]
+    assert distributed.roc_auc(small) == 1.0
 
 
 def test_products_of_counts_are_exact():
@@ -645,6 +657,34 @@ print(inside - before, len(os.listdir("/proc/self/task")) - before)
     assert done.stdout.split() == ["0", "2"], done.stderr  # none from tasks; two from the call that asks for them
 
 
+def _native_threads():
+    """Threads of this process that Python has not started."""
+    return len(os.listdir("/proc/self/task")) - threading.active_count()
+
+
+def _conv2d_on_three_threads(images, kernel):
+    fastgeo.conv2d(images, kernel, n_threads=3)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="counts threads through Linux's /proc")
+def test_a_cluster_worker_keeps_to_its_one_thread(cluster):
+    images, kernel = np.ones((2, 256, 256, 16)), np.ones((3, 3, 16, 32))
+
+    def call_all(images, rows):
+        distributed.conv2d(da.from_array(images, (1, -1, -1, -1)), kernel).compute()
+        X = da.from_array(np.random.default_rng(0).random((rows, 8)), (rows // 2, 8))
+        distributed.kmeans(X, 16, init=np.eye(16, 8), max_iter=2)
+        distributed.histogram_auc(X[:, 0] < 0.5, X[:, 1])
+
+    with Client(cluster) as client:
+        call_all(images[:, :8, :8], 100)  # imports
+        before = client.run(_native_threads)
+        call_all(images, 100_000)
+        assert client.run(_native_threads) == before
+        client.run(_conv2d_on_three_threads, images, kernel)  # two more: the count would have shown them
+        assert client.run(_native_threads) == {worker: count + 2 for worker, count in before.items()}
+
+
 def test_the_client_needs_no_more_memory_for_longer_chunks(cluster):
     """Eight times the rows in as many chunks: the client holds graphs and answers only."""
 
@@ -652,6 +692,8 @@ def test_the_client_needs_no_more_memory_for_longer_chunks(cluster):
         X = da.random.default_rng(0).random((8 * rows, 4), chunks=(rows, 4))
         tracemalloc.start()
         distributed.histogram_auc(X[:, 0] < 0.5, X[:, 1])
+        distributed.average_precision(X[:, 0] < 0.5, X[:, 1])
+        distributed.roc_auc(X[:, 0] < 0.5, X[:, 1])
         distributed.kmeans(X, 4, init=np.eye(4), max_iter=2)
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
@@ -661,7 +703,7 @@ def test_the_client_needs_no_more_memory_for_longer_chunks(cluster):
         peak(10)  # imports
         small, large = peak(20_000), peak(160_000)
     assert large < 1.5 * small
-    assert large < 160_000 * 4 * 8  # one chunk
+    assert large < 8 * 160_000 * 4 * 8  # all rows; the 2**18 bins of roc_auc take more than one chunk does
 
 
 def test_nothing_is_computed_early():

@@ -100,6 +100,20 @@ MUTANTS = [
         "tests/test_ranking.py",
     ),
     Mutant(
+        "partition: the last key of a bin belongs to the next (< becomes <=)",
+        "fastgeo/ranking/key_finder.h",
+        "finder->ends[middle] < key",
+        "finder->ends[middle] <= key",
+        "tests/test_partition.py",
+    ),
+    Mutant(
+        "partition: rows between two intervals go with the second",
+        "fastgeo/ranking/partition.c",
+        "interval < finder.n && key >= lows[interval]",
+        "interval < finder.n",
+        "tests/test_partition.py",
+    ),
+    Mutant(
         "conv2d: the last vector of output channels is cut short",
         "fastgeo/convolution/conv_body.h",
         "(V - 1) * LANES, sum[p][V - 1], last);",

@@ -9,17 +9,19 @@ import numpy as np
 
 from fastgeo.distributed.key_intervals import (
     BIN_BYTES,
-    LARGEST_KEY,
     MAX_BINS,
+    MAX_RANGE_ROWS,
     MIN_BINS,
-    RANGE_KEYS,
-    Array,
+    MIN_RANGE_ROWS,
+    ROW_BYTES,
     Counts,
     Intervals,
     exact_dot,
     pairs_won,
 )
 from fastgeo.ranking import inputs
+from fastgeo.ranking.partition import LARGEST_KEY
+from fastgeo.runtime.checks import Array
 
 # Keys cut out for comparison that one pass hands over, in pieces: one of each chunk for each range.
 MAX_PIECES = 1 << 16
@@ -85,23 +87,27 @@ class Refinement:
     def should_compare(self, tol: float, n_chunks: int) -> bool:
         """Whether comparing the undecided keys moves less than counting bins until `tol` is met."""
         rows = self.intervals.rows
-        if rows.max(initial=0) > RANGE_KEYS:
+        if rows.max(initial=0) > MAX_RANGE_ROWS:
             return False
         passes = max(1.0, self._needed_bins(tol) / MAX_BINS)
-        return bool(8 * rows.sum() <= passes * BIN_BYTES * min(MAX_BINS * n_chunks, self.positives + self.negatives))
+        counted = BIN_BYTES * min(MAX_BINS * n_chunks, self.positives + self.negatives)
+        return bool(ROW_BYTES * rows.sum() <= passes * counted)
 
     def ranges(self, tol: float, n_chunks: int) -> tuple[Array, Array, Array]:
-        """Choose intervals to compare: their ends, and the last key of each range of them."""
+        """Choose intervals to compare: their ends, and before which of them each range of them ends."""
         pairs = self.intervals.negatives.astype(float) * self.intervals.positives
         order = np.argsort(-pairs, kind="stable")
         surplus = self.undecided - tol * self.positives * self.negatives
         count = int(np.searchsorted(np.cumsum(pairs[order]), surplus)) + 1
-        room = max(1, MAX_PIECES // n_chunks) * (RANGE_KEYS // 2)  # a range is more than half full
-        count = min(count, max(1, int(np.searchsorted(np.cumsum(self.intervals.rows[order]), room))))
+        max_ranges = max(1, MAX_PIECES // n_chunks)
+        rows = np.cumsum(self.intervals.rows[order])
+        count = min(count, max(1, int(np.searchsorted(rows, max_ranges * (MAX_RANGE_ROWS // 2)))))
         self._choose(np.sort(order[:count]))
-        self._owner = _ranges_of(self._chosen.rows)
-        last_of_range = self._chosen.highs[np.append(np.diff(self._owner) > 0, True)]
-        return self._chosen.lows, self._chosen.highs, last_of_range
+        # A range is more than half full.
+        range_rows = min(MAX_RANGE_ROWS, max(MIN_RANGE_ROWS, 2 * int(rows[count - 1]) // max_ranges))
+        self._owner = _ranges_of(self._chosen.rows, range_rows)
+        ends = np.flatnonzero(np.append(np.diff(self._owner) > 0, True)) + 1
+        return self._chosen.lows, self._chosen.highs, ends
 
     def compare(self, found: Sequence[int]) -> None:
         """Take what the comparison of these ranges has found: all pairs in a range, also those already decided."""
@@ -170,14 +176,14 @@ def _same_totals(found: Intervals, owner: Array, parents: Intervals) -> bool:
     )
 
 
-def _ranges_of(rows: Array) -> Array:
-    """A number for each interval: consecutive ones share it until they hold RANGE_KEYS together."""
+def _ranges_of(rows: Array, range_rows: int) -> Array:
+    """A number for each interval: consecutive ones share it until they hold so many rows together."""
     numbers: list[Array] = []
     ends = np.cumsum(rows)
     first = 0
     while first < len(rows):
         before = ends[first - 1] if first else 0
-        last = max(first + 1, int(np.searchsorted(ends, before + RANGE_KEYS, side="right")))
+        last = max(first + 1, int(np.searchsorted(ends, before + range_rows, side="right")))
         numbers.append(np.full(last - first, len(numbers)))
         first = last
     return np.asarray(np.concatenate(numbers))

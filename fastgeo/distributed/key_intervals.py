@@ -7,14 +7,15 @@ decides them all.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from fastgeo.ranking import inputs
-
-Array = np.ndarray[Any, Any]
+import fastgeo
+from fastgeo.ranking import count_by_key, cut_by_key, inputs
+from fastgeo.runtime.checks import Array
 
 # Bins of one pass. A chunk has at most this many to report, 28 bytes for each class in it.
 DIGIT_BITS = 18
@@ -22,46 +23,12 @@ MAX_BINS = 1 << DIGIT_BITS
 MIN_BINS = 1 << 10
 BIN_BYTES = 56
 
-# Keys that one task compares.
-RANGE_KEYS = 1 << 21
+# A row that is handed over to be compared, at most: its score and its label.
+ROW_BYTES = 9
 
-KEY_BITS = 64
-LARGEST_KEY = np.uint64(2**64 - 1)
-SIGN = np.uint64(1 << 63)
-
-
-def score_keys(scores: Array) -> Array:
-    """Map scores to uint64 so that order and equality are kept; -0.0 and 0.0 share a key."""
-    if scores.dtype.kind in "bu":
-        return scores.astype(np.uint64)
-    if scores.dtype.kind == "i":
-        return np.asarray(scores.astype(np.int64).view(np.uint64) ^ SIGN)
-    bits = (scores.astype(np.float64) + 0.0).view(np.uint64)
-    bits ^= np.where(bits & SIGN, LARGEST_KEY, SIGN)
-    return np.asarray(bits)
-
-
-class Keys(NamedTuple):
-    """The keys of either class of a chunk, and of what kind the scores were."""
-
-    negatives: Array
-    positives: Array
-    kinds: frozenset[str]
-
-    def sorted(self) -> Keys:
-        self.negatives.sort()
-        self.positives.sort()
-        return self
-
-
-def keys_of(batch: Sequence[Any]) -> Keys:
-    """The keys of a batch (labels, scores), which is checked."""
-    labels, scores = batch[:2]
-    labels, scores, _ = inputs.samples(labels, scores, None)
-    inputs.sample_values(labels, scores, None)
-    positive = labels.astype(bool)
-    kinds = [] if len(scores) == 0 else ["integers" if scores.dtype.kind in "biu" else "floats"]
-    return Keys(score_keys(scores[~positive]), score_keys(scores[positive]), frozenset(kinds))
+# Rows that one task compares: fewer are sorted within a processor's cache, more bring fewer pieces.
+MIN_RANGE_ROWS = 1 << 19
+MAX_RANGE_ROWS = 1 << 21
 
 
 class Bins(NamedTuple):
@@ -81,45 +48,28 @@ class Counts(NamedTuple):
     kinds: frozenset[str]
 
 
-def count_digits(batch: Sequence[Any]) -> Counts:
-    """Count a chunk by the keys' leading bits, for which it need not be sorted."""
-    keys = keys_of(batch)
-    return Counts(_digits(keys.negatives), _digits(keys.positives), keys.kinds)
+def count_keys(batch: Sequence[Any], lasts: Array | None = None) -> Counts:
+    """Count a chunk into bins that end with the given keys, or by the keys' leading bits."""
+    labels, scores = _checked(batch)
+    negatives, positives = count_by_key(labels, scores, lasts, DIGIT_BITS)
+    return Counts(Bins(*negatives), Bins(*positives), _kinds(scores))
 
 
-def _digits(keys: Array) -> Bins:
-    digits = (keys >> np.uint64(KEY_BITS - DIGIT_BITS)).astype(np.int32)
-    counts = np.bincount(digits, minlength=MAX_BINS)
-    lows, highs = np.full(MAX_BINS, LARGEST_KEY), np.zeros(MAX_BINS, np.uint64)
-    np.minimum.at(lows, digits, keys)
-    np.maximum.at(highs, digits, keys)
-    index = np.flatnonzero(counts).astype(np.int32)
-    return Bins(index, counts[index], lows[index], highs[index])
+def _checked(batch: Sequence[Any]) -> tuple[Array, Array]:
+    labels, scores, _ = inputs.samples(batch[0], batch[1], None)
+    return labels, scores
 
 
-def count_keys(batch: Sequence[Any], lasts: Array) -> Counts:
-    """Count a chunk into bins; bin i ends with the key lasts[i], one more bin holds what lies beyond."""
-    keys = keys_of(batch).sorted()
-    return Counts(_bins(keys.negatives, lasts), _bins(keys.positives, lasts), keys.kinds)
-
-
-def _bins(keys: Array, lasts: Array) -> Bins:
-    index = np.searchsorted(lasts, keys).astype(np.int32)
-    begins = _begins(index)
-    ends = np.append(begins[1:], len(keys))[: len(begins)]
-    return Bins(index[begins], ends - begins, keys[begins], keys[ends - 1])
-
-
-def _begins(sorted_index: Array) -> Array:
-    """Where runs of equal numbers begin."""
-    return np.flatnonzero(np.diff(sorted_index, prepend=-1))
+def _kinds(scores: Array) -> frozenset[str]:
+    names = {"f": "floats", "i": "integers", "u": "uint64"}
+    return frozenset([names[scores.dtype.kind]] if len(scores) else [])
 
 
 def add_counts(parts: Sequence[Counts]) -> Counts:
     """The counts of several chunks together."""
     kinds = frozenset().union(*(part.kinds for part in parts))
     if len(kinds) > 1:
-        raise ValueError("scores: expected integers in every chunk or floats in every chunk, got both")
+        raise ValueError(f"scores: expected scores of one kind in every chunk, got {' and '.join(sorted(kinds))}")
     return Counts(_add([part.negatives for part in parts]), _add([part.positives for part in parts]), kinds)
 
 
@@ -135,6 +85,11 @@ def _add(parts: Sequence[Bins]) -> Bins:
         np.minimum.reduceat(lows[order], begins),
         np.maximum.reduceat(highs[order], begins),
     )
+
+
+def _begins(sorted_index: Array) -> Array:
+    """Where runs of equal numbers begin."""
+    return np.flatnonzero(np.diff(sorted_index, prepend=-1))
 
 
 class Intervals(NamedTuple):
@@ -153,28 +108,23 @@ class Intervals(NamedTuple):
         return np.asarray(self.negatives + self.positives)
 
 
-def cut_keys(batch: Sequence[Any], lows: Array, highs: Array, last_of_range: Array) -> list[tuple[Array, Array]]:
-    """A chunk's keys that lie in the intervals, cut into ranges of intervals: negatives and positives of each."""
-    keys = keys_of(batch).sorted()
-    columns = [_cut(own, lows, highs, last_of_range) for own in keys[:2]]
-    return list(zip(*columns, strict=True))
+def cut_ranges(batch: Sequence[Any], lows: Array, highs: Array, ends: Array) -> list[tuple[Array, Array]]:
+    """The rows of a chunk whose keys lie in the intervals, cut into ranges of intervals: labels and scores of each."""
+    labels, scores, starts = cut_by_key(*_checked(batch), lows, highs, ends)
+    return [(labels[i:j], scores[i:j]) for i, j in itertools.pairwise(starts)]
 
 
-def _cut(keys: Array, lows: Array, highs: Array, last_of_range: Array) -> list[Array]:
-    interval = np.searchsorted(highs, keys)
-    inside = interval < len(highs)
-    inside &= keys >= lows[np.minimum(interval, len(lows) - 1)]
-    keys = keys[inside]
-    return np.split(keys, np.searchsorted(keys, last_of_range[:-1], side="right"))
-
-
-def compare_keys(pieces: Sequence[tuple[Array, Array]]) -> Array:
+def compare_rows(pieces: Sequence[tuple[Array, Array]]) -> Array:
     """Twice the pairs that positives win in one range, and its negatives and positives; the pieces of all chunks."""
-    # The pieces are sorted: a stable sort merges them.
-    negatives, positives = (np.sort(np.concatenate(column), kind="stable") for column in zip(*pieces, strict=True))
-    below = np.searchsorted(negatives, positives, side="left").sum()
-    below += np.searchsorted(negatives, positives, side="right").sum()
-    return np.array([below, len(negatives), len(positives)], np.int64)
+    # An empty list counts as floats, beside which integers would be rounded.
+    some = [piece for piece in pieces if len(piece[0])] or pieces[:1]
+    labels, scores = map(np.concatenate, zip(*some, strict=True))
+    positives = int(np.count_nonzero(labels))
+    negatives = len(labels) - positives
+    twice = 2 * negatives * positives
+    # The quotient is rounded once, so that the integer comes back: it is far below 2**52.
+    won = round(cast(float, fastgeo.roc_auc(labels, scores)) * twice) if twice else 0
+    return np.array([won, negatives, positives], np.int64)
 
 
 def exact_dot(a: Array, b: Array) -> int:

@@ -11,7 +11,7 @@ from dask.sizeof import sizeof
 
 from fastgeo import AUCHistogram
 from fastgeo.distributed.auc_refinement import Refinement
-from fastgeo.distributed.key_intervals import add_counts, compare_keys, count_digits, count_keys, cut_keys
+from fastgeo.distributed.key_intervals import add_counts, compare_rows, count_keys, cut_ranges
 from fastgeo.distributed.tasks import row_batches
 from fastgeo.ranking import inputs
 from fastgeo.runtime import checks
@@ -165,8 +165,8 @@ def roc_auc(labels: Any, scores: Any = None, *, tol: float = 0.0, on_undefined: 
     Raises
     ------
     ValueError, TypeError
-        As :func:`fastgeo.roc_auc`, from a chunk with ``chunk i: `` in front; for chunks of integers beside chunks of
-        floats; for scores that change between passes.
+        As :func:`fastgeo.roc_auc`, from a chunk with ``chunk i: `` in front; for scores of different
+        kinds in different chunks (floats, signed integers, uint64); for scores that change between passes.
 
     See Also
     --------
@@ -179,7 +179,7 @@ def roc_auc(labels: Any, scores: Any = None, *, tol: float = 0.0, on_undefined: 
     with the smallest and the largest key of each bin: pairs in different bins are decided, and so are ties. The
     undecided bins are then cut further, pass by pass, most finely where most pairs are undecided: about 1 / (tol *
     2**18) passes where the scores of both classes lie evenly mixed. Where it moves less (always with ``tol=0``), the
-    undecided keys are compared instead: cut into ranges of at most 2**21 and brought together range by range on the
+    undecided rows are compared instead: cut into ranges of 2**19 to 2**21 and brought together range by range on the
     workers, in passes of up to 2**16 pieces.
 
     Memory of the caller: O(2**18) a pass that cuts bins, O(chunks) for the graph; it does not depend on N. Time a
@@ -206,11 +206,11 @@ def roc_auc(labels: Any, scores: Any = None, *, tol: float = 0.0, on_undefined: 
     checks.choice("on_undefined", on_undefined, inputs.ON_UNDEFINED)
     batches = row_batches(labels) if scores is None else row_batches(labels, scores)
     n_chunks = max(1, len(batches.keys))
-    known = Refinement(batches.reduced(count_digits, add_counts))
+    known = Refinement(batches.reduced(count_keys, add_counts))
     while not known.is_within(tol):
         if known.should_compare(tol, n_chunks):
             ranges = known.ranges(tol, n_chunks)
-            known.compare(batches.exchanged(cut_keys, len(ranges[-1]), compare_keys, sum, *ranges))
+            known.compare(batches.exchanged(cut_ranges, len(ranges[-1]), compare_rows, sum, *ranges))
         else:
             known.count(batches.reduced(count_keys, add_counts, known.bins(tol)))
     return known.auc(on_undefined)

@@ -191,14 +191,16 @@ class Batches(NamedTuple):
     def exchanged(self, cut: Callable[..., Any], n_parts: int, own: Join, join: Join, *shared: Any) -> Any:
         """Cut every batch into parts, `own` of the first parts of all, of the second ..., and `join` of these."""
         name, layer, keys = self._layer(cut, shared, self._ready())
-        graph = self._with_sources(name, layer, keys)
+        graph, get = self._with_sources(name, layer, keys), get_scheduler(cls=Delayed)
+        # Where tasks share their memory a part takes its pieces itself; otherwise only the pieces move.
+        inside = get in (local.get_sync, threaded.get)
         parts = [(name, "own", i) for i in range(n_parts)]
         for i, part in enumerate(parts):
-            pieces = [(name, "piece", i, j) for j in range(len(keys))]
-            for piece, key in zip(pieces, keys, strict=True):
-                graph[piece] = Task(piece, getitem, TaskRef(key), i)
-            graph[part] = Task(part, own, List(*map(TaskRef, pieces)))
-        return get_scheduler(cls=Delayed)(graph, _join_all(name, graph, parts, join))
+            pieces = [Task((name, "piece", i, j), getitem, TaskRef(key), i) for j, key in enumerate(keys)]
+            if not inside:
+                graph.update({piece.key: piece for piece in pieces})
+            graph[part] = Task(part, own, List(*(pieces if inside else (TaskRef(piece.key) for piece in pieces))))
+        return get(graph, _join_all(name, graph, parts, join))
 
     def _ready(self) -> Graph:
         """What the sources' graphs hold already, such as the chunks of an array in memory."""

@@ -1,7 +1,8 @@
 """The ranking room in C: the names, signatures and answers of reference.py."""
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdlib cimport free
 
 from fastgeo.runtime.arrays cimport is_f64, is_plain, is_plain_float, new_array
 from fastgeo.runtime.core cimport fg_runtime, raise_status, runtime
@@ -496,3 +497,6 @@ cdef Rows rank(labels, scores, weights, groups):
     if groups is not None:
         starts, first = starts[:call.n_groups], first[:call.n_groups]
     return Rows(cells[:call.n_rows], distinct[:call.n_rows], starts, first)
+
+
+include "partition.pxi"
