@@ -1,6 +1,7 @@
 """The IoU family on upright boxes: literals worked by hand, kernels against the reference, properties, bad input."""
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -187,6 +188,63 @@ def test_tables_larger_than_the_caches(kernels, dtype, size):
     kernels.box_iou(boxes1, boxes2, out=out, n_threads=2)
     assert_same_answer(out, reference.box_iou(boxes1, boxes2))
     assert out.base[0] == out.base[-1] == 0
+
+
+@cache
+def mostly_empty(dtype, shape):
+    """Two sets far too large for their overlaps, among them what a search by place must not miss or trip over; calls of
+    box_iou and box_ioa, and what the reference makes of them."""
+    boxes1, boxes2 = random_boxes(2100, dtype, seed=1, size=5000.0), random_boxes(2003, dtype, seed=2, size=5000.0)
+    boxes1[:1000] -= 1e6  # bands of rows with nothing in reach, but for a few
+    boxes2[:50] -= 1e6
+    boxes1[1000] = boxes2[7]  # equal
+    boxes1[1001] = [boxes2[8, 2], boxes2[8, 1], boxes2[8, 2] + 9, boxes2[8, 3]]  # touching
+    boxes1[1002] = boxes1[1003][[2, 3, 0, 1]]  # inverted
+    boxes1[1004] = [-3e7, -3e7, 3e7, 3e7]
+    boxes2[-1] = [4990, 4990, 5400, 5700]  # the last, widest and tallest
+    boxes2[60, 2:] = boxes2[60, :2]  # a point
+    if shape == "crowded in part":
+        boxes1[1500:] = random_boxes(600, dtype, size=50.0)
+        boxes2[:1200] = random_boxes(1200, dtype, seed=3, size=50.0)
+    elif shape == "one place":
+        boxes2[:] = boxes2[5]
+    elif shape == "far out":
+        boxes2[3] += dtype(2.0**59)
+        boxes2[4] -= dtype(2.0**59)
+    calls = [("box_iou", {}), ("box_ioa", {}), ("box_iou", {"iscrowd": np.arange(len(boxes2)) % 3 == 0})]
+    return boxes1, boxes2, [(*call, getattr(reference, call[0])(boxes1, boxes2, **call[1])) for call in calls]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("shape", ["spread", "crowded in part", "one place", "far out"])
+def test_mostly_empty_tables(kernels, n_threads, dtype, shape):
+    boxes1, boxes2, calls = mostly_empty(dtype, shape)
+    out = np.full((len(boxes1), len(boxes2)), 7, dtype)
+    for name, more, expected in calls:
+        getattr(kernels, name)(boxes1, boxes2, out=out, n_threads=n_threads, **more)
+        assert_same_answer(out, expected)
+    twice = np.concatenate([boxes1, boxes1])  # large enough for fresh memory, which is zero
+    table = kernels.box_iou(twice, boxes2, n_threads=n_threads)
+    assert_same_answer(table[:2100], calls[0][2])
+    assert_same_answer(table[2100:], calls[0][2])
+
+
+@pytest.mark.parametrize("name", PAIRWISE)
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("offset", [0, 1])
+def test_corners_in_cells_miss_no_overlap(kernels, name, dtype, offset):
+    # Rows share a grid: far-out rows make its cells wide, far-out columns lie beside it, rows at one point have none.
+    for far in (0, 1e4, 1e12):
+        boxes1, boxes2 = random_boxes(200, dtype, size=1500.0), random_boxes(150, dtype, seed=1, size=1500.0)
+        boxes1[3] += dtype(far)
+        boxes2[4:6] -= dtype(far)
+        boxes1[7, 2:] = boxes1[7, :2]
+        boxes1[8] = boxes1[8][[2, 3, 0, 1]]
+        boxes1[9] = boxes2[9]
+        boxes1[10, 0], boxes1[10, 2] = boxes2[10, 2], boxes2[10, 2] + 5
+        for rows in (boxes1, np.repeat(boxes1[7:8], 200, axis=0)):
+            expected = getattr(reference, name)(rows, boxes2, offset=offset)
+            assert_as_promised(name, getattr(kernels, name)(rows, boxes2, offset=offset), expected)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -44,6 +44,20 @@ MUTANTS = [
         "tests/test_boxes.py",
     ),
     Mutant(
+        "box_iou: what a column reaches beyond its own cell is not looked for",
+        "fastgeo/boxes/column_cells_body.h",
+        "box[0] - cells->longest[0]",
+        "box[0]",
+        "tests/test_boxes.py",
+    ),
+    Mutant(
+        "box_iou: boxes whose corners share a cell are taken to be apart",
+        "fastgeo/boxes/iou_body.h",
+        "s_sub(a[r][2], b[0])",
+        "s_sub(a[r][2], s_sub(b[0], s_set1(-1)))",
+        "tests/test_boxes.py",
+    ),
+    Mutant(
         "generalized_box_iou: operands swapped",
         "fastgeo/boxes/measures_body.h",
         "v_sub(hull, area_union)",

@@ -3,15 +3,20 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "boxes/column_cells.h"
 #include "runtime/fenv.h"
 
-/* A chunk is ROWS × CHUNK_COLUMNS pairs, less than a millisecond, in tiles of ROWS × COLUMNS, whose columns stay in the
+/* A chunk is ROWS × CHUNK_COLUMNS pairs, a millisecond or two, in tiles of ROWS × COLUMNS, whose columns stay in the
    first-level cache. The rows of a tile go in groups of GROUP, of which AT_ONCE are filled together. Pair by pair, a
    chunk is PAIRS pairs in blocks of BLOCK. */
-enum { APART_BANDS = 4, ROWS = 64, CHUNK_COLUMNS = 16384, COLUMNS = 1024, GROUP = 16, AT_ONCE = 4, PAIRS = 8192, BLOCK = 64 };
+enum { APART_BANDS = 4, ROWS = 128, CHUNK_COLUMNS = 16384, COLUMNS = 1024, GROUP = 16, AT_ONCE = 4, PAIRS = 8192, BLOCK = 64 };
 
 /* Below this many pairs, waking a helper costs more than it brings. */
 enum { MIN_PAIRS_FOR_THREADS = 1 << 18, MIN_PAIRED_FOR_THREADS = 1 << 16 };
+
+/* Tables from this size on are taken to be mostly empty, unless the rows of a chunk can overlap more than one column in
+   CROWDED. Longer rows are left to the chunks that cut them. */
+enum { LEAST_MOSTLY_EMPTY = 1 << 22, CROWDED = 8, LONGEST_ROW = 1 << 17 };
 
 /* Scratch of a small call, on the stack. */
 enum { SMALL_BYTES = 16384 };
@@ -25,9 +30,8 @@ static const int runs_of_kind[] = {
     FG_KIND(FG_IOU) FG_KIND(FG_GIOU) FG_KIND(FG_DIOU) FG_KIND(FG_CIOU) FG_KIND(FG_SIOU) FG_KIND(FG_IOA) \
     FG_KIND(FG_IOU_CROWD)
 
-/* What of a table is written: every value; those of boxes apart, the others being noted; or nothing, as a table full of
-   zeros needs only the others. */
-enum { ALL, APART, HITS };
+/* Whether two boxes may overlap is asked of their corners in whole cells of a grid this wide. */
+enum { CELLS = INT16_MAX, LEAST_PAIRS = 1024 };
 
 /* Two boxes apart have a value of 0. */
 static inline int zero_apart(int kind) { return kind == FG_IOU || kind == FG_IOU_CROWD || kind == FG_IOA; }
@@ -37,7 +41,14 @@ typedef struct {
     const void *soa1, *soa2;
     int64_t column_chunks;
     int64_t bands; /* of ROWS rows, in each of APART_BANDS parts of the table */
+    column_cells cells; /* without memory unless the table is taken to be mostly empty */
 } iou_job;
+
+/* Chunks that run at the same time lie far apart: two threads shall not ask the system for one large page. */
+static inline int64_t first_row(const iou_job *job, int64_t band)
+{
+    return (band % APART_BANDS * job->bands + band / APART_BANDS) * ROWS;
+}
 
 typedef struct {
     const fg_iou_call *call;
@@ -51,10 +62,35 @@ typedef int64_t stride_function(int64_t n);
 typedef int load_function(const fg_iou_call *call, void *soa1, void *soa2);
 FG_TABLE(stride_function, soa_stride);
 FG_TABLE(load_function, load_both);
+typedef int sort_function(const void *soa, int64_t m, int runs, column_cells *cells);
+FG_TABLE(sort_function, sort_columns);
 FG_TABLE(fg_chunk, iou_chunk);
+FG_TABLE(fg_chunk, cells_chunk);
 FG_TABLE(fg_chunk, paired_chunk);
 
 static int64_t pieces(int64_t n, int64_t size) { return (n + size - 1) / size; }
+
+/* Only the speed depends on the answer. */
+static int is_mostly_empty(const fg_iou_call *call)
+{
+    return zero_apart(call->kind) && call->offset == 0 && call->m <= LONGEST_ROW &&
+           call->n >= ROWS && call->n * call->m >= LEAST_MOSTLY_EMPTY;
+}
+
+static int fill_table(const fg_runtime *runtime, iou_job *job)
+{
+    const fg_iou_call *call = job->call;
+    const int isa = runtime->isa, is_f64 = call->is_f64;
+    const int64_t bands = call->n <= ROWS ? 1 : APART_BANDS * job->bands;
+    const int n_threads = call->n * call->m < MIN_PAIRS_FOR_THREADS ? 1 : call->n_threads;
+    if (!is_mostly_empty(call))
+        return runtime->parallel(bands * job->column_chunks, n_threads, iou_chunk_table[isa][is_f64], job);
+    if (!sort_columns_table[isa][is_f64](job->soa2, call->m, runs_of_kind[call->kind], &job->cells))
+        return FG_NO_MEMORY;
+    const int status = runtime->parallel(bands, n_threads, cells_chunk_table[isa][is_f64], job);
+    free(job->cells.memory);
+    return status;
+}
 
 int fg_pairwise_iou(const fg_runtime *runtime, const fg_iou_call *call)
 {
@@ -67,13 +103,12 @@ int fg_pairwise_iou(const fg_runtime *runtime, const fg_iou_call *call)
     if (!soa)
         return FG_NO_MEMORY;
     fg_fenv saved = fg_fenv_enter();
-    iou_job job = {call, soa, soa + bytes1, pieces(call->m, CHUNK_COLUMNS), pieces(call->n, APART_BANDS * ROWS)};
+    iou_job job = {.call = call, .soa1 = soa, .soa2 = soa + bytes1};
+    job.column_chunks = pieces(call->m, CHUNK_COLUMNS);
+    job.bands = pieces(call->n, APART_BANDS * ROWS);
     int status = load_both_table[isa][is_f64](call, soa, soa + bytes1);
-    if (status == FG_OK) {
-        int n_threads = call->n * call->m < MIN_PAIRS_FOR_THREADS ? 1 : call->n_threads;
-        const int64_t chunks = call->n <= ROWS ? job.column_chunks : APART_BANDS * job.bands * job.column_chunks;
-        status = runtime->parallel(chunks, n_threads, iou_chunk_table[isa][is_f64], &job);
-    }
+    if (status == FG_OK)
+        status = fill_table(runtime, &job);
     fg_fenv_leave(saved);
     if (soa != small)
         free(soa);

@@ -44,13 +44,8 @@ static inline vreal FG_NAME(v_siou_costs)(const vreal *a, const vreal *b, vreal 
     return v_add(distance, v_add(FG_NAME(v_squared)(w), FG_NAME(v_squared)(h)));
 }
 
-/* Where this is false, the intersection is empty (for an offset of 0). */
-static inline vmask FG_NAME(v_may_overlap)(const vreal *a, const vreal *b)
-{
-    return m_and(m_and(v_lt(a[0], b[2]), v_lt(b[0], a[2])), m_and(v_lt(a[1], b[3]), v_lt(b[1], a[3])));
-}
-
-/* `apart` promises that no intersection has an area. */
+/* `apart` promises that no intersection has an area, that the offset is 0, and that the first box has an area by its
+   corners, so that every hull has one. */
 static inline __attribute__((always_inline)) vreal FG_NAME(overlap)(const vreal *a, const vreal *b, vreal offset,
                                                                     int kind, int apart)
 {
@@ -65,11 +60,14 @@ static inline __attribute__((always_inline)) vreal FG_NAME(overlap)(const vreal 
     }
     if (kind == FG_IOU || kind == FG_IOU_CROWD || kind == FG_IOA)
         return iou;
-    vreal width = FG_NAME(v_extent)(v_min(a[0], b[0]), v_max(a[2], b[2]), offset);
-    vreal height = FG_NAME(v_extent)(v_min(a[1], b[1]), v_max(a[3], b[3]), offset);
+    vreal width = v_sub(v_max(a[2], b[2]), v_min(a[0], b[0])), height = v_sub(v_max(a[3], b[3]), v_min(a[1], b[1]));
+    if (!apart) {
+        width = v_max(v_add(width, offset), v_set1(0));
+        height = v_max(v_add(height, offset), v_set1(0));
+    }
     if (kind == FG_GIOU) {
-        vreal hull = v_mul(width, height);
-        return v_sub(iou, FG_NAME(v_ratio)(v_sub(hull, area_union), hull));
+        vreal hull = v_mul(width, height), empty = v_sub(hull, area_union);
+        return v_sub(iou, apart ? v_div(empty, hull) : FG_NAME(v_ratio)(empty, hull));
     }
     vreal dx = v_sub(a[5], b[5]), dy = v_sub(a[6], b[6]);
     if (kind == FG_SIOU)

@@ -151,3 +151,12 @@ static inline __attribute__((always_inline)) void fg_avx2_transpose_64(__m256d r
 #define i_load(p) _mm256_loadu_si256((const __m256i *)(p))
 #define i_store(p, a) _mm256_storeu_si256((__m256i *)(p), a)
 #define i_or(a, b) _mm256_or_si256(a, b)
+
+#define SHORTS 16
+#define SHORT_BITS 2
+#define vshort __m256i
+#define s_set1(x) _mm256_set1_epi16(x)
+#define s_load(p) _mm256_loadu_si256((const __m256i *)(p))
+#define s_sub(a, b) _mm256_sub_epi16(a, b)
+#define s_or(a, b) _mm256_or_si256(a, b)
+#define s_nonnegative(a) ((uint64_t)(~(uint32_t)_mm256_movemask_epi8(a) & 0xaaaaaaaau))

@@ -171,3 +171,12 @@ static inline __attribute__((always_inline)) void fg_avx512_transpose_64(__m512d
 #define i_add(a, b) FG_MMI(add)(a, b)
 #define i_or(a, b) _mm512_or_si512(a, b)
 #define i_select(m, a, b) FG_MMI(mask_blend)(m, b, a)
+
+#define SHORTS 32
+#define SHORT_BITS 1
+#define vshort __m512i
+#define s_set1(x) _mm512_set1_epi16(x)
+#define s_load(p) _mm512_loadu_si512(p)
+#define s_sub(a, b) _mm512_sub_epi16(a, b)
+#define s_or(a, b) _mm512_or_si512(a, b)
+#define s_nonnegative(a) ((uint64_t)(uint32_t)~_mm512_movepi16_mask(a))

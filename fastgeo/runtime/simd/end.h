@@ -65,6 +65,14 @@
 #undef i_add
 #undef i_or
 #undef i_select
+#undef SHORTS
+#undef SHORT_BITS
+#undef vshort
+#undef s_set1
+#undef s_load
+#undef s_sub
+#undef s_or
+#undef s_nonnegative
 
 #ifdef FG_TARGETED
 #undef FG_TARGETED

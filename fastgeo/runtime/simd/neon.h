@@ -156,3 +156,12 @@ static inline unsigned fg_neon_bits_f64(uint64x2_t m)
 #define i_add(a, b) FG_MMI(add)(a, b)
 #define i_or(a, b) FG_MMI(orr)(a, b)
 #define i_select(m, a, b) FG_MMI(bsl)(m, a, b)
+
+#define SHORTS 8
+#define SHORT_BITS 8
+#define vshort int16x8_t
+#define s_set1(x) vdupq_n_s16(x)
+#define s_load(p) vld1q_s16(p)
+#define s_sub(a, b) vsubq_s16(a, b)
+#define s_or(a, b) vorrq_s16(a, b)
+#define s_nonnegative(a) vget_lane_u64(vreinterpret_u64_u8(vmovn_u16(vcgezq_s16(a))), 0)

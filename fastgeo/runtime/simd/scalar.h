@@ -83,3 +83,12 @@ static inline double fg_scalar_pow2_f64(double a)
 #define i_add(a, b) ((a) + (b))
 #define i_or(a, b) ((a) | (b))
 #define i_select(m, a, b) ((m) ? (a) : (b))
+
+#define SHORTS 1
+#define SHORT_BITS 1
+#define vshort int
+#define s_set1(x) ((int)(x))
+#define s_load(p) ((int)*(p))
+#define s_sub(a, b) ((a) - (b))
+#define s_or(a, b) ((a) | (b))
+#define s_nonnegative(a) ((uint64_t)((a) >= 0))
