@@ -276,12 +276,16 @@ static inline __attribute__((always_inline)) void FG_NAME(fill_tile)(const iou_j
     for (int64_t i = 0, end; i < height; i = end) {
         end = i + GROUP < height ? i + GROUP : height;
         tile.n_hits = 0;
-        int64_t k = whole ? end : i;
-        for (; k + AT_ONCE <= end; k += AT_ONCE)
-            FG_NAME(find_hits)(&tile, k, AT_ONCE);
-        for (; k < end; k++)
-            FG_NAME(find_hits)(&tile, k, 1);
-        if (whole || 2 * LANES * tile.n_hits > (end - i) * width) {
+        int crowded = whole;
+        for (int64_t k = i, rows; k < end && !crowded; k += rows) {
+            rows = k + AT_ONCE <= end ? AT_ONCE : 1;
+            if (rows > 1)
+                FG_NAME(find_hits)(&tile, k, AT_ONCE);
+            else
+                FG_NAME(find_hits)(&tile, k, 1);
+            crowded = 2 * LANES * tile.n_hits > (k + rows - i) * width;
+        }
+        if (crowded) {
             FG_NAME(fill_whole)(&tile, i, end, kind);
             continue;
         }
