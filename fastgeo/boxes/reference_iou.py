@@ -193,8 +193,9 @@ def complete_box_iou(
     Notes
     -----
     The angles are computed in float64. The kernel has an arctangent of its own, so it gives the same bits on every
-    instruction set and lies within 8 units of machine epsilon of the reference. ``torchvision.ops.complete_box_iou``
-    adds 1e-7 to its denominators. Time O(N·M), with N + M arctangents; memory beyond the result O(N + M).
+    instruction set and lies within 8 units of machine epsilon of the reference. With exchanged corners, for which IoU
+    can exceed 1, the last denominator may cancel, and there is no such bound. ``torchvision.ops.complete_box_iou`` adds
+    1e-7 to its denominators. Time O(N·M), with N + M arctangents; memory beyond the result O(N + M).
 
     References
     ----------
