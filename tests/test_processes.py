@@ -84,6 +84,7 @@ _POINTS = "kwargs = {{**calls.arguments({!r}, 1_000_000, np.float32), 'k': 100}}
 _BOXES = "kwargs = calls.arguments({!r}, 5, np.float32); boxes = np.zeros((36_000_000, 4), np.float32); "
 _BOXES += "kwargs = {{key: boxes if key.startswith('boxes') else value for key, value in kwargs.items()}}"
 _PICTURES = "kwargs = {{**calls.arguments({!r}, 8, np.float32), 'inputs': np.ones((32, 700, 700, {}), np.float32)}}"
+_WINDOWS = _PICTURES.replace("}}", ", 'size': 7, 'stride': 1}}")
 LONG_CALLS = {
     "box_area": _BOXES,
     "box_convert": _BOXES,
@@ -112,7 +113,7 @@ LONG_CALLS = {
     "roc_auc with weights": _WEIGHTS,
     "roc_auc of few false positives": _SAMPLES + "; kwargs['max_fpr'] = 0.9",
     "roc_auc by group": _GROUPS,
-    "AUCHistogram": _SAMPLES.replace("20_000_000", "50_000_000"),
+    "AUCHistogram": _SAMPLES.replace("20_000_000", "100_000_000"),
     "roc_curve": _SAMPLES,
     "roc_curve with weights": _WEIGHTS,
     "precision_recall_curve": _SAMPLES,
@@ -120,9 +121,9 @@ LONG_CALLS = {
     "roc_auc_interval": _SAMPLES,
     "conv2d": _PICTURES,
     "Conv2d": _PICTURES,
-    "max_pool2d": _PICTURES,
-    "avg_pool2d": _PICTURES,
-    "lp_pool2d": _PICTURES,
+    "max_pool2d": _WINDOWS,
+    "avg_pool2d": _WINDOWS,
+    "lp_pool2d": _WINDOWS,
     "kmeans": _POINTS,
     "kmeans among many centroids": "kwargs = {{**calls.arguments({!r}, 12_000, np.float32), 'k': 6000}}",
     "kmeans_plusplus": _POINTS,
