@@ -218,6 +218,34 @@ def test_multiprocessing(method, tmp_path):
     )
 
 
+FORKED = """
+import os, sys, warnings, numpy as np, fastgeo, calls
+from fastgeo.testing import assert_same_answer
+warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of fork in a process with threads
+def answers():
+    return {name: calls.ENTRIES[name](fastgeo)(**calls.arguments(name, 300, np.float32, variant))
+            for name in calls.NAMES for variant in calls.VARIANTS[name][:1]}
+before = answers()  # the pool has its helpers
+child = os.fork()
+if child == 0:
+    status = 1
+    try:
+        for name, answer in answers().items():
+            assert_same_answer(answer, before[name])
+        status = 0
+    finally:
+        os._exit(status)
+assert os.waitpid(child, 0)[1] == 0
+for name, answer in answers().items():  # and the parent goes on
+    assert_same_answer(answer, before[name])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
+def test_every_function_works_on_both_sides_of_a_fork():
+    in_fresh_process(FORKED, timeout=120, FASTGEO_NUM_THREADS="3")
+
+
 def test_subinterpreter_is_answered():
     """It works or says why not; it does not crash, and the main interpreter goes on."""
     answer = in_fresh_process("""
