@@ -561,7 +561,7 @@ def test_pairwise_same_as_scipy(impl):
         )
 
 
-# Bounds and the int16 filter skip work, never a result
+# Bounds and a first look at the centroids skip work, never a result
 
 
 def with_and_without(monkeypatch, call):
@@ -580,7 +580,18 @@ def with_and_without(monkeypatch, call):
 @pytest.mark.parametrize("offset", [0.0, 1e5])
 @pytest.mark.parametrize(
     ("n", "d", "k", "grid"),
-    [(1200, 8, 40, 0), (700, 16, 100, 0), (600, 13, 25, 2), (600, 8, 30, 2), (300, 130, 24, 1), (200, 3, 50, 0)],
+    [
+        (1200, 8, 40, 0),
+        (700, 16, 100, 0),
+        (600, 13, 25, 2),
+        (600, 8, 30, 2),
+        (300, 130, 24, 1),
+        (200, 3, 50, 0),
+        # Looked at along the rows: one group of centroids and several, a tail of columns, ties.
+        (400, 64, 2, 0),
+        (300, 203, 9, 0),
+        (301, 131, 23, 1),
+    ],
 )
 def test_skipping_changes_nothing(kernels, monkeypatch, dtype, metric, offset, n, d, k, grid):
     X = cloud(n, d, dtype, offset=offset)
@@ -596,10 +607,11 @@ def test_skipping_changes_nothing(kernels, monkeypatch, dtype, metric, offset, n
 
 
 @pytest.mark.parametrize("scale", [1e-38, 1e-20, 1e-13, 1e-6, 1e9, 1e14])
-def test_skipping_changes_nothing_at_any_scale(kernels, monkeypatch, scale):
-    X = (cloud(500, 14) * scale).astype(np.float32)
+@pytest.mark.parametrize(("d", "k"), [(14, 30), (90, 11)])
+def test_skipping_changes_nothing_at_any_scale(kernels, monkeypatch, d, k, scale):
+    X = (cloud(500, d) * scale).astype(np.float32)
     X[::7] = X[0]
-    first, *others = with_and_without(monkeypatch, lambda: kernels.kmeans(X, 30, init=X[:30], max_iter=8))
+    first, *others = with_and_without(monkeypatch, lambda: kernels.kmeans(X, k, init=X[:k], max_iter=8))
     for other in others:
         assert_same_answer(other, first)
 
@@ -616,11 +628,11 @@ def test_bounds_over_many_iterations(kernels, monkeypatch):
         assert_same_answer(other, first)
 
 
-@pytest.mark.parametrize("copies", [2, 40])
-def test_filter_with_many_centroids_in_reach(kernels, monkeypatch, copies):
+@pytest.mark.parametrize(("d", "k", "copies"), [(16, 120, 2), (16, 120, 40), (100, 12, 2), (100, 12, 6)])
+def test_look_with_many_centroids_in_reach(kernels, monkeypatch, d, k, copies):
     """Equal and almost equal centroids: the exact distances decide, the lowest index wins."""
-    X = cloud(800, 16, np.float32)
-    start = np.repeat(X[: 120 // copies], copies, axis=0)
+    X = cloud(800, d, np.float32)
+    start = np.repeat(X[: k // copies], copies, axis=0)
     start[1::copies] = np.nextafter(start[1::copies], np.float32(np.inf))
     first, *others = with_and_without(monkeypatch, lambda: kernels.kmeans(X, len(start), init=start, max_iter=2))
     for other in others:

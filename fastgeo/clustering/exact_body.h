@@ -31,6 +31,16 @@ static inline __attribute__((always_inline)) vreal FG_NAME(weighted)(const fg_po
     return !plain && points->weights ? v_mul(x, v_set1(points->weights[i])) : x;
 }
 
+/* Asks for `count` vectors of row i from column l on. */
+static inline __attribute__((always_inline)) void FG_NAME(fetch_row)(const fg_points *points, int64_t i, int64_t l,
+                                                                     int count)
+{
+    const int64_t size = points->is_f64 ? 8 : 4;
+    const char *at = (const char *)points->x + (i * points->d + l) * size;
+    for (int64_t byte = 0; byte < count * LANES * size; byte += 64)
+        __builtin_prefetch(at + byte);
+}
+
 /* `count` vectors, from column l on, of the ordered rows go to the sums of their labels, which stay in registers. */
 static inline __attribute__((always_inline)) void FG_NAME(add_runs)(const fg_sums *sums, const fg_ordered_rows *rows,
                                                                     double *total, int64_t l, int count, int ends,
@@ -45,10 +55,12 @@ static inline __attribute__((always_inline)) void FG_NAME(add_runs)(const fg_sum
         vreal sum[8];
         for (int v = 0; v < count; v++)
             sum[v] = v_load(at + v * LANES);
-        for (; r < rows->ends[run]; r++)
+        for (; r < rows->ends[run]; r++) {
+            FG_NAME(fetch_row)(sums->points, rows->first + rows->order[r + AHEAD], l, count);
             for (int v = 0; v < count; v++)
                 sum[v] = v_add(sum[v], FG_NAME(weighted)(sums->points, rows->first + rows->order[r], l + v * LANES, ends,
                                                          one, is_f64, plain));
+        }
         for (int v = 0; v < count; v++)
             v_store(at + v * LANES, sum[v]);
     }

@@ -51,20 +51,6 @@ static void FG_NAME(to_integers)(const fg_filter *filter, real *packed, int64_t 
     }
 }
 
-/* As fg_upper_bound and fg_lower_bound, whose factors exceed these roundings too; what cancels leaves an error below the
-   second underflow. */
-static inline vreal FG_NAME(upper_bounds)(const fg_bounds *bounds, vreal square)
-{
-    const vreal most = v_fma(square, v_set1((real)(1 + bounds->error)), v_set1((real)(2 * bounds->underflow)));
-    return v_add(v_mul(v_sqrt(most), v_set1(1 + 0x1p-20f)), v_set1(FLT_MIN));
-}
-
-static inline vreal FG_NAME(lower_bounds)(const fg_bounds *bounds, vreal square)
-{
-    const vreal least = v_fma(square, v_set1((real)(1 - bounds->error)), v_set1((real)(-2 * bounds->underflow)));
-    return v_mul(v_sqrt(v_max(least, v_set1(0))), v_set1(1 - 0x1p-20f));
-}
-
 /* Like `compete`, on |centroid|² - 2 · point · centroid, which goes to `scores`, [centroid][point]. */
 static inline __attribute__((always_inline)) void FG_NAME(compete_roughly)(const fg_filter *filter, const int32_t *pairs,
                                                                            const FG_NAME(block) *block, int64_t first,
@@ -114,149 +100,24 @@ static void FG_NAME(find_roughly)(const fg_filter *filter, const int32_t *pairs,
     *out = w;
 }
 
-/* Writes what the pairs of one point have shown. */
-static void FG_NAME(settle_current)(const fg_nearest_call *call, FG_NAME(passage) *passage)
-{
-    const int64_t i = passage->current;
-    fg_bounds *bounds = call->bounds;
-    if (i < 0)
-        return;
-    passage->changed += passage->label != call->labels[i];
-    call->labels[i] = passage->label;
-    if (bounds) {
-        const double second = (double)passage->second, others = (double)bounds->lower[i];
-        bounds->upper[i] = fg_upper_bound(bounds, (double)passage->best);
-        bounds->lower[i] = fg_lower_bound(bounds, second < others ? second : others);
-    }
-    passage->current = -1;
-}
-
-/* Exact distances of the first `count` pairs, at most POINTS. Pairs of one point stand together, centroids ascending. */
-static void FG_NAME(settle_pairs)(const fg_nearest_call *call, FG_NAME(passage) *passage, int64_t count)
-{
-    const int64_t d = call->points->d;
-    const fg_points centroids = {.x = call->centroids, .n = call->k, .d = d};
-    real *x = passage->packed, *c = passage->packed + POINTS * d, distance[POINTS];
-    vreal sum[2] = {v_set1(0), v_set1(0)};
-    FG_NAME(pack)(call->points, passage->pair_point, count, x);
-    FG_NAME(pack)(&centroids, passage->pair_centroid, count, c);
-    for (int64_t l = 0; l < d; l++)
-        for (int v = 0; v < 2; v++) {
-            const int64_t at = l * POINTS + v * LANES;
-            const vreal difference = v_sub(v_load(x + at), v_load(c + at));
-            sum[v] = v_fma(difference, difference, sum[v]);
-        }
-    v_store(distance, sum[0]);
-    v_store(distance + LANES, sum[1]);
-    for (int64_t p = 0; p < count; p++) {
-        if (passage->pair_point[p] != passage->current) {
-            FG_NAME(settle_current)(call, passage);
-            passage->current = passage->pair_point[p];
-            passage->best = passage->second = (real)INFINITY;
-        }
-        if (distance[p] < passage->best) {
-            passage->second = passage->best;
-            passage->best = distance[p];
-            passage->label = (int32_t)passage->pair_centroid[p];
-        } else if (distance[p] < passage->second)
-            passage->second = distance[p];
-    }
-    passage->n_pairs -= count;
-    memmove(passage->pair_point, passage->pair_point + count, (size_t)passage->n_pairs * sizeof(int64_t));
-    memmove(passage->pair_centroid, passage->pair_centroid + count, (size_t)passage->n_pairs * sizeof(int64_t));
-}
-
-static void FG_NAME(settle_all_pairs)(const fg_nearest_call *call, FG_NAME(passage) *passage)
-{
-    if (passage->n_pairs > 0)
-        FG_NAME(settle_pairs)(call, passage, passage->n_pairs);
-    FG_NAME(settle_current)(call, passage);
-}
-
-/* Lists the centroids whose score is within reach of some point, and of which points; returns how many pairs that is. */
-static int64_t FG_NAME(list_hits)(int64_t k, const vreal *reach, FG_NAME(passage) *passage)
-{
-    int64_t n_pairs = 0;
-    passage->n_hits = 0;
-    for (int64_t j = 0; j < k; j++) {
-        const real *score = passage->scores + j * POINTS;
-        unsigned points = m_bits(v_le(v_load(score), reach[0])) | m_bits(v_le(v_load(score + LANES), reach[1])) << LANES;
-        if (!points)
-            continue;
-        passage->hits[passage->n_hits++] = (hit){(int32_t)j, points};
-        for (; points; points &= points - 1)
-            n_pairs++;
-    }
-    return n_pairs;
-}
-
-/* Pairs point p of the block, number i, with the centroids within its reach. */
-static void FG_NAME(pair_point)(const fg_nearest_call *call, int64_t i, int64_t p, FG_NAME(passage) *passage)
-{
-    for (int64_t h = 0; h < passage->n_hits; h++) {
-        if (!(passage->hits[h].points >> p & 1))
-            continue;
-        passage->pair_point[passage->n_pairs] = i;
-        passage->pair_centroid[passage->n_pairs++] = passage->hits[h].centroid;
-        if (passage->n_pairs == POINTS)
-            FG_NAME(settle_pairs)(call, passage, POINTS);
-    }
-}
-
-/* Labels those of at most POINTS points whose nearest centroid leads by more than the margin and pairs the others; or
-   leaves the block to the exact search, where too many centroids are in reach. */
+/* Looks for the nearest centroids of at most POINTS points. */
 static void FG_NAME(filter_points)(const fg_nearest_call *call, const fg_filter *filter, const int64_t *numbers,
                                    int64_t count, FG_NAME(passage) *passage)
 {
     const fg_points *points = call->points;
-    fg_bounds *bounds = call->bounds;
     int32_t *whole = (int32_t *)(void *)(passage->packed + POINTS * points->d);
     FG_NAME(block) block;
     FG_NAME(winners) w;
+    FG_NAME(look) look;
     FG_NAME(pack)(points, numbers, count, passage->packed);
     FG_NAME(to_integers)(filter, passage->packed, points->d, FG_NAME(next_rows)(points, numbers, count), whole, &block);
     FG_NAME(find_roughly)(filter, whole, &block, call->k, passage->scores, &w);
-    real_int index[POINTS];
-    real lower[POINTS], upper_bounds[POINTS], lower_bounds[POINTS];
-    vreal reach[2];
-    unsigned safe = 0;
     for (int v = 0; v < 2; v++) {
-        const vmask leads = v_lt(block.margin[v], v_sub(w.second[v], w.best[v]));
-        safe |= m_bits(leads) << (v * LANES);
-        reach[v] = v_select(leads, v_set1(-(real)INFINITY), v_add(w.best[v], block.margin[v]));
-        i_store(index + v * LANES, w.index[v]);
-        if (!bounds)
-            continue;
-        const vreal most = v_add(v_add(block.square[v], w.best[v]), block.margin[v]);
-        const vreal least = v_sub(v_add(block.square[v], w.second[v]), block.margin[v]);
-        v_store(lower + v * LANES, least);
-        v_store(upper_bounds + v * LANES, FG_NAME(upper_bounds)(bounds, most));
-        v_store(lower_bounds + v * LANES, FG_NAME(lower_bounds)(bounds, least));
+        look.leads[v] = v_lt(block.margin[v], v_sub(w.second[v], w.best[v]));
+        look.reach[v] = v_add(w.best[v], block.margin[v]);
+        look.index[v] = w.index[v];
+        look.most[v] = v_add(v_add(block.square[v], w.best[v]), block.margin[v]);
+        look.least[v] = v_sub(v_add(block.square[v], w.second[v]), block.margin[v]);
     }
-    const unsigned all = ~0u >> (32 - POINTS);
-    if ((safe & all) != all && FG_NAME(list_hits)(call->k, reach, passage) > call->k) {
-        FG_NAME(settle_all_pairs)(call, passage);
-        passage->changed += FG_NAME(settle)(call, numbers, count, passage->packed, passage->scores);
-        return;
-    }
-    for (int64_t p = 0; points->scale && p < count; p++)
-        if (points->scale[numbers[p]] == 0) {
-            safe |= 1u << p;
-            index[p] = 0;
-            upper_bounds[p] = INFINITY;
-        }
-    for (int64_t p = 0; p < count; p++) {
-        int32_t *at = call->labels + numbers[p];
-        const int32_t label = safe >> p & 1 ? (int32_t)index[p] : *at;
-        passage->changed += label != *at;
-        *at = label;
-    }
-    for (int64_t p = 0; bounds && p < count; p++) {
-        bounds->upper[numbers[p]] = upper_bounds[p];
-        /* Until the pairs of a point are settled: how near the centroids out of reach can be. */
-        bounds->lower[numbers[p]] = safe >> p & 1 ? lower_bounds[p] : lower[p];
-    }
-    for (int64_t p = 0; (safe & all) != all && p < count; p++)
-        if (!(safe >> p & 1))
-            FG_NAME(pair_point)(call, numbers[p], p, passage);
+    FG_NAME(settle_look)(call, &look, numbers, count, passage);
 }

@@ -17,6 +17,9 @@ enum { LISTED = 512 };
 /* Points of more columns are searched so many at a time. */
 enum { DEEP = 128 };
 
+/* So many rows on, a look along the rows asks for the next. */
+enum { AHEAD = 16 };
+
 /* What a point costs besides its distances, in their operations. */
 enum { ROW_WORK = 200 };
 
@@ -46,7 +49,8 @@ typedef struct {
     char *scratch;    /* per slot */
     int64_t scratch_bytes;
     int64_t *counts;  /* per chunk: labels changed, points searched */
-    fg_filter *filter; /* or NULL */
+    fg_filter *filter; /* or NULL; a first look in integers */
+    int along;         /* a first look with the lanes along the rows */
 } nearest_job;
 
 /* A centroid within reach of some points of a block, a bit each. */
@@ -75,8 +79,10 @@ typedef struct {
 #include "runtime/for_each_target.h"
 
 typedef int64_t bytes_function(int64_t d);
+typedef int suits_function(int64_t d, int64_t k);
 FG_DOT_TABLE(fg_chunk, nearest_chunk);
 FG_DOT_TABLE(fg_chunk, pairwise_tile);
+FG_DOT_TABLE(suits_function, along_suits);
 FG_DOT_TABLE(bytes_function, packed_bytes);
 FG_DOT_TABLE(bytes_function, filter_bytes);
 
@@ -125,7 +131,7 @@ static int search_all(const fg_runtime *runtime, nearest_job *job, int n_threads
     const int isa = runtime->isa, is_f64 = call->points->is_f64;
     const int64_t n_chunks = job->sums ? job->sums->blocks : fg_chunk_count(call->points->n, job->rows);
     job->scratch_bytes = packed_bytes_table[isa][is_f64](call->points->d);
-    if (job->filter || call->points->d > DEEP)
+    if (job->filter || job->along || call->points->d > DEEP)
         job->scratch_bytes += filter_bytes_table[isa][is_f64](call->k);
     void *scratch = malloc((size_t)(runtime->slots(n_threads) * job->scratch_bytes + FG_LINE));
     job->starts = job->sums ? malloc((size_t)(runtime->slots(n_threads) * call->k) * sizeof(int32_t)) : NULL;
@@ -154,9 +160,12 @@ int fg_nearest(const fg_runtime *runtime, fg_nearest_call *call)
     nearest_job job = {.call = call, .runtime = runtime, .rows = fg_chunk_rows(runtime, points->n, points->d * call->k + ROW_WORK)};
     int status = FG_OK;
     fg_fenv saved = fg_fenv_enter();
-    if (call->filtered && !call->distances && runtime->isa != FG_ISA_scalar && fg_filter_suits(points, call->k)) {
-        job.filter = &filter;
-        status = fg_filter_open(&filter, points, call->centroids, call->k);
+    if (call->filtered && !call->distances && runtime->isa != FG_ISA_scalar) {
+        if (fg_filter_suits(points, call->k)) {
+            job.filter = &filter;
+            status = fg_filter_open(&filter, points, call->centroids, call->k);
+        } else
+            job.along = points->metric != FG_BOX_IOU && along_suits_table[runtime->isa][points->is_f64](points->d, call->k);
     }
     if (call->sums && blocks_suit(runtime, call))
         job.sums = call->sums;

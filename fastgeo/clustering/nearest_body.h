@@ -229,16 +229,15 @@ static void FG_NAME(measure_deep)(const fg_nearest_call *call, const int64_t *nu
     }
 }
 
-static void FG_NAME(find_deep)(const fg_nearest_call *call, const int64_t *numbers, int64_t count, real *packed,
-                               real *table, FG_NAME(winners) *out)
+/* The two nearest of k centroids by a table of distances, [centroid][point]. */
+static void FG_NAME(pick_winners)(const real *table, int64_t k, FG_NAME(winners) *out)
 {
     FG_NAME(winners) w;
-    FG_NAME(measure_deep)(call, numbers, count, packed, table);
     for (int v = 0; v < 2; v++) {
         w.best[v] = w.second[v] = v_set1((real)INFINITY);
         w.index[v] = i_set1(0);
     }
-    for (int64_t j = 0; j < call->k; j++)
+    for (int64_t j = 0; j < k; j++)
         for (int v = 0; v < 2; v++)
             FG_NAME(enter)(v_load(table + j * POINTS + v * LANES), i_set1(j), NEAREST_TWO, v, &w);
     *out = w;
@@ -265,9 +264,10 @@ static void FG_NAME(search)(const fg_nearest_call *call, const int64_t *numbers,
     FG_NAME(winners) w;
     if (points->d <= DEEP)
         FG_NAME(pack)(points, numbers, count, packed);
-    if (points->d > DEEP)
-        FG_NAME(find_deep)(call, numbers, count, packed, table, &w);
-    else if (points->metric == FG_BOX_IOU)
+    if (points->d > DEEP) {
+        FG_NAME(measure_deep)(call, numbers, count, packed, table);
+        FG_NAME(pick_winners)(table, call->k, &w);
+    } else if (points->metric == FG_BOX_IOU)
         FG_NAME(find)(packed, call->centroids, 2, call->k, SIZES, &w);
     else if (call->bounds)
         FG_NAME(find)(packed, call->centroids, points->d, call->k, NEAREST_TWO, &w);
@@ -328,7 +328,7 @@ static int64_t FG_NAME(list_open)(const fg_nearest_call *call, int64_t begin, in
 typedef struct {
     real *packed;
     int64_t changed, searched;
-    /* What the filter leaves open: pairs of point and centroid that wait, and the point whose pairs are being settled. */
+    /* What a first look leaves open: pairs of point and centroid that wait, and the point whose pairs are being settled. */
     real *scores; /* [centroid][point]; for deep points, their distances */
     hit *hits;
     int32_t *starts; /* room for the sums */
@@ -338,6 +338,8 @@ typedef struct {
     int32_t label;
 } FG_NAME(passage);
 
+#include "clustering/look_body.h"
+#include "clustering/along_body.h"
 #if FG_REAL_BITS == 32
 #include "clustering/filter_body.h"
 #endif
@@ -351,7 +353,10 @@ static void FG_NAME(label_block)(const nearest_job *job, const int64_t *numbers,
         return;
     }
 #endif
-    passage->changed += FG_NAME(settle)(job->call, numbers, count, passage->packed, passage->scores);
+    if (job->along)
+        FG_NAME(look_along)(job->call, numbers, count, passage);
+    else
+        passage->changed += FG_NAME(settle)(job->call, numbers, count, passage->packed, passage->scores);
 }
 
 /* Labels points [begin, end). */
@@ -376,9 +381,7 @@ static void FG_NAME(label_rows)(const nearest_job *job, int64_t begin, int64_t e
     }
     if (waiting > 0)
         FG_NAME(label_block)(job, numbers, waiting, passage);
-#if FG_REAL_BITS == 32
     FG_NAME(settle_all_pairs)(call, passage);
-#endif
 }
 
 /* Labels a block of the sums and adds its rows, some at a time that stay in cache meanwhile. */

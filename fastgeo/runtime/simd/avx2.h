@@ -67,6 +67,16 @@ static inline __attribute__((always_inline)) void fg_avx2_transpose_64(__m256d r
         r[c + 2] = _mm256_permute2f128_pd(t[c], t[c + 2], 0x31);
     }
 }
+static inline __attribute__((always_inline)) void fg_avx2_store_totals_32(float *p, const __m256 r[4])
+{
+    const __m256 s = _mm256_hadd_ps(_mm256_hadd_ps(r[0], r[1]), _mm256_hadd_ps(r[2], r[3]));
+    _mm_storeu_ps(p, _mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1)));
+}
+static inline __attribute__((always_inline)) void fg_avx2_store_totals_64(double *p, const __m256d r[4])
+{
+    const __m256d t = _mm256_hadd_pd(r[0], r[1]), u = _mm256_hadd_pd(r[2], r[3]);
+    _mm256_storeu_pd(p, _mm256_add_pd(_mm256_permute2f128_pd(t, u, 0x20), _mm256_permute2f128_pd(t, u, 0x31)));
+}
 #endif
 
 #define FG_ISA avx2
@@ -86,6 +96,7 @@ static inline __attribute__((always_inline)) void fg_avx2_transpose_64(__m256d r
 #define v_abs(a) _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a)
 #define v_trunc(a) _mm256_cvttps_epi32(a)
 #define v_transpose(rows) fg_avx2_transpose_32(rows)
+#define v_store_totals(p, rows) fg_avx2_store_totals_32(p, rows)
 #define v_store_low(p, a) _mm_storeu_ps(p, _mm256_castps256_ps128(a))
 #define v_store_high(p, a) _mm_storeu_ps(p, _mm256_extractf128_ps(a, 1))
 #define v_from_int(a) _mm256_cvtepi32_ps(a)
@@ -108,6 +119,7 @@ static inline __attribute__((always_inline)) void fg_avx2_transpose_64(__m256d r
 #define v_abs(a) _mm256_andnot_pd(_mm256_set1_pd(-0.0), a)
 #define v_trunc(a) _mm256_cvtepi32_epi64(_mm256_cvttpd_epi32(a))
 #define v_transpose(rows) fg_avx2_transpose_64(rows)
+#define v_store_totals(p, rows) fg_avx2_store_totals_64(p, rows)
 #define v_store_low(p, a) _mm_storeu_pd(p, _mm256_castpd256_pd128(a))
 #define v_store_high(p, a) _mm_storeu_pd(p, _mm256_extractf128_pd(a, 1))
 #define v_store_int32(p, a) _mm_storeu_si128((__m128i *)(p), _mm256_cvttpd_epi32(a))

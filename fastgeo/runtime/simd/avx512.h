@@ -87,6 +87,23 @@ static inline __attribute__((always_inline)) void fg_avx512_transpose_64(__m512d
         r[c + 6] = _mm512_shuffle_f64x2(odd0, odd1, 0xdd);
     }
 }
+/* Lanes are folded until four are left, one for each vector. */
+static inline __attribute__((always_inline)) void fg_avx512_store_totals_32(float *p, const __m512 r[4])
+{
+    const __m512 t = _mm512_add_ps(_mm512_unpacklo_ps(r[0], r[1]), _mm512_unpackhi_ps(r[0], r[1]));
+    const __m512 u = _mm512_add_ps(_mm512_unpacklo_ps(r[2], r[3]), _mm512_unpackhi_ps(r[2], r[3]));
+    const __m512 s = _mm512_add_ps(_mm512_shuffle_ps(t, u, 0x44), _mm512_shuffle_ps(t, u, 0xee));
+    const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(s), _mm512_extractf32x8_ps(s, 1));
+    _mm_storeu_ps(p, _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
+}
+static inline __attribute__((always_inline)) void fg_avx512_store_totals_64(double *p, const __m512d r[4])
+{
+    const __m512d t = _mm512_add_pd(_mm512_unpacklo_pd(r[0], r[1]), _mm512_unpackhi_pd(r[0], r[1]));
+    const __m512d u = _mm512_add_pd(_mm512_unpacklo_pd(r[2], r[3]), _mm512_unpackhi_pd(r[2], r[3]));
+    const __m256d t4 = _mm256_add_pd(_mm512_castpd512_pd256(t), _mm512_extractf64x4_pd(t, 1));
+    const __m256d u4 = _mm256_add_pd(_mm512_castpd512_pd256(u), _mm512_extractf64x4_pd(u, 1));
+    _mm256_storeu_pd(p, _mm256_add_pd(_mm256_permute2f128_pd(t4, u4, 0x20), _mm256_permute2f128_pd(t4, u4, 0x31)));
+}
 #endif
 
 #include "runtime/simd/common.h"
@@ -107,6 +124,7 @@ static inline __attribute__((always_inline)) void fg_avx512_transpose_64(__m512d
 #define v_broadcast(p) _mm512_castsi512_ps(_mm512_set1_epi32(fg_avx512_bits_32(p)))
 #define v_trunc(a) _mm512_cvttps_epi32(a)
 #define v_transpose(rows) fg_avx512_transpose_32(rows)
+#define v_store_totals(p, rows) fg_avx512_store_totals_32(p, rows)
 #define v_store_low(p, a) _mm256_storeu_ps(p, _mm512_castps512_ps256(a))
 #define v_store_high(p, a) _mm256_storeu_ps(p, _mm512_extractf32x8_ps(a, 1))
 #define v_from_int(a) _mm512_cvtepi32_ps(a)
@@ -129,6 +147,7 @@ static inline __attribute__((always_inline)) void fg_avx512_transpose_64(__m512d
 #define v_broadcast(p) _mm512_castsi512_pd(_mm512_set1_epi64(fg_avx512_bits_64(p)))
 #define v_trunc(a) _mm512_cvttpd_epi64(a)
 #define v_transpose(rows) fg_avx512_transpose_64(rows)
+#define v_store_totals(p, rows) fg_avx512_store_totals_64(p, rows)
 #define v_store_low(p, a) _mm256_storeu_pd(p, _mm512_castpd512_pd256(a))
 #define v_store_high(p, a) _mm256_storeu_pd(p, _mm512_extractf64x4_pd(a, 1))
 #define v_store_int32(p, a) _mm256_storeu_si256((__m256i *)(p), _mm512_cvttpd_epi32(a))

@@ -48,6 +48,7 @@
 #undef v_select
 #undef v_trunc
 #undef v_transpose
+#undef v_store_totals
 #undef v_from_int
 #undef i_pair
 #undef i_madd_add

@@ -89,6 +89,8 @@ static inline unsigned fg_neon_bits_f64(uint64x2_t m)
 #define v_store_part(p, a, n) fg_neon_store_part_f32(p, a, n)
 #define v_trunc(a) vcvtq_s32_f32(a)
 #define v_transpose(rows) fg_neon_transpose_f32(rows)
+#define v_store_totals(p, rows) \
+    vst1q_f32(p, vpaddq_f32(vpaddq_f32((rows)[0], (rows)[1]), vpaddq_f32((rows)[2], (rows)[3])))
 #define v_store_low(p, a) vst1_f32(p, vget_low_f32(a))
 #define v_store_high(p, a) vst1_f32(p, vget_high_f32(a))
 #define v_from_int(a) vcvtq_f32_s32(a)
@@ -115,6 +117,8 @@ static inline unsigned fg_neon_bits_f64(uint64x2_t m)
 #define v_store_part(p, a, n) fg_neon_store_part_f64(p, a, n)
 #define v_trunc(a) vcvtq_s64_f64(a)
 #define v_transpose(rows) fg_neon_transpose_f64(rows)
+#define v_store_totals(p, rows) \
+    (vst1q_f64(p, vpaddq_f64((rows)[0], (rows)[1])), vst1q_f64((p) + 2, vpaddq_f64((rows)[2], (rows)[3])))
 #define v_store_int32(p, a) vst1_s32(p, vmovn_s64(v_trunc(a)))
 #define v_store_cells8(p, m, a, s, e, b, r) \
     fg_neon_store_cells(p, m, a, s, e, vset_lane_u32((b)[1], vdup_n_u32((b)[0]), 1), r)

@@ -58,6 +58,7 @@ static inline double fg_scalar_pow2_f64(double a)
 #define v_select(m, a, b) ((m) ? (a) : (b))
 #define v_trunc(a) ((real_int)(a))
 #define v_transpose(rows) ((void)(rows))
+#define v_store_totals(p, rows) ((void)memcpy(p, rows, 4 * sizeof(real)))
 #define v_from_int(a) ((real)(a))
 #define i_pair(low, high) ((vint)(((uint32_t)(high) << 16) | ((uint32_t)(low) & 0xffffu)))
 #define i_madd_add(a, b, c) \

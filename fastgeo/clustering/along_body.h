@@ -1,0 +1,126 @@
+/* A first look at few centroids, where rows are long: the lanes lie along the rows, which need not be turned. A sum has
+   other roundings than the exact search's; both err by little of the distance itself. See look_body.h. */
+#define QUAD 4
+#define ALONG (REGISTERS == 32 ? 6 : 2)
+
+/* Whether it pays: rows of many columns cost much to turn, many centroids make that little beside their distances, and
+   where registers are few the rows are read too often from beyond the first cache. With more columns still, the errors
+   would outgrow the leads. */
+static int FG_NAME(along_suits)(int64_t d, int64_t k)
+{
+    const int64_t most = ALONG * d / 8;
+    return d >= 32 && d <= 1 << 16 && k > 1 && k <= 48 && k <= most && (d <= DEEP || ALONG == 6 || k <= 5);
+}
+
+/* Adds columns [l, l + width) to the sums of four points against `count` centroids. */
+static inline __attribute__((always_inline)) void FG_NAME(add_along)(const real *const *rows, const real *scale,
+                                                                     const real *centroids, int64_t d, int64_t l,
+                                                                     int64_t width, int count, vreal (*sum)[QUAD])
+{
+    vreal x[QUAD];
+    for (int p = 0; p < QUAD; p++) {
+        x[p] = width == LANES ? v_load(rows[p] + l) : v_load_part(rows[p] + l, width);
+        if (scale)
+            x[p] = v_mul(x[p], v_set1(scale[p]));
+    }
+    for (int q = 0; q < count; q++) {
+        const vreal c = width == LANES ? v_load(centroids + q * d + l) : v_load_part(centroids + q * d + l, width);
+        for (int p = 0; p < QUAD; p++) {
+            const vreal difference = v_sub(x[p], c);
+            sum[q][p] = v_fma(difference, difference, sum[q][p]);
+        }
+    }
+}
+
+/* Squared distances of four points from `count` centroids, [centroid][point]. Meanwhile asks for `n_ahead` rows that lie
+   `ahead`. */
+static inline __attribute__((always_inline)) void FG_NAME(measure_along)(const real *const *rows, const real *scale,
+                                                                         const real *centroids, int64_t d, int count,
+                                                                         const real *ahead, int n_ahead, real *table)
+{
+    vreal sum[ALONG][QUAD];
+    int64_t l = 0;
+    for (int q = 0; q < count; q++)
+        for (int p = 0; p < QUAD; p++)
+            sum[q][p] = v_set1(0);
+    for (; l + LANES <= d; l += LANES) {
+        for (int p = 0; p < n_ahead; p++)
+            __builtin_prefetch(ahead + p * d + l, 0, 2);
+        FG_NAME(add_along)(rows, scale, centroids, d, l, LANES, count, sum);
+    }
+    if (l < d)
+        FG_NAME(add_along)(rows, scale, centroids, d, l, d - l, count, sum);
+    for (int q = 0; q < count; q++)
+        v_store_totals(table + q * POINTS, sum[q]);
+}
+
+/* The same for all k centroids. What is asked for is spread over the groups, or it would hold up the reading here. */
+static inline __attribute__((always_inline)) void FG_NAME(measure_quad)(const real *const *rows, const real *scale,
+                                                                        const fg_nearest_call *call, const real *ahead,
+                                                                        real *table)
+{
+    const int64_t d = call->points->d;
+    const real *centroids = call->centroids;
+    int64_t left = call->k;
+    int n_ahead = left <= ALONG ? QUAD : QUAD / 2, asked = 0;
+    while (left > 0) {
+        /* Groups of about one size: a centroid alone would wait for its own sums. */
+        const int64_t count = left <= ALONG ? left : left < 2 * ALONG ? (left + 1) / 2 : ALONG;
+        switch (count) {
+        case 6: if (ALONG == 6) FG_NAME(measure_along)(rows, scale, centroids, d, 6, ahead, n_ahead, table); break;
+        case 5: if (ALONG == 6) FG_NAME(measure_along)(rows, scale, centroids, d, 5, ahead, n_ahead, table); break;
+        case 4: if (ALONG == 6) FG_NAME(measure_along)(rows, scale, centroids, d, 4, ahead, n_ahead, table); break;
+        case 3: if (ALONG == 6) FG_NAME(measure_along)(rows, scale, centroids, d, 3, ahead, n_ahead, table); break;
+        case 2: FG_NAME(measure_along)(rows, scale, centroids, d, 2, ahead, n_ahead, table); break;
+        case 1: FG_NAME(measure_along)(rows, scale, centroids, d, 1, ahead, n_ahead, table); break;
+        }
+        left -= count;
+        centroids += count * d;
+        table += count * POINTS;
+        asked += n_ahead;
+        ahead += n_ahead * d;
+        n_ahead = asked < QUAD ? n_ahead : 0;
+    }
+}
+
+/* Looks for the nearest centroids of at most POINTS points. */
+static void FG_NAME(look_along)(const fg_nearest_call *call, const int64_t *numbers, int64_t count,
+                                FG_NAME(passage) *passage)
+{
+    const fg_points *points = call->points;
+    const int64_t d = points->d;
+    const double unit = sizeof(real) == 8 ? 0x1p-53 : 0x1p-24;
+    /* A lead by this factor is beyond the errors of both sums, of the exact search and of the one here. */
+    const double error = (double)(d + 3 + d / LANES + 8) * unit;
+    const vreal factor = v_set1((real)(1 + 2.02 * error + 16 * unit));
+    const vreal underflow = v_set1((real)(4 * (double)(d + 3) * (sizeof(real) == 8 ? DBL_MIN : (double)FLT_MIN)));
+    FG_NAME(winners) w;
+    FG_NAME(look) look;
+    for (int64_t first = 0; first < POINTS; first += QUAD) {
+        const real *rows[QUAD];
+        real scale[QUAD];
+        for (int64_t p = 0; p < QUAD; p++) {
+            const int64_t i = numbers[first + p < count ? first + p : count - 1];
+            rows[p] = (const real *)points->x + i * d;
+            scale[p] = points->scale ? (real)points->scale[i] : 1;
+        }
+        const int64_t next = numbers[first < count ? first : count - 1] + AHEAD;
+        const real *ahead = next + QUAD <= points->n ? (const real *)points->x + next * d : rows[0];
+        if (points->scale)
+            FG_NAME(measure_quad)(rows, scale, call, ahead, passage->scores + first);
+        else
+            FG_NAME(measure_quad)(rows, NULL, call, ahead, passage->scores + first);
+    }
+    FG_NAME(pick_winners)(passage->scores, call->k, &w);
+    for (int v = 0; v < 2; v++) {
+        look.reach[v] = v_fma(w.best[v], factor, underflow);
+        look.leads[v] = v_lt(look.reach[v], w.second[v]);
+        look.index[v] = w.index[v];
+        look.most[v] = look.reach[v];
+        look.least[v] = v_sub(v_div(w.second[v], factor), underflow);
+    }
+    FG_NAME(settle_look)(call, &look, numbers, count, passage);
+}
+
+#undef QUAD
+#undef ALONG
