@@ -646,3 +646,33 @@ def test_skipping_survives_refilling(kernels, monkeypatch):
     assert len(np.unique(first.labels)) == 32
     for other in others:
         assert_same_answer(other, first)
+
+
+# Values are checked by the distances of the first look, where rows are long
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("place", [(0, 0), (699, 69), (333, 64), (640, 5)])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, "beyond"])
+def test_bad_value_in_long_rows(kernels, n_threads, dtype, place, value):
+    limit = 2.0 ** (50 if dtype == np.float32 else 240)
+    X = cloud(700, 70, dtype)
+    start = X[100:105].copy()
+    X[place] = np.nextafter(dtype(limit), dtype(np.inf)) if value == "beyond" else value
+    with pytest.raises(ValueError, match=rf"X\[{place[0]}, {place[1]}\]: expected"):
+        kernels.kmeans(X, 5, init=start, n_threads=n_threads)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_largest_values_in_long_rows(kernels, n_threads, dtype):
+    """The limit itself is legal, in points and in centroids, and a NaN beside such centroids is found."""
+    limit = 2.0 ** (50 if dtype == np.float32 else 240)
+    X = np.zeros((300, 64), dtype)
+    X[::3], X[1::3, :7] = limit, -limit
+    result = kernels.kmeans(X, 3, init=X[:3], n_threads=n_threads)
+    np.testing.assert_array_equal(result.labels, np.arange(300) % 3)
+    assert result.inertia == 0
+    start = X[:3].copy()
+    X[299, 63] = np.nan
+    with pytest.raises(ValueError, match=r"X\[299, 63\]: expected"):
+        kernels.kmeans(X, 3, init=start, n_threads=n_threads)

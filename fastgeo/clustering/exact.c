@@ -9,6 +9,7 @@
 enum {
     SUM_STRIP = 1024,       /* columns of one chunk of sums */
     SUM_CHAINS = 4,         /* chunks whose distances are added side by side: a chain waits for each addition */
+    TOTAL_WORK = 1 << 16,   /* values of one chunk of totals */
     ROW_WORK = 8,           /* what a row costs besides its values, in theirs */
     FG_MAX_CANDIDATES = 48, /* 2 + ln k is below this for any k */
 };
@@ -28,6 +29,12 @@ typedef struct {
     int64_t strips;
     int32_t *starts; /* (slots, k) */
 } sums_job;
+
+typedef struct {
+    const fg_sums *sums;
+    double *totals, *weights;
+    int64_t clusters; /* per chunk */
+} total_job;
 
 typedef struct {
     const fg_points *points;
@@ -63,6 +70,7 @@ typedef void add_rows_function(const fg_sums *sums, const fg_ordered_rows *rows,
 #define F64_TABLE(type, function) static type *const function##_table[FG_ISA_COUNT] = {FG_ISA_LIST(F64_ROW, function)}
 F64_TABLE(add_rows_function, add_rows);
 F64_TABLE(stride_function, sums_stride);
+F64_TABLE(fg_chunk, total_chunk);
 F64_TABLE(fg_chunk, own_chunk);
 F64_TABLE(fg_chunk, plusplus_chunk);
 F64_TABLE(bytes_function, plusplus_bytes);
@@ -152,22 +160,16 @@ int fg_sums_add_all(const fg_runtime *runtime, const fg_sums *sums, const int32_
     return status;
 }
 
-void fg_sums_total(const fg_sums *sums, double *totals, double *weights)
+int fg_sums_total(const fg_runtime *runtime, const fg_sums *sums, double *totals, double *weights)
 {
-    const int64_t d = sums->points->d, k = sums->k, stride = sums->stride;
+    const double work = 4.0 * (double)sums->blocks * (double)sums->k * (double)sums->stride;
+    const int64_t each = TOTAL_WORK / (sums->blocks * sums->stride);
+    total_job job = {sums, totals, weights, each > 1 ? each : 1};
     fg_fenv saved = fg_fenv_enter();
-    for (int64_t j = 0; j < k; j++) {
-        double *total = totals + j * d;
-        memcpy(total, sums->partial + j * stride, (size_t)d * sizeof(double));
-        weights[j] = sums->partial[j * stride + d];
-        for (int64_t b = 1; b < sums->blocks; b++) {
-            const double *partial = sums->partial + (b * k + j) * stride;
-            for (int64_t l = 0; l < d; l++)
-                total[l] += partial[l];
-            weights[j] += partial[d];
-        }
-    }
+    int status = runtime->parallel(fg_chunk_count(sums->k, job.clusters), fg_threads_for(sums->points, work),
+                                   total_chunk_table[runtime->isa], &job);
     fg_fenv_leave(saved);
+    return status;
 }
 
 int fg_own_distances(const fg_runtime *runtime, const fg_points *points, const void *centroids,

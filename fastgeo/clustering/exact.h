@@ -38,7 +38,7 @@ void fg_sums_add(const fg_runtime *runtime, const fg_sums *sums, const int32_t *
 int fg_sums_add_all(const fg_runtime *runtime, const fg_sums *sums, const int32_t *labels);
 
 /* totals (k, d) and weights (k,): block by block. */
-void fg_sums_total(const fg_sums *sums, double *totals, double *weights);
+int fg_sums_total(const fg_runtime *runtime, const fg_sums *sums, double *totals, double *weights);
 
 /* Squared distance of every point from the centroid of its label; for FG_BOX_IOU, 1 - IoU. Unweighted. */
 int fg_own_distances(const fg_runtime *runtime, const fg_points *points, const void *centroids,

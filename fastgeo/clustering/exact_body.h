@@ -111,6 +111,42 @@ static void FG_NAME(add_rows)(const fg_sums *sums, const fg_ordered_rows *rows, 
         FG_NAME(add_columns)(sums, rows, total, column, column_end, 0, 0);
 }
 
+/* `count` vectors from column l on of the total of one cluster: block by block, in registers. */
+static inline __attribute__((always_inline)) void FG_NAME(total_columns)(const fg_sums *sums, int64_t j, int64_t l,
+                                                                         int count, double *total)
+{
+    vreal sum[4];
+    const double *partial = sums->partial + j * sums->stride + l;
+    for (int v = 0; v < count; v++)
+        sum[v] = v_load(partial + v * LANES);
+    for (int64_t b = 1; b < sums->blocks; b++) {
+        partial += sums->k * sums->stride;
+        for (int v = 0; v < count; v++)
+            sum[v] = v_add(sum[v], v_load(partial + v * LANES));
+    }
+    for (int v = 0; v < count; v++)
+        v_store(total + v * LANES, sum[v]);
+}
+
+static void FG_NAME(total_chunk)(void *job_, int64_t chunk, int slot)
+{
+    (void)slot;
+    const total_job *job = job_;
+    const int64_t d = job->sums->points->d, begin = chunk * job->clusters;
+    const int64_t end = begin + job->clusters < job->sums->k ? begin + job->clusters : job->sums->k;
+    for (int64_t j = begin; j < end; j++) {
+        double last[LANES], *total = job->totals + j * d;
+        int64_t l = 0;
+        for (; l + 4 * LANES <= d; l += 4 * LANES)
+            FG_NAME(total_columns)(job->sums, j, l, 4, total + l);
+        for (; l + LANES <= d; l += LANES)
+            FG_NAME(total_columns)(job->sums, j, l, 1, total + l);
+        FG_NAME(total_columns)(job->sums, j, l, 1, last);
+        memcpy(total + l, last, (size_t)(d - l) * sizeof(double));
+        job->weights[j] = last[d - l];
+    }
+}
+
 /* 1 - IoU of two sizes. */
 static inline double FG_NAME(size_loss)(double w, double h, double w2, double h2)
 {

@@ -40,7 +40,7 @@ cdef extern from "clustering/exact.h" nogil:
     int fg_sums_open(const fg_runtime *runtime, fg_sums *sums, const fg_points *points, int64_t k, int64_t blocks)
     void fg_sums_close(fg_sums *sums)
     int fg_sums_add_all(const fg_runtime *runtime, const fg_sums *sums, const int32_t *labels)
-    void fg_sums_total(const fg_sums *sums, double *totals, double *weights)
+    int fg_sums_total(const fg_runtime *runtime, const fg_sums *sums, double *totals, double *weights)
     int fg_own_distances(const fg_runtime *runtime, const fg_points *points, const void *centroids,
                          const int32_t *labels, double *distances)
     double fg_ordered_sum(const fg_points *points, const double *distances)
@@ -69,6 +69,7 @@ cdef extern from "clustering/nearest.h" nogil:
         fg_bounds *bounds
         fg_sums *sums
         int filtered
+        int unchecked
         int64_t n_changed
         int64_t n_searched
     int fg_nearest(const fg_runtime *runtime, fg_nearest_call *call)
@@ -104,7 +105,7 @@ def assign(X, centroids, *, metric="euclidean", n_threads=None):
     call.distances = cnp.PyArray_DATA(distances)
     call.bounds = NULL
     call.sums = NULL
-    call.filtered = False
+    call.filtered = call.unchecked = False
     cdef int status
     with nogil:
         status = fg_nearest(runtime(), &call)
@@ -149,10 +150,14 @@ def pairwise_distance(X, Y, *, kind="euclidean", out=None, n_threads=None):
 
 cdef object bind(fg_points *points, array, str name, metric, weights, int n_threads):
     """Fill the struct and check the values. Returns the row scales, which have to outlive it."""
-    cdef int status = FG_OK
-    cdef cnp.npy_intp n = cnp.PyArray_DIM(array, 0)
+    set_points(points, array, metric, weights, n_threads)
+    check_values(points, array, name, metric)
+    return row_scales(points)
+
+
+cdef void set_points(fg_points *points, array, metric, weights, int n_threads):
     points.x = cnp.PyArray_DATA(array)
-    points.n = n
+    points.n = cnp.PyArray_DIM(array, 0)
     points.d = cnp.PyArray_DIM(array, 1)
     points.is_f64 = is_f64(array)
     points.metric = FG_EUCLIDEAN if metric == "euclidean" else FG_COSINE if metric == "cosine" else FG_BOX_IOU
@@ -161,11 +166,20 @@ cdef object bind(fg_points *points, array, str name, metric, weights, int n_thre
     if weights is not None:
         points.weights = <const double *>cnp.PyArray_DATA(weights)
     points.n_threads = n_threads
+
+
+cdef int check_values(const fg_points *points, array, str name, metric) except -1:
+    cdef int status
     with nogil:
         status = fg_check_points(runtime(), points)
     if status == FG_BAD_VALUE:
         checks.point_values(name, array, sizes=metric == "iou")
-    raise_status(status)
+    return raise_status(status)
+
+
+cdef object row_scales(fg_points *points):
+    cdef int status
+    cdef cnp.npy_intp n = points.n
     if points.metric != FG_COSINE:
         return None
     scale = new_array(1, &n, cnp.NPY_DOUBLE)
@@ -192,18 +206,30 @@ cdef class KernelSteps:
     cdef int pause, pausing  # assignments without bounds: next time, and still to come
     cdef int64_t n_changed
     cdef bint once  # a single assignment: bounds for the next one would be lost work
+    cdef bint unchecked  # whether the values of the points have yet to be looked at
     cdef bint added  # whether `c_sums` belongs to the labels
     cdef readonly object labels
 
     def __init__(self, points, metric, weights, n_threads, *, once=False):
         cdef cnp.npy_intp n = cnp.PyArray_DIM(points, 0)
         self.points, self.weights, self.metric, self.once = points, weights, metric, once
-        self.scale = bind(&self.c_points, points, "X", metric, weights, n_threads)
+        set_points(&self.c_points, points, metric, weights, n_threads)
+        self.unchecked = True
+        if metric != "euclidean":
+            self.check()
+            self.scale = row_scales(&self.c_points)
         self.labels = np.full(n, -1, np.int32)
         self.n_changed = n
 
     def __dealloc__(self):
         fg_sums_close(&self.c_sums)
+
+    cdef int check(self) except -1:
+        """Raise for points that are not finite, unless that was done."""
+        if self.unchecked:
+            check_values(&self.c_points, self.points, "X", self.metric)
+        self.unchecked = False
+        return 0
 
     cdef bint bounded(self, centroids) except *:
         """Bring the bounds up to these centroids. Returns whether they are worth keeping."""
@@ -260,9 +286,13 @@ cdef class KernelSteps:
         if self.bounded(centroids):
             call.bounds = &self.bounds
         self.before = None
+        call.unchecked = self.unchecked
         with nogil:
             status = fg_nearest(runtime(), &call)
+        if status == FG_BAD_VALUE:
+            self.check()
         raise_status(status)
+        self.unchecked = False
         self.added = adding
         self.n_changed = call.n_changed
         if call.bounds != NULL:
@@ -299,7 +329,7 @@ cdef class KernelSteps:
             if not added:
                 status = fg_sums_add_all(runtime(), &self.c_sums, labels)
             if status == FG_OK:
-                fg_sums_total(&self.c_sums, totals, weights)
+                status = fg_sums_total(runtime(), &self.c_sums, totals, weights)
         raise_status(status)
         return sums, counts
 
@@ -328,6 +358,7 @@ cdef class KernelSteps:
         cdef cnp.npy_intp clusters = k
         cdef int64_t trials = draws.shape[1]
         cdef int status
+        self.check()
         indices = new_array(1, &clusters, cnp.NPY_INT64)
         cdef const double *c_draws = <const double *>cnp.PyArray_DATA(draws)
         cdef int64_t *c_indices = <int64_t *>cnp.PyArray_DATA(indices)

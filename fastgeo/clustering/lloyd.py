@@ -26,7 +26,7 @@ class Steps(Protocol):
     def __init__(
         self, points: Array, metric: str, weights: Array | None, n_threads: int, *, once: bool = False
     ) -> None:
-        """Raise for points that are not finite. With `once` there will be a single assignment."""
+        """Raise for points that are not finite, here or in the first step. With `once` there is a single assignment."""
 
     def assign(self, centroids: Array, *, adding: bool = False) -> int:
         """Update `labels` to the nearest centroids; return how many changed. With `adding`, `sums` comes next."""

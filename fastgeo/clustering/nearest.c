@@ -40,6 +40,14 @@ static inline float fg_lower_bound(const fg_bounds *bounds, double square)
     return least > 0 ? (float)(sqrt(least) * (1 - 0x1p-20)) : 0;
 }
 
+/* Points this near to centroids as near to the origin are within the limit for sure. */
+static inline double fg_near_limit(const fg_points *points) { return fg_point_limit(points) / 4; }
+
+typedef struct {
+    int64_t changed, searched; /* labels, points */
+    int64_t strange;           /* whether a point lies farther away than the limit above, or nowhere */
+} nearest_counts;
+
 typedef struct {
     fg_nearest_call *call;
     int64_t rows;     /* points per chunk */
@@ -48,7 +56,7 @@ typedef struct {
     const fg_sums *sums; /* or NULL; then every chunk is one of its blocks */
     char *scratch;    /* per slot */
     int64_t scratch_bytes;
-    int64_t *counts;  /* per chunk: labels changed, points searched */
+    nearest_counts *counts; /* per chunk */
     fg_filter *filter; /* or NULL; a first look in integers */
     int along;         /* a first look with the lanes along the rows */
 } nearest_job;
@@ -135,21 +143,36 @@ static int search_all(const fg_runtime *runtime, nearest_job *job, int n_threads
         job->scratch_bytes += filter_bytes_table[isa][is_f64](call->k);
     void *scratch = malloc((size_t)(runtime->slots(n_threads) * job->scratch_bytes + FG_LINE));
     job->starts = job->sums ? malloc((size_t)(runtime->slots(n_threads) * call->k) * sizeof(int32_t)) : NULL;
-    job->counts = malloc((size_t)(n_chunks + 1) * 2 * sizeof(int64_t));
+    job->counts = malloc((size_t)(n_chunks + 1) * sizeof(nearest_counts));
     int status = FG_NO_MEMORY;
     if (scratch && job->counts && (job->starts || !job->sums)) {
         job->scratch = fg_at_line(scratch);
         status = runtime->parallel(n_chunks, n_threads, nearest_chunk_table[isa][is_f64], job);
     }
+    int64_t strange = 0;
     call->n_changed = call->n_searched = 0;
     for (int64_t c = 0; status == FG_OK && c < n_chunks; c++) {
-        call->n_changed += job->counts[2 * c];
-        call->n_searched += job->counts[2 * c + 1];
+        call->n_changed += job->counts[c].changed;
+        call->n_searched += job->counts[c].searched;
+        strange |= job->counts[c].strange;
     }
+    if (status == FG_OK && strange && call->unchecked)
+        status = fg_check_points(runtime, call->points);
     free(scratch);
     free(job->starts);
     free(job->counts);
     return status;
+}
+
+static int all_near(const fg_points *points, const void *centroids, int64_t k)
+{
+    const double limit = fg_near_limit(points);
+    int near = 1;
+    for (int64_t l = 0; l < k * points->d; l++) {
+        const double c = points->is_f64 ? ((const double *)centroids)[l] : (double)((const float *)centroids)[l];
+        near &= -limit <= c && c <= limit;
+    }
+    return near;
 }
 
 int fg_nearest(const fg_runtime *runtime, fg_nearest_call *call)
@@ -167,6 +190,9 @@ int fg_nearest(const fg_runtime *runtime, fg_nearest_call *call)
         } else
             job.along = points->metric != FG_BOX_IOU && along_suits_table[runtime->isa][points->is_f64](points->d, call->k);
     }
+    /* A look along the rows sees by the distances whether the points need a check, and reads them only once. */
+    if (status == FG_OK && call->unchecked && !(job.along && all_near(points, call->centroids, call->k)))
+        status = fg_check_points(runtime, points);
     if (call->sums && blocks_suit(runtime, call))
         job.sums = call->sums;
     if (status == FG_OK)

@@ -32,12 +32,13 @@ typedef struct {
     void *distances;   /* (n,) of the points' type, or NULL */
     fg_bounds *bounds; /* or NULL */
     fg_sums *sums;     /* or NULL: the rows are added on the way, block by block */
-    int filtered;      /* whether the int16 filter may help; the answer is the same */
+    int filtered;      /* whether a first look may help; the answer is the same */
+    int unchecked;     /* whether fg_check_points has yet to see the points; then FG_BAD_VALUE is an answer too */
     int64_t n_changed; /* out: how many labels differ from those before */
     int64_t n_searched; /* out: how many points the bounds did not settle */
 } fg_nearest_call;
 
-/* FG_OK, FG_NO_MEMORY, FG_INTERRUPTED or FG_FORKED. */
+/* FG_OK, FG_NO_MEMORY, FG_INTERRUPTED, FG_FORKED or, of unchecked points, FG_BAD_VALUE. */
 int fg_nearest(const fg_runtime *runtime, fg_nearest_call *call);
 
 enum { FG_KIND_EUCLIDEAN, FG_KIND_SQEUCLIDEAN, FG_KIND_COSINE };

@@ -327,7 +327,7 @@ static int64_t FG_NAME(list_open)(const fg_nearest_call *call, int64_t begin, in
 /* Points on their way through a chunk. */
 typedef struct {
     real *packed;
-    int64_t changed, searched;
+    int64_t changed, searched, strange;
     /* What a first look leaves open: pairs of point and centroid that wait, and the point whose pairs are being settled. */
     real *scores; /* [centroid][point]; for deep points, their distances */
     hit *hits;
@@ -411,8 +411,7 @@ static void FG_NAME(nearest_chunk)(void *job_, int64_t chunk, int slot)
         FG_NAME(label_and_add)(job, chunk, &passage);
     else
         FG_NAME(label_rows)(job, begin, begin + job->rows < n ? begin + job->rows : n, &passage);
-    job->counts[2 * chunk] = passage.changed;
-    job->counts[2 * chunk + 1] = passage.searched;
+    job->counts[chunk] = (nearest_counts){passage.changed, passage.searched, passage.strange};
 }
 
 /* Up to CENTROIDS rows of the result, one block of columns wide. */

@@ -37,7 +37,7 @@ FG_TABLE(fg_chunk, scale_chunk);
 
 int fg_check_points(const fg_runtime *runtime, const fg_points *points)
 {
-    const double limit = points->is_f64 ? 0x1p240 : 0x1p50;
+    const double limit = fg_point_limit(points);
     points_job job = {.points = points, .low = points->metric == FG_BOX_IOU ? 0 : -limit, .high = limit};
     job.rows = fg_chunk_rows(runtime, points->n, points->d);
     const int64_t n_chunks = fg_chunk_count(points->n, job.rows);

@@ -34,6 +34,8 @@ enum { FG_LINE = 64 };
 static inline int64_t fg_whole_lines(int64_t bytes) { return (bytes + FG_LINE - 1) / FG_LINE * FG_LINE; }
 static inline void *fg_at_line(void *memory) { return (char *)memory + (-(uintptr_t)memory & (FG_LINE - 1)); }
 
+static inline double fg_point_limit(const fg_points *points) { return points->is_f64 ? 0x1p240 : 0x1p50; }
+
 /* FG_BAD_VALUE if a value is not finite, beyond 2⁵⁰ (float32) or 2²⁴⁰ (float64), or a size is negative. */
 int fg_check_points(const fg_runtime *runtime, const fg_points *points);
 
