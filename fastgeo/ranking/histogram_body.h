@@ -137,11 +137,17 @@ static int FG_NAME(cells_f32)(const fg_histogram_call *call, int64_t i, int64_t 
     return FG_NAME(cells_of_block)(call, 0, i, n, cells);
 }
 
+/* The bits of all labels. */
+typedef struct {
+    vint words;
+    uint64_t bytes;
+} FG_NAME(labels_seen);
+
 /* The cells of FG_GROUP samples: their bins, or the row of what lies outside; those of positives after those of
-   negatives. Labels are bytes or, `wide`, 64-bit integers, which end up in seen. */
+   negatives. Labels are bytes or, `wide`, 64-bit integers. */
 static inline __attribute__((always_inline)) void FG_NAME(cells_of_group)(const FG_NAME(binning) *by, const void *scores,
                                                                           int is_f64, const void *labels, int wide,
-                                                                          vint *seen, uint32_t *cells)
+                                                                          FG_NAME(labels_seen) *seen, uint32_t *cells)
 {
     for (int j = 0; j < FG_GROUP; j += LANES) {
         vreal score = is_f64 ? v_load((const double *)scores + j) : v_load_float((const float *)scores + j);
@@ -151,21 +157,26 @@ static inline __attribute__((always_inline)) void FG_NAME(cells_of_group)(const 
         if (wide) {
             vint label = i_load((const int64_t *)labels + j);
             v_keep(label);
-            *seen = i_or(*seen, label);
+            seen->words = i_or(seen->words, label);
             v_store_cells64(cells + j, inside, bin, 0, by->outside, label, by->rows);
         } else {
             v_store_cells8(cells + j, inside, bin, 0, by->outside, (const uint8_t *)labels + j, by->rows);
         }
     }
+    if (!wide) { /* after the stores; before them, one load to a general register would serve the vectors too, slowly */
+        uint64_t bytes;
+        memcpy(&bytes, labels, FG_GROUP);
+        seen->bytes |= bytes;
+    }
 }
 
-static inline __attribute__((always_inline)) int FG_NAME(zero_or_one)(vint seen)
+static inline __attribute__((always_inline)) int FG_NAME(zero_or_one)(const FG_NAME(labels_seen) *seen)
 {
     int64_t lanes[LANES], all = 0;
-    i_store(lanes, seen);
+    i_store(lanes, seen->words);
     for (int j = 0; j < LANES; j++)
         all |= lanes[j];
-    return !(all & ~INT64_C(1));
+    return !(all & ~INT64_C(1)) && fg_are_labels(seen->bytes);
 }
 
 /* Adds the private counters to the counts. Whether no score lay outside. */
@@ -199,12 +210,14 @@ static inline __attribute__((always_inline)) int FG_NAME(count)(const fg_histogr
     const int score_size = is_f64 ? sizeof(double) : sizeof(float), label_size = wide ? sizeof(int64_t) : 1;
     const char *scores = (const char *)call->scores + begin * score_size;
     const char *labels = (const char *)call->labels + begin * label_size;
-    vint seen = i_set1(0);
+    FG_NAME(labels_seen) seen = {i_set1(0), 0};
     int64_t n_ready = 0, n_next;
     for (int64_t i = begin, step = 0; i < end || n_ready; i += n_next, n_ready = n_next, step++) {
         uint32_t *next = private->cells[step % 2], *ready = private->cells[1 - step % 2];
         n_next = smaller(STEP, end - i);
-        if (!wide && !(labels = (const char *)fg_label_bytes(call->labels, call->label_kind, i, n_next, private->labels)))
+        if (!wide)
+            labels = (const char *)fg_unchecked_bytes(call->labels, call->label_kind, i, n_next, private->labels);
+        if (!labels)
             return 0;
         const int64_t n_both = smaller(n_next, n_ready);
         int64_t j = 0;
@@ -217,7 +230,7 @@ static inline __attribute__((always_inline)) int FG_NAME(count)(const fg_histogr
         for (j = n_both; j < n_ready; j += FG_GROUP)
             count_group(copies, ready + j);
     }
-    return FG_NAME(zero_or_one)(seen) && FG_NAME(add_up)(call, private, counts);
+    return FG_NAME(zero_or_one)(&seen) && FG_NAME(add_up)(call, private, counts);
 }
 
 #define FG_COUNT(name, is_f64, wide)                                                      \
