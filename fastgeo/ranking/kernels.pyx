@@ -155,18 +155,34 @@ def histogram_auc(labels, scores, n_bins=100, *, range=_UNIT, sample_weight=None
     return auc_of_cells(cells, on_undefined)
 
 
+cdef class Bins:
+    """What every update of an AUCHistogram needs, in one attribute: looking up four took as long as 80 samples."""
+    cdef object counts
+    cdef double low, high, width
+
+    def __cinit__(self, counts, double low, double high, double width):
+        self.counts = counts
+        self.low = low
+        self.high = high
+        self.width = width
+
+
 class AUCHistogram(auc_histogram.AUCHistogram):
     __doc__ = auc_histogram.AUCHistogram.__doc__
 
+    def __init__(self, n_bins=1000, *, range=_UNIT):
+        super().__init__(n_bins, range=range)
+        self._bins = Bins(self._counts, *self.range, self._width)
+
     def update(self, labels, scores, sample_weight=None):
+        cdef Bins bins = self._bins
         if not (sample_weight is None and is_plain_pair(labels, scores)):
             labels, scores, sample_weight = inputs.histogram_samples(labels, scores, sample_weight)
-        low, high = self.range
         if sample_weight is None:
-            add_samples(self._counts, labels, scores, None, low, high, self._width, 0)
+            add_samples(bins.counts, labels, scores, None, bins.low, bins.high, bins.width, 0)
         else:
             sums = np.zeros((self.n_bins, 2))
-            add_samples(sums, labels, scores, sample_weight, low, high, self._width, 0)
+            add_samples(sums, labels, scores, sample_weight, bins.low, bins.high, bins.width, 0)
             self._add_sums(sums, len(sample_weight))
         return self
 
