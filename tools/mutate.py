@@ -165,8 +165,8 @@ MUTANTS = [
     Mutant(
         "kmeans: the tail of a row is measured without its last value",
         "fastgeo/clustering/exact_body.h",
-        "l, d - l, sum);",
-        "l, d - l - 1, sum);",
+        "l, d - l, is_f64, scaled, sum) : sum",
+        "l, d - l - 1, is_f64, scaled, sum) : sum",
         "tests/test_clustering.py",
     ),
     Mutant(

@@ -114,6 +114,7 @@ static void FG_NAME(look_along)(const fg_nearest_call *call, const int64_t *numb
     }
     FG_NAME(pick_winners)(passage->scores, call->k, &w);
     const vreal near = v_set1((real)(fg_near_limit(points) * fg_near_limit(points)));
+    look.whole = 0;
     for (int v = 0; v < 2; v++) {
         passage->strange |= m_bits(v_le(w.best[v], near)) != m_bits(v_eq(near, near));
         look.reach[v] = v_fma(w.best[v], factor, underflow);

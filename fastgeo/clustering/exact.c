@@ -72,6 +72,7 @@ F64_TABLE(add_rows_function, add_rows);
 F64_TABLE(stride_function, sums_stride);
 F64_TABLE(fg_chunk, total_chunk);
 F64_TABLE(fg_chunk, own_chunk);
+F64_TABLE(fg_chunk, own_losses);
 F64_TABLE(fg_chunk, plusplus_chunk);
 F64_TABLE(bytes_function, plusplus_bytes);
 
@@ -176,10 +177,11 @@ int fg_own_distances(const fg_runtime *runtime, const fg_points *points, const v
                      const int32_t *labels, double *distances)
 {
     own_job job = {points, centroids, labels, distances};
+    fg_chunk *const *table = points->metric == FG_BOX_IOU ? own_losses_table : own_chunk_table;
     fg_fenv saved = fg_fenv_enter();
     int status = runtime->parallel(fg_chunk_count(points->n, FG_SUM_CHUNK),
                                    fg_threads_for(points, 4.0 * (double)points->n * (double)(points->d + ROW_WORK)),
-                                   own_chunk_table[runtime->isa], &job);
+                                   table[runtime->isa], &job);
     fg_fenv_leave(saved);
     return status;
 }

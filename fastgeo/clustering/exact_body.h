@@ -155,29 +155,29 @@ static inline double FG_NAME(size_loss)(double w, double h, double w2, double h2
     return 1 - (total > 0 ? common / total : 0);
 }
 
-static inline vreal FG_NAME(row_part)(const fg_points *points, int64_t i, int64_t l, int64_t width)
+static inline __attribute__((always_inline)) vreal FG_NAME(row_part)(const void *x, int64_t at, int64_t width, int is_f64)
 {
-    const float *x32 = (const float *)points->x + i * points->d + l;
-    const double *x64 = (const double *)points->x + i * points->d + l;
-    vreal x;
+    const float *x32 = (const float *)x + at;
+    const double *x64 = (const double *)x + at;
     if (width == LANES)
-        x = points->is_f64 ? v_load(x64) : v_load_float(x32);
-    else
-        x = points->is_f64 ? v_load_part(x64, width) : v_load_float_part(x32, width);
-    return points->scale ? v_mul(x, v_set1(points->scale[i])) : x;
+        return is_f64 ? v_load(x64) : v_load_float(x32);
+    return is_f64 ? v_load_part(x64, width) : v_load_float_part(x32, width);
 }
 
 /* Adds the squared differences of columns [l, l + width) to the sums of LANES points, in index order: squares are taken
    along the rows, then turned. */
-static inline __attribute__((always_inline)) vreal FG_NAME(add_squares)(const fg_points *points,
-                                                                        const fg_points *centroids,
-                                                                        const int64_t *rows, const int64_t *labels,
-                                                                        int64_t l, int64_t width, vreal sum)
+static inline __attribute__((always_inline)) vreal FG_NAME(add_squares)(const own_job *job, const int64_t *rows,
+                                                                        const int64_t *labels, int64_t l, int64_t width,
+                                                                        int is_f64, int scaled, vreal sum)
 {
+    const fg_points *points = job->points;
+    const int64_t d = points->d;
     vreal squares[LANES];
     for (int p = 0; p < LANES; p++) {
-        const vreal difference = v_sub(FG_NAME(row_part)(points, rows[p], l, width),
-                                       FG_NAME(row_part)(centroids, labels[p], l, width));
+        vreal x = FG_NAME(row_part)(points->x, rows[p] * d + l, width, is_f64);
+        if (scaled)
+            x = v_mul(x, v_set1(points->scale[rows[p]]));
+        const vreal difference = v_sub(x, FG_NAME(row_part)(job->centroids, labels[p] * d + l, width, is_f64));
         squares[p] = v_mul(difference, difference);
     }
     v_transpose(squares);
@@ -196,39 +196,59 @@ static inline void FG_NAME(fetch)(const fg_points *points, int64_t row, int64_t 
             __builtin_prefetch(next + at, 0, 2);
 }
 
+/* The squared distances of LANES points, the first of which is number `first`. */
+static inline __attribute__((always_inline)) vreal FG_NAME(own_squares)(const own_job *job, int64_t first,
+                                                                        const int64_t *rows, const int64_t *labels,
+                                                                        int is_f64, int scaled)
+{
+    const int64_t d = job->points->d;
+    vreal sum = v_set1(0);
+    int64_t l = 0;
+    for (; l + LANES <= d; l += LANES) {
+        FG_NAME(fetch)(job->points, first + LANES, l);
+        sum = FG_NAME(add_squares)(job, rows, labels, l, LANES, is_f64, scaled, sum);
+    }
+    return l < d ? FG_NAME(add_squares)(job, rows, labels, l, d - l, is_f64, scaled, sum) : sum;
+}
+
 static void FG_NAME(own_chunk)(void *job_, int64_t chunk, int slot)
 {
     (void)slot;
     const own_job *job = job_;
     const fg_points *points = job->points;
-    const int64_t d = points->d;
     const int64_t end = (chunk + 1) * FG_SUM_CHUNK < points->n ? (chunk + 1) * FG_SUM_CHUNK : points->n;
-    const fg_points centroids = {.x = job->centroids, .d = d, .is_f64 = points->is_f64};
     for (int64_t first = chunk * FG_SUM_CHUNK; first < end; first += LANES) {
         int64_t rows[LANES], labels[LANES];
-        double sums[LANES];
-        vreal sum = v_set1(0);
+        vreal sum;
         for (int p = 0; p < LANES; p++) {
             rows[p] = first + p < end ? first + p : first;
             labels[p] = job->labels[rows[p]];
         }
-        int64_t l = 0;
-        if (points->metric != FG_BOX_IOU) {
-            for (; l + LANES <= d; l += LANES) {
-                FG_NAME(fetch)(points, first + LANES, l);
-                sum = FG_NAME(add_squares)(points, &centroids, rows, labels, l, LANES, sum);
-            }
-            if (l < d)
-                sum = FG_NAME(add_squares)(points, &centroids, rows, labels, l, d - l, sum);
-        }
-        v_store(sums, sum);
-        for (int p = 0; p < LANES && first + p < end; p++) {
-            if (points->metric == FG_BOX_IOU)
-                sums[p] = FG_NAME(size_loss)(FG_NAME(value)(points, rows[p], 0), FG_NAME(value)(points, rows[p], 1),
-                                             FG_NAME(value)(&centroids, labels[p], 0),
-                                             FG_NAME(value)(&centroids, labels[p], 1));
-            job->distances[first + p] = sums[p];
-        }
+        if (points->scale)
+            sum = FG_NAME(own_squares)(job, first, rows, labels, points->is_f64, 1);
+        else if (points->is_f64)
+            sum = FG_NAME(own_squares)(job, first, rows, labels, 1, 0);
+        else
+            sum = FG_NAME(own_squares)(job, first, rows, labels, 0, 0);
+        if (first + LANES <= end)
+            v_store(job->distances + first, sum);
+        else
+            v_store_part(job->distances + first, sum, end - first);
+    }
+}
+
+/* The same for sizes. */
+static void FG_NAME(own_losses)(void *job_, int64_t chunk, int slot)
+{
+    (void)slot;
+    const own_job *job = job_;
+    const fg_points *points = job->points;
+    const fg_points centroids = {.x = job->centroids, .d = 2, .is_f64 = points->is_f64};
+    const int64_t end = (chunk + 1) * FG_SUM_CHUNK < points->n ? (chunk + 1) * FG_SUM_CHUNK : points->n;
+    for (int64_t i = chunk * FG_SUM_CHUNK; i < end; i++) {
+        const int64_t j = job->labels[i];
+        job->distances[i] = FG_NAME(size_loss)(FG_NAME(value)(points, i, 0), FG_NAME(value)(points, i, 1),
+                                               FG_NAME(value)(&centroids, j, 0), FG_NAME(value)(&centroids, j, 1));
     }
 }
 

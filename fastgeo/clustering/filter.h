@@ -1,25 +1,33 @@
 /* A first look at the centroids in int16, at twice the speed of float32 and with an error that is known.
 
-   Points and centroids are shifted by one vector, scaled to a length of FG_FILTER_LENGTH and rounded to integers, whose
-   products add up without error. Where the nearest centroid leads by more than all errors together, the exact search
-   would find it too; the other points are left to that search. So the filter never changes an answer. */
+   Points and centroids are shifted by one vector, scaled to a length of FG_FILTER_LENGTH at most and rounded to integers,
+   whose products add up without error. One more product adds half the square of the centroid, so that the sums are
+   scores: for each point, squared distances but for a shift and a factor. The number of the centroid takes the place of
+   their last bits. Where the nearest centroid leads by more than all errors together, the exact search would find it
+   too; the other points are left to that search. So the filter never changes an answer. */
 #ifndef FG_FILTER_H
 #define FG_FILTER_H
 
 #include "clustering/points.h"
 
-/* Both lengths, and their product, stay in range after rounding: (32000 + √4096 / 2)² < 2³¹ and 32032 < 2¹⁵. */
-enum { FG_FILTER_LENGTH = 32000, FG_FILTER_MAX_D = 4096 };
+/* Both lengths, and one and a half times their product, stay in range after rounding: (32000 + √4096 / 2)² · 3/2 < 2³¹
+   and 32032 < 2¹⁵. */
+enum { FG_FILTER_LENGTH = 32000, FG_FILTER_MAX_D = 4096, FG_FILTER_MAX_K = 1 << 16 };
+
+/* From so many centroids on, measuring how far a point lies from its integers costs less than it leaves open. */
+enum { FG_FILTER_MEASURED_K = 128 };
 
 typedef struct {
-    int64_t pairs;      /* pairs of columns, (d + 1) / 2 */
-    float *shift;       /* (2 · pairs,) */
-    int32_t *centroids; /* (k, pairs) of two int16 */
-    float *squares;     /* (k,) |centroid - shift|² */
-    float scale;        /* integers per unit */
-    float length;       /* of the longest shifted centroid, rounded up */
-    float error;        /* largest distance of a shifted centroid from its integers */
-    float exact_error;  /* relative error of the exact search, both sides */
+    int64_t pairs;       /* pairs of columns, (d + 1) / 2, and one for the square */
+    float *shift;        /* (d,) */
+    int32_t *centroids;  /* (k, pairs) of two int16: the negative centroid, its square */
+    int32_t *numbers;    /* (k,) 0, 1, … */
+    int32_t number_bits; /* the bits of a score that they take */
+    float scale;         /* integers per unit */
+    float length;        /* of the longest shifted centroid, rounded up */
+    float lead;          /* of scores, beyond the rounding to integers, */
+    float off_lead;      /* and so often the distance of a point from its own */
+    float exact_error;   /* relative error of the exact search, both sides */
 } fg_filter;
 
 /* Whether it pays and applies. */

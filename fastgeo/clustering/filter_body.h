@@ -1,22 +1,53 @@
 /* Float32 only; needs `POINTS` and the packing of nearest_body.h. See filter.h. */
-#define ROUGH 6
+#define ROUGH 6 /* at most as many as there are pairs of columns */
 
 /* What is known of each point of a block. */
 typedef struct {
-    vreal weight[2]; /* turns a sum of products into 2 · point · centroid */
+    vreal weight[2]; /* turns a score into a squared distance less the square below */
     vreal square[2]; /* |point - shift|² */
-    vreal margin[2]; /* a lead beyond this is safe */
+    vreal margin[2]; /* of scores: a lead beyond this is safe */
 } FG_NAME(block);
 
-/* The nearest integer, of magnitude below 2²². */
-static inline vreal FG_NAME(nearest_integer)(vreal a) { return v_sub(v_add(a, v_set1(0x1.8p23f)), v_set1(0x1.8p23f)); }
+typedef struct {
+    vint best[2], second[2]; /* scores, with the number of the centroid in their last bits */
+} FG_NAME(scores);
+
+/* A value times `scale` as an integer: the lower half of the result, since so large a float has no other last bits. */
+static inline __attribute__((always_inline)) vint FG_NAME(round_value)(vreal y, vreal scale, int measured, vreal *off)
+{
+    const vreal large = v_set1(0x1.8p23f), sum = v_fma(y, scale, large);
+    if (measured) {
+        const vreal rest = v_fnma(y, scale, v_sub(sum, large));
+        *off = v_fma(rest, rest, *off);
+    }
+    return i_bits(sum);
+}
+
+/* The integers of LANES points in `packed`, two columns a lane. Returns how far the points lie from them: measured, or at
+   most. */
+static inline __attribute__((always_inline)) vreal FG_NAME(round_points)(const real *packed, int64_t d, vreal scale,
+                                                                         int measured, int32_t *pairs)
+{
+    vreal off = v_set1(0);
+    int64_t l = 0;
+    for (; l + 2 <= d; l += 2, pairs += POINTS) {
+        const vreal y0 = v_load(packed + l * POINTS), y1 = v_load(packed + (l + 1) * POINTS);
+        const vint even = FG_NAME(round_value)(y0, scale, measured, &off);
+        i_store(pairs, i_pair(even, FG_NAME(round_value)(y1, scale, measured, &off)));
+    }
+    if (l < d)
+        i_store(pairs, i_pair(FG_NAME(round_value)(v_load(packed + l * POINTS), scale, measured, &off), i_set1(0)));
+    return measured ? v_sqrt(off) : v_set1(0.501f * sqrtf((float)d));
+}
 
 /* Shifts a block in place; its integers go to `pairs`. Meanwhile asks for the block that lies `ahead`. */
-static void FG_NAME(to_integers)(const fg_filter *filter, real *packed, int64_t d, const real *ahead, int32_t *pairs,
-                                 FG_NAME(block) *block)
+static inline __attribute__((always_inline)) void FG_NAME(to_integers)(const fg_filter *filter, real *packed, int64_t d,
+                                                                       const real *ahead, int measured, int32_t *pairs,
+                                                                       FG_NAME(block) *block)
 {
+    const vreal longest = v_set1(filter->length);
     for (int v = 0; v < 2; v++) {
-        vreal square = v_set1(0), off = v_set1(0);
+        vreal square = v_set1(0);
         for (int64_t l = 0; l < d; l++) {
             real *at = packed + l * POINTS + v * LANES;
             const vreal y = v_sub(v_load(at), v_broadcast(filter->shift + l));
@@ -24,80 +55,88 @@ static void FG_NAME(to_integers)(const fg_filter *filter, real *packed, int64_t 
             v_store(at, y);
             square = v_fma(y, y, square);
         }
-        const vreal length = v_max(v_sqrt(square), v_set1(1e-12f));
-        const vreal scale = v_div(v_set1(FG_FILTER_LENGTH * 0.999f), length);
-        for (int64_t pair = 0; pair < filter->pairs; pair++) {
-            vint whole[2];
-            for (int h = 0; h < 2; h++) {
-                const int64_t l = 2 * pair + h;
-                const vreal y = l < d ? v_load(packed + l * POINTS + v * LANES) : v_set1(0);
-                const vreal rounded = FG_NAME(nearest_integer)(v_mul(y, scale));
-                const vreal rest = v_fnma(y, scale, rounded);
-                off = v_fma(rest, rest, off);
-                whole[h] = v_trunc(rounded);
-            }
-            i_store(pairs + (pair * 2 + v) * LANES, i_pair(whole[0], whole[1]));
-        }
-        const vreal longest = v_set1(filter->length);
-        /* Of 2 · point · centroid, from the rounding of either to integers. */
-        vreal error = v_mul(v_div(v_sqrt(off), scale), longest);
-        error = v_mul(v_set1(2), v_fma(length, v_set1(filter->error), error));
-        /* Of the float arithmetic here, and of the exact search. */
-        const vreal reach = v_add(length, longest);
+        /* A point shorter than the centroids could be scaled further, but not the products with their squares. */
+        const vreal length = v_sqrt(square);
+        const vreal scale = v_div(v_set1(FG_FILTER_LENGTH * 0.999f), v_max(length, longest));
+        const vreal off = FG_NAME(round_points)(packed + v * LANES, d, scale, measured, pairs + v * LANES);
+        vreal unused;
+        const vint square_factor = FG_NAME(round_value)(longest, scale, 0, &unused);
+        i_store(pairs + (filter->pairs - 1) * POINTS + v * LANES, i_pair(square_factor, i_set1(0)));
+        /* Scores of a unit of squared distance. Beside the rounding to integers that of the float arithmetic here, and of
+           the exact search. */
+        const vreal unit = v_mul(scale, v_set1(0.5f * filter->scale)), reach = v_add(length, longest);
         const vreal rounding = v_mul(v_mul(reach, reach), v_set1(filter->exact_error + 0x1p-18f));
-        block->margin[v] = v_add(v_fma(error, v_set1(2.01f), rounding), v_set1(1e-30f));
-        block->weight[v] = v_div(v_set1(2), v_mul(scale, v_set1(filter->scale)));
+        block->margin[v] = v_fma(rounding, unit, v_fma(off, v_set1(filter->off_lead), v_set1(filter->lead)));
+        block->weight[v] = v_div(v_set1(1), unit);
         block->square[v] = square;
     }
 }
 
-/* Like `compete`, on |centroid|² - 2 · point · centroid, which goes to `scores`, [centroid][point]. */
-static inline __attribute__((always_inline)) void FG_NAME(compete_roughly)(const fg_filter *filter, const int32_t *pairs,
-                                                                           const FG_NAME(block) *block, int64_t first,
-                                                                           int count, real *scores,
-                                                                           FG_NAME(winners) *winners)
+/* Centroid j competes. */
+static inline __attribute__((always_inline)) void FG_NAME(enter_score)(const fg_filter *filter, const int32_t *table,
+                                                                       int64_t j, FG_NAME(scores) *scores)
 {
-    const int32_t *centroids = filter->centroids + first * filter->pairs;
-    vint sum[ROUGH][2];
-    for (int q = 0; q < count; q++)
-        sum[q][0] = sum[q][1] = i_set1(0);
-    for (int64_t pair = 0; pair < filter->pairs; pair++) {
-        const vint x0 = i_load(pairs + pair * POINTS), x1 = i_load(pairs + pair * POINTS + LANES);
-        for (int q = 0; q < count; q++) {
-            const vint c = i_set1(centroids[q * filter->pairs + pair]);
-            sum[q][0] = i_madd_add(x0, c, sum[q][0]);
-            sum[q][1] = i_madd_add(x1, c, sum[q][1]);
-        }
-    }
-    for (int q = 0; q < count; q++) {
-        const vint number = i_set1(first + q);
-        const vreal square = v_broadcast(filter->squares + first + q);
-        for (int v = 0; v < 2; v++) {
-            const vreal score = v_fnma(v_from_int(sum[q][v]), block->weight[v], square);
-            v_store(scores + (first + q) * POINTS + v * LANES, score);
-            FG_NAME(enter)(score, number, NEAREST_TWO, v, winners);
-        }
+    const vint kept = i_set1(~filter->number_bits), number = i_set1(filter->numbers[j]);
+    for (int v = 0; v < 2; v++) {
+        const vint score = i_or(i_and(i_load(table + j * POINTS + v * LANES), kept), number);
+        scores->second[v] = i_min(scores->second[v], i_max(scores->best[v], score));
+        scores->best[v] = i_min(scores->best[v], score);
     }
 }
 
-static void FG_NAME(find_roughly)(const fg_filter *filter, const int32_t *pairs, const FG_NAME(block) *block, int64_t k,
-                                  real *scores, FG_NAME(winners) *out)
+/* Adds the products of one pair of columns. */
+static inline __attribute__((always_inline)) void FG_NAME(add_products)(const fg_filter *filter, const int32_t *pairs,
+                                                                        int64_t pair, int64_t first, int count,
+                                                                        vint (*sum)[2])
 {
-    FG_NAME(winners) w;
-    for (int v = 0; v < 2; v++) {
-        w.best[v] = w.second[v] = v_set1((real)INFINITY);
-        w.index[v] = i_set1(0);
+    const int32_t *centroids = filter->centroids + first * filter->pairs + pair;
+    const vint x0 = i_load(pairs + pair * POINTS), x1 = i_load(pairs + pair * POINTS + LANES);
+    for (int q = 0; q < count; q++) {
+        const vint c = i_set1(centroids[q * filter->pairs]);
+        sum[q][0] = i_madd_add(x0, c, sum[q][0]);
+        sum[q][1] = i_madd_add(x1, c, sum[q][1]);
     }
-    int64_t j = 0;
-    for (; j + ROUGH <= k; j += ROUGH)
-        FG_NAME(compete_roughly)(filter, pairs, block, j, ROUGH, scores, &w);
-    for (; j + 4 <= k; j += 4)
-        FG_NAME(compete_roughly)(filter, pairs, block, j, 4, scores, &w);
-    for (; j + 2 <= k; j += 2)
-        FG_NAME(compete_roughly)(filter, pairs, block, j, 2, scores, &w);
-    if (j < k)
-        FG_NAME(compete_roughly)(filter, pairs, block, j, 1, scores, &w);
-    *out = w;
+}
+
+/* Scores of `count` centroids go to a table, [centroid][point]. Meanwhile the `waiting` ones before them compete, a pair
+   of columns each: between the products, for which other units of the CPU are needed. */
+static inline __attribute__((always_inline)) void FG_NAME(score)(const fg_filter *filter, const int32_t *pairs,
+                                                                 int64_t first, int count, int64_t waiting,
+                                                                 int32_t *table, FG_NAME(scores) *scores)
+{
+    vint sum[ROUGH][2];
+    for (int q = 0; q < count; q++)
+        sum[q][0] = sum[q][1] = i_set1(0);
+    int64_t pair = 0;
+    for (; pair < waiting; pair++) {
+        FG_NAME(add_products)(filter, pairs, pair, first, count, sum);
+        FG_NAME(enter_score)(filter, table, first - waiting + pair, scores);
+    }
+    for (; pair < filter->pairs; pair++)
+        FG_NAME(add_products)(filter, pairs, pair, first, count, sum);
+    for (int q = 0; q < count; q++)
+        for (int v = 0; v < 2; v++)
+            i_store(table + (first + q) * POINTS + v * LANES, sum[q][v]);
+}
+
+static void FG_NAME(find_roughly)(const fg_filter *filter, const int32_t *pairs, int64_t k, int32_t *table,
+                                  FG_NAME(scores) *out)
+{
+    FG_NAME(scores) s;
+    for (int v = 0; v < 2; v++)
+        s.best[v] = s.second[v] = i_set1(INT32_MAX);
+    int64_t j = 0, waiting = 0;
+    for (; j + ROUGH <= k; j += waiting = ROUGH)
+        FG_NAME(score)(filter, pairs, j, ROUGH, waiting, table, &s);
+    for (; j + 4 <= k; j += waiting = 4)
+        FG_NAME(score)(filter, pairs, j, 4, waiting, table, &s);
+    for (; j + 2 <= k; j += waiting = 2)
+        FG_NAME(score)(filter, pairs, j, 2, waiting, table, &s);
+    for (; j < k; j += waiting = 1)
+        FG_NAME(score)(filter, pairs, j, 1, waiting, table, &s);
+    for (j = k - waiting; j < k; j++)
+        FG_NAME(enter_score)(filter, table, j, &s);
+    *out = s;
 }
 
 /* Looks for the nearest centroids of at most POINTS points. */
@@ -106,18 +145,25 @@ static void FG_NAME(filter_points)(const fg_nearest_call *call, const fg_filter 
 {
     const fg_points *points = call->points;
     int32_t *whole = (int32_t *)(void *)(passage->packed + POINTS * points->d);
+    int32_t *table = (int32_t *)(void *)passage->scores;
     FG_NAME(block) block;
-    FG_NAME(winners) w;
+    FG_NAME(scores) scores;
     FG_NAME(look) look;
     FG_NAME(pack)(points, numbers, count, passage->packed);
-    FG_NAME(to_integers)(filter, passage->packed, points->d, FG_NAME(next_rows)(points, numbers, count), whole, &block);
-    FG_NAME(find_roughly)(filter, whole, &block, call->k, passage->scores, &w);
+    const real *ahead = FG_NAME(next_rows)(points, numbers, count);
+    if (call->k < FG_FILTER_MEASURED_K)
+        FG_NAME(to_integers)(filter, passage->packed, points->d, ahead, 0, whole, &block);
+    else
+        FG_NAME(to_integers)(filter, passage->packed, points->d, ahead, 1, whole, &block);
+    FG_NAME(find_roughly)(filter, whole, call->k, table, &scores);
+    look.whole = 1;
     for (int v = 0; v < 2; v++) {
-        look.leads[v] = v_lt(block.margin[v], v_sub(w.second[v], w.best[v]));
-        look.reach[v] = v_add(w.best[v], block.margin[v]);
-        look.index[v] = w.index[v];
-        look.most[v] = v_add(v_add(block.square[v], w.best[v]), block.margin[v]);
-        look.least[v] = v_sub(v_add(block.square[v], w.second[v]), block.margin[v]);
+        const vreal best = v_from_int(scores.best[v]), second = v_from_int(scores.second[v]);
+        look.leads[v] = v_lt(block.margin[v], v_sub(second, best));
+        look.reach[v] = v_add(best, block.margin[v]);
+        look.index[v] = i_and(scores.best[v], i_set1(filter->number_bits));
+        look.most[v] = v_fma(v_add(best, block.margin[v]), block.weight[v], block.square[v]);
+        look.least[v] = v_fma(v_sub(second, block.margin[v]), block.weight[v], block.square[v]);
     }
     FG_NAME(settle_look)(call, &look, numbers, count, passage);
 }

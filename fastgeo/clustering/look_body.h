@@ -5,6 +5,7 @@
 typedef struct {
     vmask leads[2]; /* the nearest centroid leads by more than all errors: the exact search would find it too */
     vint index[2];  /* this centroid */
+    int whole;      /* the table of scores holds integers */
     vreal reach[2]; /* centroids of a higher score cannot be the nearest */
     vreal most[2];  /* as squared distances: how far the nearest is at most, */
     vreal least[2]; /* and any other at least */
@@ -83,14 +84,25 @@ static void FG_NAME(settle_all_pairs)(const fg_nearest_call *call, FG_NAME(passa
     FG_NAME(settle_current)(call, passage);
 }
 
+static inline vreal FG_NAME(load_score)(const real *at, int whole)
+{
+#if FG_REAL_BITS == 32
+    if (whole)
+        return v_from_int(i_load((const int32_t *)(const void *)at));
+#endif
+    (void)whole;
+    return v_load(at);
+}
+
 /* Lists the centroids whose score is within reach of some point, and of which points; returns how many pairs that is. */
-static int64_t FG_NAME(list_hits)(int64_t k, const vreal *reach, FG_NAME(passage) *passage)
+static int64_t FG_NAME(list_hits)(int64_t k, const vreal *reach, int whole, FG_NAME(passage) *passage)
 {
     int64_t n_pairs = 0;
     passage->n_hits = 0;
     for (int64_t j = 0; j < k; j++) {
-        const real *score = passage->scores + j * POINTS;
-        unsigned points = m_bits(v_le(v_load(score), reach[0])) | m_bits(v_le(v_load(score + LANES), reach[1])) << LANES;
+        const real *at = passage->scores + j * POINTS;
+        const vreal score0 = FG_NAME(load_score)(at, whole), score1 = FG_NAME(load_score)(at + LANES, whole);
+        unsigned points = m_bits(v_le(score0, reach[0])) | m_bits(v_le(score1, reach[1])) << LANES;
         if (!points)
             continue;
         passage->hits[passage->n_hits++] = (hit){(int32_t)j, points};
@@ -111,6 +123,30 @@ static void FG_NAME(pair_point)(const fg_nearest_call *call, int64_t i, int64_t 
         if (passage->n_pairs == POINTS)
             FG_NAME(settle_pairs)(call, passage, POINTS);
     }
+}
+
+/* Gives the points of these bits their labels; returns how many changed. */
+static int64_t FG_NAME(relabel)(int32_t *labels, const int64_t *numbers, int64_t count, const real_int *index,
+                                unsigned safe)
+{
+    const int in_a_row = count == POINTS && numbers[count - 1] - numbers[0] == POINTS - 1;
+    int64_t changed = 0;
+    if (in_a_row && safe == ~0u >> (32 - POINTS)) {
+        /* The usual case, in a loop that the compiler takes by vectors. */
+        int32_t *at = labels + numbers[0], differ = 0;
+        for (int p = 0; p < POINTS; p++) {
+            differ += (int32_t)index[p] != at[p];
+            at[p] = (int32_t)index[p];
+        }
+        return differ;
+    }
+    for (int64_t p = 0; p < count; p++) {
+        int32_t *at = labels + numbers[p];
+        const int32_t label = safe >> p & 1 ? (int32_t)index[p] : *at;
+        changed += label != *at;
+        *at = label;
+    }
+    return changed;
 }
 
 /* Labels those of at most POINTS points whose nearest centroid leads and pairs the others; or leaves the block to the
@@ -135,7 +171,7 @@ static void FG_NAME(settle_look)(const fg_nearest_call *call, const FG_NAME(look
         v_store(lower_bounds + v * LANES, FG_NAME(lower_bounds)(bounds, look->least[v]));
     }
     const unsigned all = ~0u >> (32 - POINTS);
-    if ((safe & all) != all && FG_NAME(list_hits)(call->k, reach, passage) > call->k) {
+    if ((safe & all) != all && FG_NAME(list_hits)(call->k, reach, look->whole, passage) > call->k) {
         FG_NAME(settle_all_pairs)(call, passage);
         passage->changed += FG_NAME(settle)(call, numbers, count, passage->packed, passage->scores);
         return;
@@ -146,12 +182,7 @@ static void FG_NAME(settle_look)(const fg_nearest_call *call, const FG_NAME(look
             index[p] = 0;
             upper_bounds[p] = (real)INFINITY;
         }
-    for (int64_t p = 0; p < count; p++) {
-        int32_t *at = call->labels + numbers[p];
-        const int32_t label = safe >> p & 1 ? (int32_t)index[p] : *at;
-        passage->changed += label != *at;
-        *at = label;
-    }
+    passage->changed += FG_NAME(relabel)(call->labels, numbers, count, index, safe);
     for (int64_t p = 0; bounds && p < count; p++) {
         bounds->upper[numbers[p]] = (float)upper_bounds[p];
         /* Until the pairs of a point are settled: how near the centroids out of reach can be. */

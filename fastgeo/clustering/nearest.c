@@ -180,15 +180,17 @@ int fg_nearest(const fg_runtime *runtime, fg_nearest_call *call)
     const fg_points *points = call->points;
     const int n_threads = fg_threads_for(points, (double)points->n * (double)points->d * (double)call->k);
     fg_filter filter = {0};
-    nearest_job job = {.call = call, .runtime = runtime, .rows = fg_chunk_rows(runtime, points->n, points->d * call->k + ROW_WORK)};
+    nearest_job job = {.call = call, .runtime = runtime};
     int status = FG_OK;
+    job.rows = fg_chunk_rows(runtime, points->n, points->d * call->k + ROW_WORK);
     fg_fenv saved = fg_fenv_enter();
     if (call->filtered && !call->distances && runtime->isa != FG_ISA_scalar) {
         if (fg_filter_suits(points, call->k)) {
             job.filter = &filter;
             status = fg_filter_open(&filter, points, call->centroids, call->k);
         } else
-            job.along = points->metric != FG_BOX_IOU && along_suits_table[runtime->isa][points->is_f64](points->d, call->k);
+            job.along = points->metric != FG_BOX_IOU &&
+                        along_suits_table[runtime->isa][points->is_f64](points->d, call->k);
     }
     /* A look along the rows sees by the distances whether the points need a check, and reads them only once. */
     if (status == FG_OK && call->unchecked && !(job.along && all_near(points, call->centroids, call->k)))

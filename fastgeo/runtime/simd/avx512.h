@@ -129,6 +129,10 @@ static inline __attribute__((always_inline)) void fg_avx512_store_totals_64(doub
 #define v_store_high(p, a) _mm256_storeu_ps(p, _mm512_extractf32x8_ps(a, 1))
 #define v_from_int(a) _mm512_cvtepi32_ps(a)
 #define i_pair(low, high) _mm512_mask_blend_epi16(0xaaaaaaaau, low, _mm512_slli_epi32(high, 16))
+#define i_bits(a) _mm512_castps_si512(a)
+#define i_and(a, b) _mm512_and_si512(a, b)
+#define i_min(a, b) _mm512_min_epi32(a, b)
+#define i_max(a, b) _mm512_max_epi32(a, b)
 #ifndef i_madd_add
 #define i_madd_add(a, b, c) fg_avx512_madd_add(a, b, c)
 #endif

@@ -52,6 +52,10 @@
 #undef v_from_int
 #undef i_pair
 #undef i_madd_add
+#undef i_bits
+#undef i_and
+#undef i_min
+#undef i_max
 #undef v_store_int32
 #undef v_store_cells8
 #undef v_store_cells64

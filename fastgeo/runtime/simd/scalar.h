@@ -10,6 +10,12 @@ static inline float fg_scalar_pow2_f32(float a)
     memcpy(&power, &bits, sizeof power);
     return power;
 }
+static inline int32_t fg_scalar_bits(float a)
+{
+    int32_t bits;
+    memcpy(&bits, &a, sizeof bits);
+    return bits;
+}
 static inline double fg_scalar_pow2_f64(double a)
 {
     const uint64_t bits = (uint64_t)((int64_t)a + 1023) << 52;
@@ -68,6 +74,10 @@ static inline double fg_scalar_pow2_f64(double a)
 #define v_store_cells64(p, m, a, s, e, b, r) \
     ((void)(*(p) = (((m) ? (uint32_t)(a) : (uint32_t)(e)) << (s)) + ((b) & 1 ? (r) : 0)))
 #if FG_REAL_BITS == 32
+#define i_bits(a) fg_scalar_bits(a)
+#define i_and(a, b) ((a) & (b))
+#define i_min(a, b) ((a) < (b) ? (a) : (b))
+#define i_max(a, b) ((a) > (b) ? (a) : (b))
 #define v_pow2(a) fg_scalar_pow2_f32(a)
 #else
 #define v_pow2(a) fg_scalar_pow2_f64(a)
