@@ -173,6 +173,28 @@ int fg_sums_total(const fg_runtime *runtime, const fg_sums *sums, double *totals
     return status;
 }
 
+double fg_averages(const fg_points *points, const double *totals, const double *weights, const void *before, int64_t k,
+                   void *moved)
+{
+    const int64_t d = points->d;
+    double shift = 0;
+    fg_fenv saved = fg_fenv_enter();
+    for (int64_t j = 0; j < k; j++)
+        for (int64_t l = j * d; l < j * d + d; l++) {
+            double difference;
+            if (points->is_f64) {
+                ((double *)moved)[l] = totals[l] / weights[j];
+                difference = ((double *)moved)[l] - ((const double *)before)[l];
+            } else {
+                ((float *)moved)[l] = (float)(totals[l] / weights[j]);
+                difference = (double)((float *)moved)[l] - (double)((const float *)before)[l];
+            }
+            shift += difference * difference;
+        }
+    fg_fenv_leave(saved);
+    return shift;
+}
+
 int fg_own_distances(const fg_runtime *runtime, const fg_points *points, const void *centroids,
                      const int32_t *labels, double *distances)
 {

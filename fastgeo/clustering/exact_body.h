@@ -139,8 +139,14 @@ static void FG_NAME(total_chunk)(void *job_, int64_t chunk, int slot)
         int64_t l = 0;
         for (; l + 4 * LANES <= d; l += 4 * LANES)
             FG_NAME(total_columns)(job->sums, j, l, 4, total + l);
-        for (; l + LANES <= d; l += LANES)
+        if (l + 2 * LANES <= d) {
+            FG_NAME(total_columns)(job->sums, j, l, 2, total + l);
+            l += 2 * LANES;
+        }
+        if (l + LANES <= d) {
             FG_NAME(total_columns)(job->sums, j, l, 1, total + l);
+            l += LANES;
+        }
         FG_NAME(total_columns)(job->sums, j, l, 1, last);
         memcpy(total + l, last, (size_t)(d - l) * sizeof(double));
         job->weights[j] = last[d - l];

@@ -41,6 +41,8 @@ cdef extern from "clustering/exact.h" nogil:
     void fg_sums_close(fg_sums *sums)
     int fg_sums_add_all(const fg_runtime *runtime, const fg_sums *sums, const int32_t *labels)
     int fg_sums_total(const fg_runtime *runtime, const fg_sums *sums, double *totals, double *weights)
+    double fg_averages(const fg_points *points, const double *totals, const double *weights, const void *before, int64_t k,
+                       void *moved)
     int fg_own_distances(const fg_runtime *runtime, const fg_points *points, const void *centroids,
                          const int32_t *labels, double *distances)
     double fg_ordered_sum(const fg_points *points, const double *distances)
@@ -332,6 +334,19 @@ cdef class KernelSteps:
                 status = fg_sums_total(runtime(), &self.c_sums, totals, weights)
         raise_status(status)
         return sums, counts
+
+    def averages(self, sums, counts, centroids):
+        cdef cnp.npy_intp shape[2]
+        cdef double shift
+        shape[0], shape[1] = cnp.PyArray_DIM(centroids, 0), self.c_points.d
+        moved = new_array(2, shape, cnp.PyArray_TYPE(centroids))
+        cdef const double *totals = <const double *>cnp.PyArray_DATA(sums)
+        cdef const double *weights = <const double *>cnp.PyArray_DATA(counts)
+        cdef const void *before = cnp.PyArray_DATA(centroids)
+        cdef void *target = cnp.PyArray_DATA(moved)
+        with nogil:
+            shift = fg_averages(&self.c_points, totals, weights, before, shape[0], target)
+        return moved, shift
 
     def own_distances(self, centroids):
         cdef cnp.npy_intp n = self.c_points.n

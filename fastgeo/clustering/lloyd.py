@@ -37,6 +37,9 @@ class Steps(Protocol):
     def sums(self, k: int) -> tuple[Array, Array]:
         """Weighted sum of the points of each label, (k, d), and their total weights, (k,); float64."""
 
+    def averages(self, sums: Array, counts: Array, centroids: Array) -> tuple[Array, float]:
+        """`sums` / `counts`, in the type of the centroids, and `squared_shift` of these; no count is 0."""
+
     def own_distances(self, centroids: Array) -> Array:
         """What each point adds to the inertia, unweighted: float64 (n,)."""
 
@@ -176,8 +179,7 @@ def lloyd(
         settled = steps.assign(centroids, adding=True) == 0
         if settled:
             break
-        moved = means(steps, centroids, metric, weights)
-        shift = float(np.cumsum(np.square(np.subtract(moved, centroids, dtype=np.float64)))[-1])
+        moved, shift = means(steps, centroids, metric, weights)
         if progress is not None:
             progress(n_iter, inertia(steps, centroids, metric), shift)
         centroids = moved
@@ -194,23 +196,29 @@ def inertia(steps: Steps, centroids: Array, metric: str) -> float:
     return total / 2 if metric == "cosine" else total  # |x - c|² of unit vectors is 2 (1 - cosine)
 
 
-def means(steps: Steps, centroids: Array, metric: str, weights: Array | None) -> Array:
-    """The centroids of the present labels. A cluster that stays empty, or whose members cancel, keeps its centroid."""
+def squared_shift(moved: Array, centroids: Array) -> float:
+    """Squared distances that all centroids moved, added in index order."""
+    return float(np.cumsum(np.square(np.subtract(moved, centroids, dtype=np.float64)))[-1])
+
+
+def means(steps: Steps, centroids: Array, metric: str, weights: Array | None) -> tuple[Array, float]:
+    """The centroids of the present labels, and how far they moved.
+
+    A cluster that stays empty, or whose members cancel, keeps its centroid.
+    """
     sums, counts = steps.sums(len(centroids))
     if not counts.all():
         refill(steps, centroids, counts, weights)
         sums, counts = steps.sums(len(centroids))
-    moved: Array
     if metric != "cosine" and counts.all():
-        moved = (sums / counts[:, None]).astype(centroids.dtype)
-        return moved
+        return steps.averages(sums, counts, centroids)
     filled = counts > 0
     averages = np.divide(sums, counts[:, None], out=np.zeros_like(sums), where=filled[:, None])
     if metric == "cosine":
         averages = unit_rows(averages)
         filled = np.asarray(averages.any(axis=1))
     moved = np.where(filled[:, None], averages, centroids).astype(centroids.dtype)
-    return moved
+    return moved, squared_shift(moved, centroids)
 
 
 def refill(steps: Steps, centroids: Array, counts: Array, weights: Array | None) -> None:

@@ -371,6 +371,10 @@ class ReferenceSteps:
         own = centroids[self.labels].astype(np.float64)
         return size_distance(self.wide, own) if self.metric == "iou" else squared_distance(self.wide, own)
 
+    def averages(self, sums: Array, counts: Array, centroids: Array) -> tuple[Array, float]:
+        moved = (sums / counts[:, None]).astype(centroids.dtype)
+        return moved, lloyd.squared_shift(moved, centroids)
+
     def ordered_sum(self, distances: Array) -> float:
         return ordered_total(chunk_sums(self.weights * distances))
 
