@@ -148,6 +148,37 @@ def test_exact_over_distributions(kernels, shape, n):
         assert kernels.roc_auc(labels[same], scores[same]) == kernels.roc_auc(labels, scores)
 
 
+# What large calls cut by: both signs, infinite ends, few values, equal ones, integers that no float holds.
+LARGE_SCORES = {
+    "uniform": lambda x: x,
+    "both signs": lambda x: 1e3 * (x - 0.3) ** 3,
+    "infinite ends": lambda x: np.where(x < 0.01, -np.inf, np.where(x > 0.99, np.inf, x)),
+    "zeros of both signs": lambda x: np.where(x < 0.5, -0.0, np.where(x < 0.7, 0.0, x - 0.7)),
+    "one value": lambda x: np.full_like(x, 0.25),
+    "subnormal": lambda x: np.float64(2.0**-1070) * np.floor(1000 * x),
+    "int64": lambda x: (x * 2.0**60).astype(np.int64) - 2**59,
+    "uint64": lambda x: (x * 2.0**63).astype(np.uint64) + np.uint64(2**62),
+    "float32": lambda x: (x - 0.3).astype(np.float32),
+}
+
+
+@pytest.mark.parametrize("shape", LARGE_SCORES)
+def test_exact_auc_of_many(kernels, shape):
+    """So many that they are cut before they are sorted, float32 scores too."""
+    labels, scores = samples(1_100_000 if shape == "float32" else 550_000)
+    scores = LARGE_SCORES[shape](scores)
+    assert_same_answer(kernels.roc_auc(labels, scores), reference.roc_auc(labels, scores))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("place", [0, 3, 262_143, 262_144, 1_099_999])
+def test_a_nan_among_many(kernels, dtype, place):
+    labels, scores = samples(1_100_000, dtype)
+    scores[place] = np.nan
+    with pytest.raises(ValueError, match=rf"scores\[{place}\]: expected a number, got nan"):
+        kernels.roc_auc(labels, scores)
+
+
 @given(data=st.data(), dtype=st.sampled_from([np.float32, np.float64, np.int64, np.uint64]), n=st.integers(2, 60))
 def test_exact_auc_of_any_scores(kernels, data, dtype, n):
     elements = {"allow_nan": False} if np.dtype(dtype).kind == "f" else {}
@@ -385,6 +416,10 @@ def test_first_offence_is_named(kernels):
         kernels.histogram_auc(labels, scores)
     labels[123_456] = 7
     with pytest.raises(ValueError, match=r"labels\[123456\]: expected 0 or 1, got 7"):
+        kernels.roc_auc(labels, scores)
+    labels, scores = samples(550_000)
+    labels[543_210] = 2
+    with pytest.raises(ValueError, match=r"labels\[543210\]: expected 0 or 1, got 2"):
         kernels.roc_auc(labels, scores)
 
 

@@ -114,6 +114,13 @@ MUTANTS = [
         "tests/test_ranking.py",
     ),
     Mutant(
+        "roc_auc: a part of many scores takes in keys of both halves",
+        "fastgeo/ranking/sort.c",
+        "digit < job->n_digits && job->first + (uint64_t)digit != middle",
+        "digit < job->n_digits && middle",
+        "tests/test_ranking.py",
+    ),
+    Mutant(
         "partition: the last key of a bin belongs to the next (< becomes <=)",
         "fastgeo/ranking/key_finder.h",
         "finder->ends[middle] < key",

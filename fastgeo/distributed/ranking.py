@@ -165,8 +165,8 @@ def roc_auc(labels: Any, scores: Any = None, *, tol: float = 0.0, on_undefined: 
     Raises
     ------
     ValueError, TypeError
-        As :func:`fastgeo.roc_auc`, from a chunk with ``chunk i: `` in front; for scores of different
-        kinds in different chunks (floats, signed integers, uint64); for scores that change between passes.
+        As :func:`fastgeo.roc_auc`, named by chunk as in :func:`fastgeo.distributed.histogram_auc`; for scores of
+        different kinds in different chunks (floats, signed integers, uint64); for scores that change between passes.
 
     See Also
     --------

@@ -150,8 +150,8 @@ def roc_auc(
     same value. Counts and their products are exact integers; numerator and denominator are each rounded once to
     float64, then divided. Weights are float64, added up in index order at each score and then by ascending score:
     within (3·N + 8)·2**-53 of the exact value, relatively. Kernel and reference agree to the last bit. Time O(N) by
-    radix sort; memory 8·N bytes for float32 scores, 16·N for others, 40·N with `max_fpr`, 56·N with weights and up to
-    72·N with groups.
+    radix sort; memory up to 8·N bytes for float32 scores and 16·N for others (from 4 MiB of sorted words on little more
+    than half of it, where the scores spread out), 40·N with `max_fpr`, 56·N with weights and up to 72·N with groups.
 
     References
     ----------
