@@ -11,7 +11,7 @@ from fastgeo.suppression.kernels import nms_by_method
 from fastgeo.testing import assert_same_answer
 
 FLOATS = [np.float32, np.float64]
-PLAIN, GRID = 1, 2
+PLAIN, GRID, TILES = 1, 2, 3
 
 
 def scattered(n, seed=0, dtype=np.float32, cluster=5, spread=1.0):
@@ -296,6 +296,47 @@ class TestGrid:
         for threshold in (0.0, 0.5):
             plain = nms_by_method(boxes, scores, threshold, PLAIN)
             assert_same_answer(nms_by_method(boxes, scores, threshold, GRID), plain)
+
+
+class TestTiles:
+    """Tiles give the plain method's answer, whether their borders cut clusters or not."""
+
+    @pytest.mark.parametrize("dtype", FLOATS)
+    @pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 0.7, 1.0])
+    @pytest.mark.parametrize("cluster", [2, 8, 60])
+    def test_clusters(self, kernels, dtype, threshold, cluster):
+        boxes, scores, _ = scattered(3000, dtype=dtype, cluster=cluster, spread=0.3)
+        for kind in ("iou", "diou", "ioa"):
+            for options in ({"kind": kind}, {"kind": kind, "offset": 1, "score_threshold": 0.4}):
+                plain, _ = nms_by_method(boxes, scores, threshold, PLAIN, **options)
+                assert_same_answer(nms_by_method(boxes, scores, threshold, TILES, **options), plain)
+
+    @given(
+        scenes(),
+        st.sampled_from([0.0, 0.1, 0.5, 0.9]),
+        st.sampled_from(["iou", "diou", "ioa"]),
+        st.sampled_from(FLOATS),
+    )
+    def test_any_scene(self, kernels, case, threshold, kind, score_dtype):
+        boxes, scores, _ = case
+        plain, _ = nms_by_method(boxes, scores.astype(score_dtype), threshold, PLAIN, kind=kind)
+        assert_same_answer(nms_by_method(boxes, scores.astype(score_dtype), threshold, TILES, kind=kind), plain)
+
+    def test_chains_cross_every_border(self, kernels):
+        """Each box overlaps the next one of its row, and scores fall along the row: one decides another to the end."""
+        x = np.arange(4000, dtype=np.float32) * 3
+        boxes = np.stack([x, x * 0, x + 10, x * 0 + 10], axis=1)
+        boxes = np.concatenate([boxes + np.float32([0, y, 0, y]) for y in (0, 300, 600)])
+        scores = np.tile(np.linspace(1, 0, 4000, dtype=np.float32), 3)
+        plain, _ = nms_by_method(boxes, scores, 0.3, PLAIN)
+        assert_same_answer(nms_by_method(boxes, scores, 0.3, TILES), plain)
+
+    def test_many_boxes_take_tiles(self, kernels, n_threads):
+        """As the grid answers; more than half of the boxes lie in one tile of many, which goes on for many steps."""
+        boxes, scores, _ = scattered(300_000, cluster=20, spread=0.0)
+        boxes[:160_000] *= 0.02
+        grid, _ = nms_by_method(boxes, scores, 0.5, GRID)
+        assert_same_answer(kernels.nms(boxes, scores, 0.5), grid)
 
 
 class TestProperties:

@@ -19,6 +19,7 @@ RENAMED = ("malloc", "calloc", "realloc", "aligned_alloc", "free")
 DRIVER = """
 import ctypes, sys, numpy as np, fastgeo, calls
 from fastgeo import runtime
+from fastgeo.suppression.kernels import nms_by_method
 from fastgeo.testing import assert_same_answer
 library = ctypes.CDLL(sys.argv[1])
 made, outstanding, fail_after = library.fg_test_made, library.fg_test_outstanding, library.fg_test_fail_after
@@ -26,9 +27,9 @@ made.restype = outstanding.restype = ctypes.c_long
 fail_after.argtypes = [ctypes.c_long]
 injected, findings, without = 0, [], set(calls.NAMES)
 
-def check(name, variant, n, dtype):
+def check(name, variant, n, dtype, entry=None):
     global injected
-    entry, kwargs = calls.ENTRIES[name](fastgeo), calls.arguments(name, n, dtype, variant)
+    entry, kwargs = entry or calls.ENTRIES[name](fastgeo), calls.arguments(name, n, dtype, variant)
     expected = entry(**kwargs)
     before = made()
     entry(**kwargs)
@@ -61,12 +62,15 @@ for isa in runtime.supported_isas():
             for n in (5, min(800, max(calls.SIZES.get(name, (300,))))):
                 for variant in calls.VARIANTS[name]:
                     check(name, variant, n, np.float32)
-        # Crowded enough for the grid of non-maximum suppression: one group, a large one, small ones, a head.
+        # Crowded enough for the grid of non-maximum suppression: one group, a large one, small ones, a head; and tiles.
         crowded = {"iou_threshold": 0.9}
         check("nms", crowded, 6000, np.float32)
         check("batched_nms", {**crowded, "idxs": lambda n, dtype: np.zeros(n, np.int64)}, 6000, np.float32)
         check("batched_nms", crowded, 10_000, np.float32)
         check("multiclass_nms", {**crowded, "max_output": 3000}, 3000, np.float32)
+        far = np.tile(np.random.default_rng(0).uniform(0, 9000, (600, 2)), 2).astype(np.float32)
+        apart = {"boxes": lambda n, dtype: calls.boxes(n, dtype) + far, "method": 3}
+        check("nms", apart, 600, np.float32, nms_by_method)
 held = outstanding()
 print(*sorted(set(findings)), sep="\\n")
 print(f"{injected} allocation failures injected, {len(findings)} findings")

@@ -79,6 +79,13 @@ MUTANTS = [
         "tests/test_suppression.py",
     ),
     Mutant(
+        "nms: a box of a tile is decided though one above or below it may suppress it",
+        "fastgeo/suppression/nms_grid_body.h",
+        "(window[0] != window[1] || window[2] != window[3])",
+        "(window[0] != window[1])",
+        "tests/test_suppression.py",
+    ),
+    Mutant(
         "nms: a score at score_threshold takes part (> becomes >=)",
         "fastgeo/suppression/nms.c",
         "score > call->score_threshold",

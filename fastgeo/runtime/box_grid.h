@@ -72,10 +72,16 @@ static inline int64_t fg_grid_cell(double x, double per)
 }
 
 /* The same where the cells in use are known: counted from the first of them, and kept inside. */
-static inline int64_t fg_grid_near_cell(double x, double first, double per, int64_t count)
+static inline double fg_grid_near(double x, double first, double per, int64_t count)
 {
     const double cell = (x - first) * per, last = (double)(count - 1);
-    return (int64_t)(cell > 0 ? cell < last ? cell : last : 0);
+    const double inside = cell > 0 ? cell : 0;
+    return inside < last ? inside : last;
+}
+
+static inline int64_t fg_grid_near_cell(double x, double first, double per, int64_t count)
+{
+    return (int64_t)fg_grid_near(x, first, per, count);
 }
 
 static inline int64_t fg_grid_column(const fg_grid_level *level, double x)

@@ -19,6 +19,7 @@ cdef extern from "suppression/nms.h" nogil:
     enum:
         FG_BAD_VALUE
         FG_NMS_AUTO
+        FG_NMS_TILES
     ctypedef struct fg_nms_call:
         const void *boxes
         const void *scores
@@ -139,9 +140,10 @@ def nms_groups(boxes, scores, iou_threshold, *, idxs=None, score_threshold=None,
 
 def nms_by_method(boxes, scores, iou_threshold, method, *, idxs=None, score_threshold=None, max_output=None,
                   kind="iou", fmt="xyxy", offset=0):
-    """nms_groups with the search forced (1: plain, 2: grid), so that tests can hold one against the other."""
+    """nms_groups with the search forced (1: plain, 2: grid), so that tests can hold one against the other; or nms by
+    tiles (3) if the boxes allow any."""
     return suppress(boxes, scores, idxs, iou_threshold, score_threshold, max_output, kind, fmt, offset, None, method,
-                    True)
+                    method != FG_NMS_TILES)
 
 
 cdef object suppress(boxes, scores, idxs, iou_threshold, score_threshold, max_output, kind, fmt, offset, n_threads,

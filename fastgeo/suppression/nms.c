@@ -3,15 +3,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "runtime/box_grid.h"
 #include "runtime/fenv.h"
 #include "runtime/large_memory.h"
 #include "suppression/groups.h"
+#include "suppression/nms_group.h"
+#include "suppression/nms_tiles.h"
 #include "suppression/score_order.h"
-
-/* What a step of a large group covers at most, in vector comparisons, or in boxes that are laid out or sorted into the
-   grid: about a millisecond. One box against all others may take it beyond that. */
-enum { STEP_WORK = 1 << 17, STEP_BOXES = 1 << 15 };
 
 /* Boxes a chunk of small groups holds; fewer in all than the second number are not worth a second thread. */
 enum { CHUNK_BOXES = 2048, MIN_BOXES_FOR_THREADS = 8192 };
@@ -19,82 +16,10 @@ enum { CHUNK_BOXES = 2048, MIN_BOXES_FOR_THREADS = 8192 };
 /* Groups from this size on go step by step: crowded, they would not fit into a chunk. */
 enum { LARGE_GROUP = 2 * CHUNK_BOXES };
 
-/* How many boxes ahead memory is fetched that is visited at random, from a number of boxes on that outgrows a cache. */
-enum { AHEAD = 12, BEYOND_CACHE = 1 << 14 };
-
 /* Steps in the first call of `parallel`; each further one has twice as many. */
 enum { FIRST_STEPS = 16 };
 
 enum { SMALL_BYTES = 4096 };
-
-/* A grid pays once a box takes more vector comparisons than CHANGE_OVER against the kept ones, counted over a window of
-   boxes, and enough boxes are left to make up for building it. */
-enum { WINDOW = 256, CHANGE_OVER = 12, MIN_BOXES_FOR_GRID = 1024 };
-
-/* How far the building of a grid is; each stage goes over the boxes once, in steps. */
-enum { GRID_RANGE, GRID_SMALL, GRID_COUNT, GRID_BUCKETS, GRID_PLACE, GRID_BUILT };
-
-/* A threshold below bounds nothing: the grid seeks all boxes that meet. */
-#define LEAST_THRESHOLD 0x1p-60
-
-/* The boxes that were still ahead when the grid was begun, in its order. */
-typedef struct {
-    int stage;
-    int64_t next; /* box of this stage */
-    fg_grid_level all; /* the range of the boxes */
-    int64_t small;     /* how many are much smaller than the largest */
-    int consistent;
-    fg_box_grid index;
-    void *memory; /* the boxes, then what the pointers below show: the spare memory of the state, or our own */
-    void *own;
-    int64_t count;
-    size_t n_buckets;
-    uint32_t *position; /* of each box */
-    uint32_t *slot;     /* of each box by position, from `begin` on: its bucket, then its place; NONE: has no area */
-    int64_t begin;
-    uint16_t *dead;     /* of each whole vector: the boxes suppressed or kept already */
-    int64_t caught_up;  /* kept boxes that have marked theirs */
-} nms_grid;
-
-/* One group while it is worked on. Boxes are numbered by position: 0 has the highest score. */
-typedef struct {
-    const fg_nms_call *call;
-    int isa;
-    void *soa; /* five runs of n */
-    int64_t n;
-    const fg_ranked *entries;
-    int64_t n_loaded; /* boxes in `soa` */
-    uint32_t *owner; /* position of the box that keeps or suppresses it, or NONE */
-    uint32_t *kept;  /* positions */
-    int64_t n_kept, max_kept;
-    int64_t position; /* the next box to look at */
-    int64_t work;     /* vector comparisons so far */
-    nms_grid *grid;   /* NULL: not begun */
-    void *spare;      /* NULL, or room for the grid unless that is of an unusual shape */
-    int status;       /* FG_OK or FG_NO_MEMORY */
-} nms_state;
-
-#define NONE UINT32_MAX
-
-/* Room that a grid of n boxes wants, unless it is of an unusual shape. */
-static size_t grid_bytes(int64_t n, size_t value)
-{
-    return n < MIN_BOXES_FOR_GRID ? 0 : (size_t)n * (5 * value + 6 * sizeof(uint32_t));
-}
-
-static inline int fg_lowest_bit(unsigned bits) { return __builtin_ctz(bits); }
-
-#define FG_BODY "suppression/nms_body.h"
-#include "runtime/for_each_target.h"
-
-typedef int check_function(const void *boxes, int64_t n);
-typedef void steps_function(nms_state *state, int64_t end);
-typedef int build_function(nms_state *state, int64_t end);
-FG_TABLE(check_function, check_boxes);
-FG_TABLE(steps_function, gather);
-FG_TABLE(steps_function, plain_steps);
-FG_TABLE(steps_function, grid_steps);
-FG_TABLE(build_function, build_grid);
 
 /* A group that goes step by step, by one thread at a time. */
 typedef struct {
@@ -112,23 +37,11 @@ typedef struct {
     fg_ranked *entries, *scratch; /* n each, cut into the groups */
     char *soa;
     char *spare; /* grid_bytes for all of them */
-    uint8_t *is_kept; /* by box; NULL: there is one group only */
+    uint8_t *marks; /* by box, what is known of it, as in nms_tiles.h; NULL: there is one group only */
     atomic_int status; /* FG_OK or FG_NO_MEMORY, of the small groups */
     large_group **large;
     int64_t n_large; /* those not finished */
 } nms_job;
-
-/* Begins a group that is sorted; the scratch of the sort now holds `owner` and `kept`. */
-static nms_state open_sorted(int isa, const fg_nms_call *call, const fg_ranked *entries, fg_ranked *scratch, int64_t n,
-                             void *soa, void *spare)
-{
-    nms_state state = {.call = call, .isa = isa, .soa = soa, .spare = spare, .n = n, .entries = entries};
-    state.owner = (uint32_t *)scratch;
-    state.kept = state.owner + n;
-    state.max_kept = call->max_output >= 0 && call->max_output < n ? call->max_output : n;
-    memset(state.owner, 0xff, (size_t)n * sizeof *state.owner);
-    return state;
-}
 
 static nms_state open_group(const nms_job *job, int64_t begin, int64_t n)
 {
@@ -136,101 +49,21 @@ static nms_state open_group(const nms_job *job, int64_t begin, int64_t n)
     const size_t value = call->boxes_f64 ? sizeof(double) : sizeof(float);
     fg_ranked *entries = job->entries + begin, *scratch = job->scratch + begin;
     fg_sort_ranked(entries, scratch, n, call->scores, call->scores_f64);
-    char *spare = grid_bytes(n, value) ? job->spare + grid_bytes(begin, value) : NULL;
-    return open_sorted(job->isa, call, entries, scratch, n, job->soa + 5 * (size_t)begin * value, spare);
-}
-
-static int wants_grid(const nms_state *state, int64_t work, int64_t boxes)
-{
-    if (state->call->method != FG_NMS_AUTO)
-        return state->call->method == FG_NMS_GRID;
-    return work > boxes * CHANGE_OVER && state->n - state->position >= MIN_BOXES_FOR_GRID;
-}
-
-static void begin_grid(nms_state *state)
-{
-    nms_grid *grid = state->grid = calloc(1, sizeof *grid);
-    if (!grid) {
-        state->status = FG_NO_MEMORY;
-        return;
-    }
-    grid->begin = state->position;
-    grid->consistent = state->call->iou_threshold >= LEAST_THRESHOLD;
-}
-
-static int is_done(const nms_state *state)
-{
-    return state->status != FG_OK || state->position == state->n || state->n_kept >= state->max_kept;
-}
-
-/* The plain way, until the work of a step is done or a grid pays. */
-static void plain_windows(nms_state *state)
-{
-    const int64_t limit = state->work + STEP_WORK;
-    while (!state->grid && !is_done(state) && state->work < limit) {
-        const int64_t work = state->work, begin = state->position;
-        const int64_t end = begin + WINDOW < state->n ? begin + WINDOW : state->n;
-        plain_steps_table[state->isa][state->call->boxes_f64](state, end);
-        if (wants_grid(state, state->work - work, state->position - begin))
-            begin_grid(state);
-    }
-}
-
-/* One step: lays out boxes, builds a part of the grid, or decides boxes. */
-static void step(nms_state *state)
-{
-    const int isa = state->isa, is_f64 = state->call->boxes_f64;
-    if (state->n_loaded < state->n) {
-        const int64_t end = state->n_loaded + STEP_BOXES;
-        gather_table[isa][is_f64](state, end < state->n ? end : state->n);
-    } else if (!state->grid && wants_grid(state, 0, 0))
-        begin_grid(state);
-    else if (!state->grid)
-        plain_windows(state);
-    else if (state->grid->stage != GRID_BUILT) {
-        const int64_t end = state->grid->next + STEP_BOXES;
-        state->status = build_grid_table[isa][is_f64](state, end < state->n ? end : state->n);
-    } else
-        grid_steps_table[isa][is_f64](state, state->work + STEP_WORK);
+    char *spare = fg_nms_grid_bytes(n, value) ? job->spare + fg_nms_grid_bytes(begin, value) : NULL;
+    return fg_nms_open(job->isa, call, entries, scratch, n, job->soa + 5 * (size_t)begin * value, spare);
 }
 
 static void run_to_end(nms_state *state)
 {
-    while (!is_done(state))
-        step(state);
-}
-
-static void close_group(nms_state *state)
-{
-    if (state->grid)
-        free(state->grid->own);
-    free(state->grid);
-    state->grid = NULL;
-}
-
-int fg_check_boxes(int isa, const void *boxes, int is_f64, int64_t n)
-{
-    return check_boxes_table[isa][is_f64](boxes, n);
-}
-
-/* From positions to boxes. */
-static void write_owners(const nms_state *state)
-{
-    int64_t *owner = state->call->owner;
-    if (!owner)
-        return;
-    for (int64_t p = 0; p < state->n; p++) {
-        const uint32_t by = state->owner[p];
-        owner[fg_ranked_index(state->entries[p])] = by == NONE ? -1 : fg_ranked_index(state->entries[by]);
-    }
+    while (!fg_nms_is_done(state))
+        fg_nms_step(state);
 }
 
 static void finish_group(nms_job *job, nms_state *state)
 {
-    close_group(state);
-    for (int64_t k = 0; job->is_kept && k < state->n_kept; k++)
-        job->is_kept[fg_ranked_index(state->entries[state->kept[k]])] = 1;
-    write_owners(state);
+    fg_nms_close(state);
+    for (int64_t k = 0; job->marks && k < state->n_kept; k++)
+        job->marks[fg_ranked_index(state->entries[state->kept[k]])] = FG_NMS_KEPT;
 }
 
 static void groups_chunk(void *argument, int64_t chunk, int slot)
@@ -259,8 +92,8 @@ static void large_step(void *argument, int64_t chunk, int slot)
         return;
     if (!group->is_open)
         group->state = open_group(job, group->begin, group->n);
-    else if (!is_done(&group->state))
-        step(&group->state);
+    else if (!fg_nms_is_done(&group->state))
+        fg_nms_step(&group->state);
     group->is_open = 1;
     atomic_flag_clear(&group->busy);
 }
@@ -274,7 +107,7 @@ static int drop_finished(nms_job *job)
         large_group *group = job->large[l];
         if (group->is_open && group->state.status != FG_OK)
             status = group->state.status;
-        if (group->is_open && is_done(&group->state))
+        if (group->is_open && fg_nms_is_done(&group->state))
             finish_group(job, &group->state);
         else
             job->large[left++] = group;
@@ -296,18 +129,18 @@ static int run_large(const fg_runtime *runtime, nms_job *job)
             status = drop_finished(job);
     }
     for (int64_t l = 0; l < job->n_large; l++)
-        close_group(&job->large[l]->state);
+        fg_nms_close(&job->large[l]->state);
     return status;
 }
 
 static nms_state open_set(int isa, const fg_nms_set *set)
 {
-    return open_sorted(isa, set->call, set->entries, set->scratch, set->n, set->soa, NULL);
+    return fg_nms_open(isa, set->call, set->entries, set->scratch, set->n, set->soa, NULL);
 }
 
 static void close_set(fg_nms_set *set, nms_state *state)
 {
-    close_group(state);
+    fg_nms_close(state);
     set->kept = state->kept;
     set->n_kept = state->n_kept;
 }
@@ -315,9 +148,9 @@ static void close_set(fg_nms_set *set, nms_state *state)
 int fg_nms_run_set(int isa, fg_nms_set *set)
 {
     nms_state state = open_set(isa, set);
-    for (int steps = 0; !is_done(&state) && steps < FIRST_STEPS; steps++)
-        step(&state);
-    const int status = is_done(&state) ? state.status : FG_NMS_TOO_LONG;
+    for (int steps = 0; !fg_nms_is_done(&state) && steps < FIRST_STEPS; steps++)
+        fg_nms_step(&state);
+    const int status = fg_nms_is_done(&state) ? state.status : FG_NMS_TOO_LONG;
     close_set(set, &state);
     return status;
 }
@@ -374,42 +207,86 @@ static void forget_undecided(const fg_nms_call *call)
             call->owner[i] = -1;
 }
 
+/* The first n entries as one group. */
+static int run_one_group(const fg_runtime *runtime, nms_job *job, int64_t n, large_group *group)
+{
+    *group = (large_group){.n = n, .is_open = 1, .busy = ATOMIC_FLAG_INIT, .state = open_group(job, 0, n)};
+    if (n < LARGE_GROUP) {
+        run_to_end(&group->state);
+        finish_group(job, &group->state);
+        return group->state.status;
+    }
+    job->large = &group;
+    job->n_large = 1;
+    return run_large(runtime, job);
+}
+
 static int run_single(const fg_runtime *runtime, nms_job *job, int64_t n)
 {
     fg_nms_call *call = job->call;
-    large_group group = {.n = n, .is_open = 1, .busy = ATOMIC_FLAG_INIT, .state = open_group(job, 0, n)};
-    large_group *large = &group;
-    nms_state *state = &group.state;
-    if (n < LARGE_GROUP) {
-        run_to_end(state);
-        finish_group(job, state);
-    } else {
-        job->large = &large;
-        job->n_large = 1;
-        const int status = run_large(runtime, job);
-        if (status != FG_OK)
-            return status;
+    large_group group;
+    const int status = run_one_group(runtime, job, n, &group);
+    if (status != FG_OK)
+        return status;
+    call->n_keep = group.state.n_kept;
+    for (int64_t k = 0; k < call->n_keep; k++)
+        call->keep[k] = fg_ranked_index(job->entries[group.state.kept[k]]);
+    return FG_OK;
+}
+
+/* The boxes with this mark become the entries. Most have none, and are passed over eight at a time. */
+static int64_t list_marked(const nms_job *job, uint8_t mark)
+{
+    const fg_nms_call *call = job->call;
+    int64_t count = 0;
+    for (int64_t i = 0; i < call->n; i++) {
+        uint64_t eight = 1;
+        if (i % 8 == 0 && i + 8 <= call->n)
+            memcpy(&eight, job->marks + i, 8);
+        if (!eight) {
+            i += 7;
+            continue;
+        }
+        job->entries[count] = fg_rank(call->scores, call->scores_f64, i);
+        count += job->marks[i] == mark;
     }
-    call->n_keep = state->n_kept;
-    for (int64_t k = 0; k < state->n_kept; k++)
-        call->keep[k] = fg_ranked_index(job->entries[state->kept[k]]);
-    return state->status;
+    return count;
 }
 
 /* The kept boxes of all groups, by descending score. */
 static void merge_groups(nms_job *job)
 {
     fg_nms_call *call = job->call;
-    int64_t n = 0;
-    for (int64_t i = 0; i < call->n; i++)
-        if (job->is_kept[i])
-            job->entries[n++] = fg_rank(call->scores, call->scores_f64, i);
+    int64_t n = list_marked(job, FG_NMS_KEPT);
     fg_sort_ranked(job->entries, job->scratch, n, call->scores, call->scores_f64);
     if (call->max_output >= 0 && call->max_output < n)
         n = call->max_output;
     for (int64_t k = 0; k < n; k++)
         call->keep[k] = fg_ranked_index(job->entries[k]);
     call->n_keep = n;
+}
+
+/* Tile by tile, if that pays, then what is undecided. */
+static int run_tiled(const fg_runtime *runtime, nms_job *job, int64_t n)
+{
+    job->marks = calloc((size_t)job->call->n, 1);
+    if (!job->marks)
+        return FG_NO_MEMORY;
+    const fg_nms_tiled tiled = {job->call, job->entries, job->scratch, n, job->soa, job->marks};
+    int status = fg_nms_run_tiles(runtime, &tiled);
+    if (status == FG_OK) {
+        large_group group;
+        const int64_t count = list_marked(job, FG_NMS_UNDECIDED);
+        for (int64_t k = 0; k < count; k++)
+            job->marks[fg_ranked_index(job->entries[k])] = FG_NMS_DROPPED;
+        if (count > 0)
+            status = run_one_group(runtime, job, count, &group);
+        if (status == FG_OK)
+            merge_groups(job);
+    }
+    free(job->marks);
+    job->marks = NULL;
+    return status;
 }
 
 /* The large groups, if there are any. */
@@ -445,8 +322,8 @@ static int run_large_groups(const fg_runtime *runtime, nms_job *job)
 static int run_groups(const fg_runtime *runtime, nms_job *job, int64_t n)
 {
     const fg_nms_call *call = job->call;
-    job->is_kept = calloc((size_t)call->n, 1);
-    int status = job->is_kept ? fg_groups_open(&job->groups, call->groups, job->entries, job->scratch, n, CHUNK_BOXES)
+    job->marks = calloc((size_t)call->n, 1);
+    int status = job->marks ? fg_groups_open(&job->groups, call->groups, job->entries, job->scratch, n, CHUNK_BOXES)
                               : FG_NO_MEMORY;
     if (status == FG_OK) {
         const int n_threads = n < MIN_BOXES_FOR_THREADS ? 1 : call->n_threads;
@@ -459,8 +336,18 @@ static int run_groups(const fg_runtime *runtime, nms_job *job, int64_t n)
     }
     if (status == FG_OK)
         merge_groups(job);
-    free(job->is_kept);
+    free(job->marks);
     return status;
+}
+
+static int run_by_size(const fg_runtime *runtime, nms_job *job, int64_t n)
+{
+    if (job->call->groups)
+        return run_groups(runtime, job, n);
+    int status = FG_NMS_UNTILED;
+    if (fg_nms_wants_tiles(job->call, n))
+        status = run_tiled(runtime, job, n);
+    return status == FG_NMS_UNTILED ? run_single(runtime, job, n) : status;
 }
 
 static int run(const fg_runtime *runtime, nms_job *job)
@@ -475,7 +362,7 @@ static int run(const fg_runtime *runtime, nms_job *job)
         memset(call->owner, 0xff, (size_t)call->n * sizeof *call->owner);
     int status = FG_OK;
     if (n > 0 && call->max_output != 0)
-        status = call->groups ? run_groups(runtime, job, n) : run_single(runtime, job, n);
+        status = run_by_size(runtime, job, n);
     if (status == FG_OK)
         forget_undecided(call);
     return status;
@@ -490,7 +377,7 @@ int fg_nms(const fg_runtime *runtime, fg_nms_call *call)
     if (call->n >= INT32_MAX || (size_t)call->n > SIZE_MAX / per_box - 1)
         return FG_NO_MEMORY;
     /* One block for everything: two that are freed together make the allocator give the memory back each time. */
-    const size_t bytes = ((size_t)call->n + 1) * (2 * sizeof(fg_ranked) + 5 * value) + grid_bytes(call->n, value);
+    const size_t bytes = ((size_t)call->n + 1) * (2 * sizeof(fg_ranked) + 5 * value) + fg_nms_grid_bytes(call->n, value);
     char *memory = bytes <= sizeof small ? (char *)small : fg_malloc_large(bytes);
     if (!memory)
         return FG_NO_MEMORY;
