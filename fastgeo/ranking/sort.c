@@ -60,7 +60,8 @@ typedef struct {
     int shift, bad;
     int64_t back;     /* without cuts: packed so far are words[0 … front) and words[back … n) */
     int64_t n_digits; /* 2, the halves, or MAX_CUTS */
-    int64_t ends[];   /* (n_digits,) counts, then where the next word of a digit goes: in the end, the end of its words */
+    int64_t *places;  /* (n_digits,) where the next word of a digit goes */
+    int64_t ends[];   /* (n_digits,) counts, then the end of the words of a digit; `places` follow */
 } pack_job;
 
 /* Calls with the kind of the scores as a constant, so that the compiler makes a loop for each. */
@@ -139,7 +140,7 @@ FG_INLINE void pack_samples(pack_job *job, int kind, int cut, int64_t chunk)
     const fg_samples *samples = job->samples;
     uint32_t *narrow = job->out->words;
     uint64_t *wide = job->out->words;
-    int64_t front = job->out->front, back = job->back, positives = 0, *ends = job->ends;
+    int64_t front = job->out->front, back = job->back, positives = 0, *places = job->places;
     const uint64_t first = job->first;
     const int shift = job->shift, top = kind == FG_SCORE_F32 ? 31 : 63;
     const int64_t end = smaller(samples->n, (chunk + 1) * CHUNK);
@@ -154,7 +155,14 @@ FG_INLINE void pack_samples(pack_job *job, int kind, int cut, int64_t chunk)
         }
         for (int64_t j = 0; j < n; j++) {
             const uint64_t key = key_of(samples, kind, i + j, &bad), word = key << 1 | labels[j];
-            const int64_t high = (int64_t)(key >> top), place = cut ? ends[(key >> shift) - first]++ : front;
+            const int64_t high = (int64_t)(key >> top);
+            const uint64_t digit = cut ? (key >> shift) - first : 0;
+            /* Scores that another thread changes after they are counted must not lead out of the words. */
+            if (cut && (digit >= MAX_CUTS || places[digit] >= job->ends[digit])) {
+                bad = 1;
+                continue;
+            }
+            const int64_t place = cut ? places[digit]++ : front;
             if (kind == FG_SCORE_F32)
                 narrow[place] = (uint32_t)word;
             else
@@ -258,8 +266,8 @@ static int pack_in_cuts(const fg_runtime *runtime, pack_job *job, int64_t chunks
         status = allocate_words(job, largest_part(job));
     if (status == FG_OK)
         status = runtime->parallel(chunks, 1, touch, job);
-    for (int64_t digit = job->n_digits - 1; digit >= 0; digit--) /* from ends to the places of the first words */
-        job->ends[digit] = digit ? job->ends[digit - 1] : 0;
+    for (int64_t digit = 1; digit < job->n_digits; digit++)
+        job->places[digit] = job->ends[digit - 1];
     return status == FG_OK ? runtime->parallel(chunks, 1, pack_cuts, job) : status;
 }
 
@@ -287,13 +295,14 @@ int fg_sort_samples(const fg_runtime *runtime, const fg_samples *samples, fg_wor
     const int64_t chunks = (samples->n + CHUNK - 1) / CHUNK;
     const int64_t n_digits = samples->n < MIN_FOR_CUTS / (key_bits(samples) / 8) ? 2 : MAX_CUTS;
     *out = (fg_words){.n = samples->n};
-    pack_job *job = calloc(1, sizeof *job + (size_t)n_digits * sizeof *job->ends);
+    pack_job *job = calloc(1, sizeof *job + 2 * (size_t)n_digits * sizeof *job->ends);
     if (!job)
         return FG_NO_MEMORY;
     job->samples = samples;
     job->out = out;
     job->low = ~UINT64_C(0);
     job->n_digits = n_digits;
+    job->places = job->ends + n_digits;
     fg_fenv saved = fg_fenv_enter();
     int status = n_digits == 2 ? pack_in_halves(runtime, job, chunks) : pack_in_cuts(runtime, job, chunks);
     fg_fenv_leave(saved);
