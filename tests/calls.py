@@ -272,6 +272,25 @@ SIZES = {
 }
 USUAL_SIZES = (5, 37, 700)
 
+# Sizes at which helpers of the pool take part, for every function that shares its work at all.
+SHARED = {
+    **dict.fromkeys(["box_iou", "box_ioa", "sparse_box_iou", "generalized_box_iou"], 700),
+    **dict.fromkeys(["distance_box_iou", "complete_box_iou", "scylla_box_iou"], 700),
+    "paired_box_iou": 100_000,
+    "rotated_box_iou": 300,
+    "batched_nms": 9000,
+    "multiclass_nms": 10_000,
+    **dict.fromkeys(["conv2d", "Conv2d"], 61),
+    **dict.fromkeys(["max_pool2d", "avg_pool2d", "lp_pool2d"], 200),
+    **dict.fromkeys(["histogram_auc", "AUCHistogram"], 600_000),
+    "kmeans": 100_000,
+    "kmeans_plusplus": 100_000,
+    "assign": 5003,
+    "pairwise_distance": 1000,
+    "StreamingKMeans": 50_000,
+}
+OF_EACH_ROOM = ("box_iou", "batched_nms", "conv2d", "histogram_auc", "assign")
+
 
 def _use_conv2d(namespace):
     def call(inputs, out=None, n_threads=None, **construction):
@@ -312,6 +331,11 @@ def arguments(name, n, dtype=np.float64, variant=None):
     """Keyword arguments of a good call of `name`."""
     extra = {key: value(n, dtype) if callable(value) else value for key, value in (variant or {}).items()}
     return {**EXAMPLES[name](n, dtype), **extra}
+
+
+def shared_call(name, dtype=np.float32):
+    """Keyword arguments of a good call whose work is shared among threads."""
+    return arguments(name, SHARED[name], dtype)
 
 
 def parameters(name):

@@ -2,14 +2,13 @@
 
 import importlib.util
 import os
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
 from calls import ENTRIES, NAMES, VARIANTS, arguments
+from fresh import in_fresh_process
 
 import fastgeo
 from fastgeo.testing import assert_same_answer
@@ -18,26 +17,13 @@ LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /
 POSIX_ONLY = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 
 
-def in_fresh_process(code, *arguments, timeout=120, **environment):
-    """Run code, with fastgeo and calls.py importable, in a process of its own; return what it prints."""
-    path = os.pathsep.join([str(Path(fastgeo.__file__).parent.parent), str(Path(__file__).parent)])
-    done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": path, **environment},
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 @LINUX_ONLY
 def test_memory_is_flat_over_ten_thousand_calls():
     """Good and bad calls of every function in turn; a leak of a hundred bytes a call would show."""
     grown = in_fresh_process("""
 import numpy as np, os, fastgeo
 from calls import ENTRIES, NAMES, VARIANTS, arguments
+from fresh import in_fresh_process
 
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGESIZE")
@@ -247,7 +233,7 @@ def test_every_function_works_on_both_sides_of_a_fork():
 
 
 def test_subinterpreter_is_answered():
-    """It works or says why not; it does not crash, and the main interpreter goes on."""
+    """It works, in every room, or says why not; it does not crash, and the main interpreter goes on."""
     answer = in_fresh_process("""
 try:
     import _interpreters as interpreters  # Python 3.13
@@ -255,19 +241,23 @@ try:
 except ImportError:
     import _xxsubinterpreters as interpreters
     run = interpreters.run_string
-import numpy, fastgeo
+import numpy, fastgeo, calls
 code = '''
 try:
-    import fastgeo
-    fastgeo.box_iou([[0, 0, 1, 1]], [[0, 0, 1, 1]])
+    import fastgeo, calls
+    for name in calls.OF_EACH_ROOM:
+        calls.ENTRIES[name](fastgeo)(**calls.shared_call(name))
     print("works")
 except ImportError as error:
     print("refused:", error)
 '''
 run(interpreters.create(), code)
-assert fastgeo.box_iou([[0, 0, 1, 1]], [[0, 0, 1, 1]]) == 1
+for name in calls.OF_EACH_ROOM:
+    calls.ENTRIES[name](fastgeo)(**calls.shared_call(name))
+print("goes on")
 """)
     assert answer.startswith(("works", "refused:"))
+    assert answer.endswith("goes on\n")
 
 
 OTHERS = [name for name in ("torch", "sklearn", "faiss", "cv2") if importlib.util.find_spec(name)]

@@ -1,8 +1,6 @@
 """The thread pool: same bits for any count, shared safely by Python threads, harmless to fork, silent when idle."""
 
 import os
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,26 +8,51 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from calls import ENTRIES, OF_EACH_ROOM, SHARED, shared_call
 from cases import random_boxes
+from fresh import in_fresh_process
 
 import fastgeo
 from fastgeo.runtime.cpu_count import usable_cpus
+from fastgeo.testing import assert_same_answer
 
 POSIX_ONLY = pytest.mark.skipif(os.name != "posix", reason="needs fork and signals")
 
 BOXES = random_boxes(1200, seed=3)  # 1.44 million pairs: enough for the pool to be used
 
 
-def in_fresh_process(code, timeout=60):
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=timeout)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 def test_same_bits_for_any_count(kernels):
     one = kernels.box_iou(BOXES, BOXES, n_threads=1)
     for n_threads in (2, 3, 8, 300):
         assert kernels.box_iou(BOXES, BOXES, n_threads=n_threads).tobytes() == one.tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", SHARED)
+def test_same_answer_however_the_work_is_shared(name, dtype):
+    """At sizes where helpers do take part, which the next test counts."""
+    call = shared_call(name, dtype)
+    answers = []
+    for n_threads in (1, 2, 3, 8):
+        with fastgeo.threads(n_threads):
+            answers.append(ENTRIES[name](fastgeo)(**call))
+    for answer in answers[1:]:
+        assert_same_answer(answer, answers[0])
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_helpers_take_part(name):
+    if not os.path.isdir("/proc/self/task"):
+        pytest.skip("counts threads through Linux's /proc")
+    code = """
+import os, sys, fastgeo, calls
+name = sys.argv[1]
+call = calls.shared_call(name)
+before = len(os.listdir("/proc/self/task"))
+calls.ENTRIES[name](fastgeo)(**call)
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+    assert int(in_fresh_process(code, name, FASTGEO_NUM_THREADS="3")) > 0
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 8])
@@ -48,14 +71,20 @@ def test_python_threads_share_the_pool():
 
 
 def test_pool_resized_in_flight():
-    expected = fastgeo.box_iou(BOXES, BOXES, n_threads=1).tobytes()
+    def answers():
+        return [ENTRIES[name](fastgeo)(**call) for name, call in calls.items()]
+
+    calls = {name: shared_call(name) for name in OF_EACH_ROOM}
+    expected = answers()
     before = fastgeo.get_num_threads()
     try:
         with ThreadPoolExecutor(3) as executor:
-            answers = [executor.submit(lambda: fastgeo.box_iou(BOXES, BOXES).tobytes()) for _ in range(60)]
+            running = [executor.submit(answers) for _ in range(60)]
             for n_threads in [1, 5, 2, 9] * 10:
                 fastgeo.set_num_threads(n_threads)
-            assert all(answer.result() == expected for answer in answers)
+                time.sleep(0.001)
+            for each in running:
+                assert_same_answer(each.result(), expected)
     finally:
         fastgeo.set_num_threads(before)
 
@@ -126,26 +155,35 @@ assert fastgeo.box_iou(boxes, boxes, n_threads=4).tobytes() == expected
 
 
 @POSIX_ONLY
-def test_fork_while_another_thread_computes():
-    in_fresh_process("""
-import os, threading, warnings, numpy as np, fastgeo
+@pytest.mark.parametrize("name", OF_EACH_ROOM)
+def test_fork_while_another_thread_computes(name):
+    # As bytes: numpy.testing was seen to wait in the child for a lock that another thread held at the fork.
+    code = """
+import os, sys, threading, warnings, fastgeo, calls
+from test_same_bits import canonical
 warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of fork in a process with threads
-boxes = np.random.default_rng(0).uniform(0, 9, (1200, 4)).astype(np.float32)
-expected = fastgeo.box_iou(boxes, boxes, n_threads=1).tobytes()
+function, call = calls.ENTRIES[sys.argv[1]](fastgeo), calls.shared_call(sys.argv[1])
+expected = canonical(function(**call))
 running = True
 def compute():
     while running:
-        assert fastgeo.box_iou(boxes, boxes, n_threads=3).tobytes() == expected
+        assert canonical(function(**call)) == expected
 threads = [threading.Thread(target=compute) for _ in range(2)]
 for thread in threads: thread.start()
 for _ in range(30):
     child = os.fork()
     if child == 0:
-        os._exit(fastgeo.box_iou(boxes, boxes, n_threads=3).tobytes() != expected)
+        status = 1
+        try:
+            assert canonical(function(**call)) == expected
+            status = 0
+        finally:
+            os._exit(status)
     assert os.waitpid(child, 0)[1] == 0
 running = False
 for thread in threads: thread.join()
-""")
+"""
+    in_fresh_process(code, name, FASTGEO_NUM_THREADS="3")
 
 
 @POSIX_ONLY
@@ -177,15 +215,17 @@ print(lost)
 
 
 @POSIX_ONLY
-def test_exit_while_a_call_runs():
-    in_fresh_process("""
-import threading, time, numpy as np, fastgeo
-boxes = np.zeros((4000, 4))
+@pytest.mark.parametrize("name", OF_EACH_ROOM)
+def test_exit_while_a_call_runs(name):
+    code = """
+import sys, threading, time, fastgeo, calls
+function, call = calls.ENTRIES[sys.argv[1]](fastgeo), calls.shared_call(sys.argv[1])
 def forever():
-    while True: fastgeo.box_iou(boxes, boxes, n_threads=2)
+    while True: function(**call)
 threading.Thread(target=forever, daemon=True).start()
 time.sleep(0.2)
-""")
+"""
+    in_fresh_process(code, name, FASTGEO_NUM_THREADS="2")
 
 
 def test_threadpoolctl_limits_the_pool():
