@@ -28,6 +28,6 @@ static inline void FG_NAME(find_cells)(const fg_grid_level *level, const real *r
     for (int64_t i = 0; i < n; i++) {
         const real w = boxes[2 * stride + i] - boxes[i] + offset;
         const real h = boxes[3 * stride + i] - boxes[stride + i] + offset;
-        buckets[i] = (w > 0) & (h > 0) ? buckets[i] : NO_BUCKET;
+        buckets[i] = ((w > 0) & (h > 0)) ? buckets[i] : NO_BUCKET;
     }
 }
