@@ -1,4 +1,4 @@
-/* One group of boxes on its way through greedy suppression, step by step. Part of nms.c. */
+/* One group of boxes on its way through greedy suppression, step by step. For nms.c and nms_tiles.c. */
 #ifndef FG_NMS_GROUP_H
 #define FG_NMS_GROUP_H
 
