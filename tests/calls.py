@@ -116,6 +116,10 @@ def _points(n, dtype, seed=11):
     return uniform((n, 5), -1, 1, dtype, seed)
 
 
+def _wide(seed):
+    return lambda n, dtype: uniform((n, 37), 0.2, 1, dtype, seed)
+
+
 def _clustered(n, dtype):
     return {"X": _points(n, dtype), "k": 3, "seed": 0}
 
@@ -245,7 +249,14 @@ VARIANTS = {
         },
     ],
     "kmeans_plusplus": _WEIGHTED,
-    "pairwise_distance": [{}, {"kind": "sqeuclidean"}, {"kind": "cosine"}],
+    "pairwise_distance": [
+        {},
+        {"kind": "sqeuclidean"},
+        {"kind": "cosine"},
+        # By products; some pairs are near.
+        {"X": _wide(11), "Y": _wide(13)},
+        {"X": _wide(11), "Y": _wide(13), "kind": "cosine"},
+    ],
     "StreamingKMeans": [{}, {"decay": 0.5}],
 }
 

@@ -177,6 +177,20 @@ MUTANTS = [
         "tests/test_clustering.py",
     ),
     Mutant(
+        "pairwise_distance: near pairs keep what cancelled in their products",
+        "fastgeo/clustering/pairwise.c",
+        "#define NEAR 0.125",
+        "#define NEAR 0x1p-40",
+        "tests/test_clustering.py",
+    ),
+    Mutant(
+        "pairwise_distance: columns crossed with a row are not known of the row",
+        "fastgeo/clustering/pairwise_body.h",
+        "(real)(half + crossed[p])",
+        "(real)half",
+        "tests/test_clustering.py",
+    ),
+    Mutant(
         "kmeans: the tail of a row is measured without its last value",
         "fastgeo/clustering/exact_body.h",
         "l, d - l, is_f64, scaled, sum) : sum",

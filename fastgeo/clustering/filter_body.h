@@ -1,4 +1,4 @@
-/* Float32 only; needs `POINTS` and the packing of nearest_body.h. See filter.h. */
+/* Float32 only; needs `POINTS` and the packing of tile_body.h. See filter.h. */
 #define ROUGH 6 /* at most as many as there are pairs of columns */
 
 /* What is known of each point of a block. */

@@ -50,10 +50,6 @@ cdef extern from "clustering/exact.h" nogil:
                     int64_t *indices)
 
 cdef extern from "clustering/nearest.h" nogil:
-    enum:
-        FG_KIND_EUCLIDEAN
-        FG_KIND_SQEUCLIDEAN
-        FG_KIND_COSINE
     ctypedef struct fg_bounds:
         float *upper
         float *lower
@@ -75,6 +71,8 @@ cdef extern from "clustering/nearest.h" nogil:
         int64_t n_changed
         int64_t n_searched
     int fg_nearest(const fg_runtime *runtime, fg_nearest_call *call)
+
+cdef extern from "clustering/pairwise.h" nogil:
     int fg_pairwise_distance(const fg_runtime *runtime, const fg_points *rows, const fg_points *columns, int kind,
                              void *out)
 

@@ -1,5 +1,6 @@
 /* What a first look at the centroids leaves open is settled here, by pairs of a point and a centroid within its reach: the
-   answer is the exact search's. Needs `POINTS`, the packing and `settle` of nearest_body.h. */
+   answer is the exact search's. Needs `POINTS` and the packing of tile_body.h, and `settle` of
+   nearest_body.h. */
 
 /* What a first look knows of each point of a block. */
 typedef struct {

@@ -67,21 +67,6 @@ typedef struct {
     unsigned points;
 } hit;
 
-/* A tile of the pairwise table: some rows by columns that are packed once and stay in the second cache. */
-enum { MOST_COLUMNS = 1024, LEAST_COLUMNS = 32, PACKED_BYTES = 1 << 18 };
-
-/* Rows of a tile in registers, on any instruction set. */
-enum { MOST_TILE_ROWS = 12 };
-
-typedef struct {
-    const fg_points *rows, *columns;
-    int kind;
-    void *out;
-    int64_t tile_rows, tile_columns, column_tiles;
-    char *scratch; /* per slot: the packed columns, behind them a few scaled rows */
-    int64_t scratch_bytes;
-} pairwise_job;
-
 #define FG_DOT_BODY
 #define FG_BODY "clustering/nearest_body.h"
 #include "runtime/for_each_target.h"
@@ -89,7 +74,6 @@ typedef struct {
 typedef int64_t bytes_function(int64_t d);
 typedef int suits_function(int64_t d, int64_t k);
 FG_DOT_TABLE(fg_chunk, nearest_chunk);
-FG_DOT_TABLE(fg_chunk, pairwise_tile);
 FG_DOT_TABLE(suits_function, along_suits);
 FG_DOT_TABLE(bytes_function, packed_bytes);
 FG_DOT_TABLE(bytes_function, filter_bytes);
@@ -242,32 +226,5 @@ int fg_move_bounds(const fg_runtime *runtime, fg_bounds *bounds, const fg_points
     set_moves(bounds, points, before, centroids, k);
     int status = set_gaps(runtime, bounds, points, centroids, k);
     fg_fenv_leave(saved);
-    return status;
-}
-
-int fg_pairwise_distance(const fg_runtime *runtime, const fg_points *rows, const fg_points *columns, int kind,
-                         void *out)
-{
-    const int isa = runtime->isa, is_f64 = rows->is_f64;
-    const int64_t d = rows->d;
-    pairwise_job job = {.rows = rows, .columns = columns, .kind = kind, .out = out};
-    /* The first tile to touch its rows of the output waits for their pages: the rows span at most 8 MB there. */
-    const int64_t paging = (8 << 20) / (columns->n * (is_f64 ? 8 : 4) + 1) / 64 * 64, least = paging > 64 ? paging : 64;
-    const int64_t value = is_f64 ? 8 : 4, fit = PACKED_BYTES / value / (d > 0 ? d : 1) / LEAST_COLUMNS * LEAST_COLUMNS;
-    job.tile_columns = fit < LEAST_COLUMNS ? LEAST_COLUMNS : fit < MOST_COLUMNS ? fit : MOST_COLUMNS;
-    job.tile_rows = fg_chunk_rows(runtime, rows->n, d * job.tile_columns);
-    job.tile_rows = job.tile_rows < least ? job.tile_rows : least;
-    job.column_tiles = fg_chunk_count(columns->n, job.tile_columns);
-    job.scratch_bytes = fg_whole_lines((job.tile_columns + MOST_TILE_ROWS) * d * value);
-    const int n_threads = fg_threads_for(rows, (double)rows->n * (double)columns->n * (double)d);
-    void *scratch = malloc((size_t)(runtime->slots(n_threads) * job.scratch_bytes + FG_LINE));
-    if (!scratch)
-        return FG_NO_MEMORY;
-    job.scratch = fg_at_line(scratch);
-    fg_fenv saved = fg_fenv_enter();
-    int status = runtime->parallel(fg_chunk_count(rows->n, job.tile_rows) * job.column_tiles, n_threads,
-                                   pairwise_tile_table[isa][is_f64], &job);
-    fg_fenv_leave(saved);
-    free(scratch);
     return status;
 }

@@ -1,4 +1,4 @@
-/* The nearest centroid of every point, and all pairwise distances: the same tiles. */
+/* The nearest centroid of every point. */
 #ifndef FG_NEAREST_H
 #define FG_NEAREST_H
 
@@ -40,11 +40,5 @@ typedef struct {
 
 /* FG_OK, FG_NO_MEMORY, FG_INTERRUPTED, FG_FORKED or, of unchecked points, FG_BAD_VALUE. */
 int fg_nearest(const fg_runtime *runtime, fg_nearest_call *call);
-
-enum { FG_KIND_EUCLIDEAN, FG_KIND_SQEUCLIDEAN, FG_KIND_COSINE };
-
-/* out (n, m): the distance of every row from every column's point. */
-int fg_pairwise_distance(const fg_runtime *runtime, const fg_points *rows, const fg_points *columns, int kind,
-                         void *out);
 
 #endif

@@ -1,6 +1,4 @@
-/* A tile is POINTS = 2 vectors of points against up to CENTROIDS centroids, its sums in registers. */
-#define POINTS (2 * LANES)
-#define CENTROIDS (REGISTERS == 32 ? 12 : 6)
+#include "clustering/tile_body.h"
 
 /* Scratch of one slot: a packed block, behind it another one, a few scaled rows, or the block in integers; behind these
    the filter's scores and hits. */
@@ -11,79 +9,6 @@ static int64_t FG_NAME(packed_bytes)(int64_t d)
 static int64_t FG_NAME(filter_bytes)(int64_t k)
 {
     return fg_whole_lines(k * (POINTS * (int64_t)sizeof(real) + (int64_t)sizeof(hit)));
-}
-
-/* Columns [l, l + width) of LANES rows, turned: lane p of packed[c * POINTS] is column c of row p. */
-static inline __attribute__((always_inline)) void FG_NAME(turn)(const real *const *rows, const real *scale, int64_t l,
-                                                                int64_t width, real *packed)
-{
-    vreal square[LANES];
-    for (int p = 0; p < LANES; p++) {
-        square[p] = width == LANES ? v_load(rows[p] + l) : v_load_part(rows[p] + l, width);
-        if (scale)
-            square[p] = v_mul(square[p], v_set1(scale[p]));
-    }
-    v_transpose(square);
-    for (int c = 0; c < width; c++)
-        v_store(packed + (l + c) * POINTS, square[c]);
-}
-
-/* Columns [first, first + d) of the points of these numbers, lanes over points: packed[l * POINTS + p]. Past `count` the
-   last is repeated. */
-static void FG_NAME(pack_columns)(const fg_points *points, const int64_t *numbers, int64_t count, int64_t first,
-                                  int64_t d, real *packed)
-{
-    const real *rows[POINTS];
-    real scales[POINTS];
-    for (int64_t p = 0; p < POINTS; p++) {
-        const int64_t i = numbers[p < count ? p : count - 1];
-        rows[p] = (const real *)points->x + i * points->d + first;
-        scales[p] = points->scale ? (real)points->scale[i] : 1;
-    }
-    if (d < 4 && !points->scale) {
-        for (int64_t l = 0; l < d; l++)
-            for (int64_t p = 0; p < POINTS; p++)
-                packed[l * POINTS + p] = rows[p][l];
-        return;
-    }
-    for (int half = 0; half < POINTS; half += LANES) {
-        const real *scale = points->scale ? scales + half : NULL;
-        int64_t l = 0;
-        for (; l + LANES <= d; l += LANES)
-            FG_NAME(turn)(rows + half, scale, l, LANES, packed + half);
-        if (l < d)
-            FG_NAME(turn)(rows + half, scale, l, d - l, packed + half);
-    }
-}
-
-static void FG_NAME(pack)(const fg_points *points, const int64_t *numbers, int64_t count, real *packed)
-{
-    FG_NAME(pack_columns)(points, numbers, count, 0, points->d, packed);
-}
-
-static void FG_NAME(pack_run)(const fg_points *points, int64_t first, int64_t count, real *packed)
-{
-    int64_t numbers[POINTS];
-    for (int64_t p = 0; p < POINTS; p++)
-        numbers[p] = first + p;
-    FG_NAME(pack)(points, numbers, count, packed);
-}
-
-/* The distance kernel: sum over l of (x[l] - c[l])², one chain of fused multiply-adds in index order. */
-static inline __attribute__((always_inline)) void FG_NAME(squared)(const real *packed, const real *centroids,
-                                                                   int64_t d, int count, vreal (*sum)[2])
-{
-    for (int q = 0; q < count; q++)
-        sum[q][0] = sum[q][1] = v_set1(0);
-    for (int64_t l = 0; l < d; l++) {
-        const vreal x0 = v_load(packed + l * POINTS), x1 = v_load(packed + l * POINTS + LANES);
-        for (int q = 0; q < count; q++) {
-            const vreal c = v_broadcast(centroids + q * d + l);
-            const vreal difference0 = v_sub(x0, c), difference1 = v_sub(x1, c);
-            sum[q][0] = v_fma(difference0, difference0, sum[q][0]);
-            sum[q][1] = v_fma(difference1, difference1, sum[q][1]);
-        }
-    }
 }
 
 /* 1 - IoU of (width, height) sizes. No operation is contracted: the reference has the same bits. */
@@ -412,83 +337,6 @@ static void FG_NAME(nearest_chunk)(void *job_, int64_t chunk, int slot)
     else
         FG_NAME(label_rows)(job, begin, begin + job->rows < n ? begin + job->rows : n, &passage);
     job->counts[chunk] = (nearest_counts){passage.changed, passage.searched, passage.strange};
-}
-
-/* Up to CENTROIDS rows of the result, one block of columns wide. */
-static inline __attribute__((always_inline)) void FG_NAME(distance_rows)(const pairwise_job *job, const real *packed,
-                                                                         const real *rows, int64_t column,
-                                                                         int64_t width, int count, real *out)
-{
-    vreal sum[CENTROIDS][2];
-    FG_NAME(squared)(packed, rows, job->rows->d, count, sum);
-    for (int q = 0; q < count; q++)
-        for (int v = 0; v < 2; v++) {
-            vreal value = sum[q][v];
-            if (job->kind == FG_KIND_EUCLIDEAN)
-                value = v_sqrt(value);
-            else if (job->kind == FG_KIND_COSINE)
-                value = v_mul(value, v_set1((real)0.5));
-            real *at = out + q * job->columns->n + column + v * LANES;
-            const int64_t left = width - v * LANES;
-            if (left >= LANES)
-                v_store(at, value);
-            else if (left > 0)
-                v_store_part(at, value, left);
-        }
-}
-
-/* A row of zeros has no direction: its cosine with anything is 0, the distance 1. */
-static void FG_NAME(mend_zero_rows)(const pairwise_job *job, int64_t row, int64_t row_end, int64_t column,
-                                    int64_t column_end)
-{
-    real *out = job->out;
-    for (int64_t i = row; i < row_end; i++)
-        for (int64_t j = column; job->rows->scale[i] == 0 && j < column_end; j++)
-            out[i * job->columns->n + j] = 1;
-    for (int64_t j = column; j < column_end; j++)
-        for (int64_t i = row; job->columns->scale[j] == 0 && i < row_end; i++)
-            out[i * job->columns->n + j] = 1;
-}
-
-/* Rows [row, row + count) against the packed columns of a tile. */
-static inline __attribute__((always_inline)) void FG_NAME(distance_strip)(const pairwise_job *job, const real *packed,
-                                                                          const real *rows, int64_t column,
-                                                                          int64_t column_end, int count, real *out)
-{
-    for (int64_t j = column; j < column_end; j += POINTS, packed += POINTS * job->rows->d)
-        FG_NAME(distance_rows)(job, packed, rows, j, column_end - j, count, out);
-}
-
-static void FG_NAME(pairwise_tile)(void *job_, int64_t tile, int slot)
-{
-    const pairwise_job *job = job_;
-    const int64_t d = job->rows->d, m = job->columns->n;
-    const int64_t row = tile / job->column_tiles * job->tile_rows;
-    const int64_t row_end = row + job->tile_rows < job->rows->n ? row + job->tile_rows : job->rows->n;
-    const int64_t column = tile % job->column_tiles * job->tile_columns;
-    const int64_t column_end = column + job->tile_columns < m ? column + job->tile_columns : m;
-    real *packed = (real *)(job->scratch + slot * job->scratch_bytes), *scaled = packed + job->tile_columns * d;
-    for (int64_t j = column; j < column_end; j += POINTS)
-        FG_NAME(pack_run)(job->columns, j, j + POINTS < column_end ? POINTS : column_end - j, packed + (j - column) * d);
-    for (int64_t i = row; i < row_end; i += CENTROIDS) {
-        const int count = (int)(i + CENTROIDS < row_end ? CENTROIDS : row_end - i);
-        const real *rows = (const real *)job->rows->x + i * d;
-        if (job->rows->scale) {
-            for (int q = 0; q < count; q++)
-                for (int64_t l = 0; l < d; l++)
-                    scaled[q * d + l] = rows[q * d + l] * (real)job->rows->scale[i + q];
-            rows = scaled;
-        }
-        real *out = (real *)job->out + i * m;
-        if (count == CENTROIDS) {
-            FG_NAME(distance_strip)(job, packed, rows, column, column_end, CENTROIDS, out);
-            continue;
-        }
-        for (int q = 0; q < count; q++)
-            FG_NAME(distance_strip)(job, packed, rows + q * d, column, column_end, 1, out + q * m);
-    }
-    if (job->kind == FG_KIND_COSINE)
-        FG_NAME(mend_zero_rows)(job, row, row_end, column, column_end);
 }
 
 #undef POINTS

@@ -19,21 +19,21 @@ static void FG_NAME(check_chunk)(void *job_, int64_t chunk, int slot)
     job->bad[chunk] = (char)bad;
 }
 
-/* The sum of squares is one chain in index order, as in the reference; four rows run side by side. */
+/* The sum of squares is one chain in index order, as in the reference; some rows run side by side. */
 static void FG_NAME(scale_chunk)(void *job_, int64_t chunk, int slot)
 {
     (void)slot;
     points_job *job = job_;
     const int64_t n = job->points->n, d = job->points->d;
     const int64_t end = (chunk + 1) * job->rows < n ? (chunk + 1) * job->rows : n;
-    for (int64_t first = chunk * job->rows; first < end; first += 4) {
-        const real *row[4];
-        double sum[4] = {0};
-        const int64_t count = end - first < 4 ? end - first : 4;
-        for (int p = 0; p < 4; p++)
+    for (int64_t first = chunk * job->rows; first < end; first += SIDE_BY_SIDE) {
+        const real *row[SIDE_BY_SIDE];
+        double sum[SIDE_BY_SIDE] = {0};
+        const int64_t count = end - first < SIDE_BY_SIDE ? end - first : SIDE_BY_SIDE;
+        for (int p = 0; p < SIDE_BY_SIDE; p++)
             row[p] = (const real *)job->points->x + (first + (p < count ? p : 0)) * d;
         for (int64_t l = 0; l < d; l++)
-            for (int p = 0; p < 4; p++)
+            for (int p = 0; p < SIDE_BY_SIDE; p++)
                 sum[p] += (double)row[p][l] * (double)row[p][l];
         for (int p = 0; p < count; p++)
             job->scale[first + p] = sum[p] > 0 ? 1 / sqrt(sum[p]) : 0;
