@@ -3,7 +3,8 @@
 Needs scikit-image for the picture and scikit-learn for the comparison: ``python quantise_colours.py [FILE.png]``.
 """
 
-import sys
+import argparse
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -13,6 +14,15 @@ from skimage import data, io
 import fastgeo
 
 COLOURS = 16
+
+
+def picture_file(text):
+    path = Path(text)
+    if path.suffix.lower() not in (".png", ".bmp", ".tiff", ".jpg", ".jpeg"):
+        raise argparse.ArgumentTypeError(f"expected the name of a picture such as quantised.png, got {text!r}")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no directory {path.parent}")
+    return path
 
 
 def cluster_with_scikit_learn(pixels, start):
@@ -25,7 +35,7 @@ def cluster_with_fastgeo(pixels, start):
     return result.centroids, result.labels, result.inertia
 
 
-def main(path="quantised.png"):
+def main(path):
     picture = data.coffee()
     pixels = picture.reshape(-1, 3).astype(np.float32)
     start, _ = fastgeo.kmeans_plusplus(pixels, COLOURS, seed=0)
@@ -44,4 +54,8 @@ def main(path="quantised.png"):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "file", nargs="?", type=picture_file, default="quantised.png", help="where to write the pictures"
+    )
+    main(parser.parse_args().file)

@@ -64,6 +64,32 @@ def test_example_runs(path, tmp_path):
         assert re.search(r"\d (m?s|m?s a frame) before.*after: \d+(\.\d+)? times sooner", result.stdout), result.stdout
 
 
+def run_quantise(directory, *arguments):
+    for library in LIBRARIES["quantise_colours"]:
+        pytest.importorskip(library, reason=f"the example needs {library}")
+    command = [sys.executable, str(ROOT / "examples" / "quantise_colours.py"), *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_quantise_writes_sixteen_colours_beside_the_original(tmp_path):
+    result = run_quantise(tmp_path, "beside.png")
+    assert result.returncode == 0, result.stderr
+    from skimage import data, io
+
+    original, quantised = np.split(io.imread(tmp_path / "beside.png"), 2, axis=1)
+    np.testing.assert_array_equal(original, data.coffee())
+    assert len(np.unique(quantised.reshape(-1, 3), axis=0)) == 16
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("picture", "such as quantised.png, got 'picture'"), ("none/a.png", "no directory none")]
+)
+def test_quantise_names_a_file_that_it_cannot_write(tmp_path, name, message):
+    result = run_quantise(tmp_path, name)
+    assert result.returncode == 2 and message in result.stderr and "Traceback" not in result.stderr
+
+
 def test_stream_auc_prints_bounds_that_hold(tmp_path):
     """What the README shows, on files of one's own."""
     rng = np.random.default_rng(5)
