@@ -54,8 +54,9 @@ def calls(X, images, workers):
     )
     counted = tree(key_intervals.BIN_BYTES * min(rows, key_intervals.MAX_BINS), n_chunks, workers)
     yield "roc_auc, tol=1e-2", lambda: distributed.roc_auc(labels, scores, tol=1e-2), counted
-    compared = others and key_intervals.ROW_BYTES * rows * n_chunks + n_chunks * 24 * key_intervals.MAX_BINS
-    yield "roc_auc, tol=0", lambda: distributed.roc_auc(labels, scores), counted + compared
+    sampled = tree(key_intervals.BIN_BYTES * 2 * key_intervals.SAMPLE_ROWS + HEADS, n_chunks, workers)
+    compared = others and key_intervals.ROW_BYTES * rows * n_chunks + workers * 24 * key_intervals.MAX_PARTS
+    yield "roc_auc, tol=0", lambda: distributed.roc_auc(labels, scores), sampled + compared
     iteration = tree(8 * K * (D + 1) + HEADS, n_chunks, workers) + others * 4 * K * D
     inertia = tree(HEADS, n_chunks, workers) + others * 4 * K * D
     yield (

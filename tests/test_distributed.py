@@ -130,6 +130,9 @@ def scores_of(kind, n, rng):
         "few": np.round(uniform, 2),
         "integers": rng.integers(-(2**63), 2**63 - 1, n),
         "float32": uniform.astype(np.float32),
+        "in order": np.sort(uniform),
+        "no negatives above": np.where(uniform < 0.5, uniform, np.inf),
+        "extremes": np.where(uniform < 0.9, rng.normal(size=n), rng.choice([-np.inf, np.inf, -0.0, 0.0, 5e-324], n)),
     }[kind]
 
 
@@ -161,8 +164,93 @@ def test_roc_auc_stays_within_its_bounds(kind, monkeypatch):
             answer = distributed.roc_auc(*chunks, tol=tol)
         assert answer == exact if tol == 0 else abs(answer - exact) <= tol / 2 + 1e-15
     assert all(low - 1e-15 <= exact <= high + 1e-15 for _, low, high in steps)
-    passes = {"spread": {"compare"}, "integers": {"compare"}}.get(kind, {"count", "compare"})
-    assert {name for name, *_ in steps} == passes
+    assert {name for name, *_ in steps} == {"count", "compare"}
+
+
+@pytest.fixture
+def small_samples(monkeypatch):
+    """Samples, parts and ranges of so few rows that thousands suffice to make several; what plans all of them gave."""
+    limits = {"SAMPLE_ROWS": 256, "RUN_ROWS": 4}
+    for name, value in limits.items():
+        monkeypatch.setattr(key_intervals, name, value)
+    limits = {"PART_ROWS": 300, "MIN_RANGE_ROWS": 1000, "MAX_RANGE_ROWS": 20_000}
+    for name, value in limits.items():
+        monkeypatch.setattr(auc_refinement, name, value)
+    plans = []
+
+    def spy(*args, own=auc_refinement.cuts_of_all):
+        plans.append(own(*args))
+        return plans[-1]
+
+    monkeypatch.setattr(distributed.ranking, "cuts_of_all", spy)
+    return plans
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_compared"),
+    [
+        ("crowded", False),  # one digit holds too many
+        ("spread", True),
+        ("two", False),  # ties decide much
+        ("few", False),
+        ("integers", True),
+        ("float32", True),
+        ("in order", True),
+        ("extremes", True),
+    ],
+)
+@pytest.mark.parametrize("scheduler", ["synchronous", "threads"])
+def test_roc_auc_compares_all_rows_where_a_sample_leaves_them_undecided(kind, is_compared, scheduler, small_samples):
+    rng = np.random.default_rng(5)
+    labels, scores = rng.random(40_000) < 0.3, scores_of(kind, 40_000, rng)
+    chunks = da.from_array(labels, 5000), da.from_array(scores, 5000)
+    with dask.config.set(scheduler=scheduler):
+        assert distributed.roc_auc(*chunks) == fastgeo.roc_auc(labels, scores)
+    (plan,) = small_samples
+    assert (plan is not None) == is_compared
+    if is_compared:
+        assert len(plan.parts) > len(plan.ranges) > 1
+        assert plan.narrow == (kind == "float32")
+
+
+def test_roc_auc_of_a_sample_that_misleads(small_samples):
+    """A class, the extremes and whole digits that no sampled row shows."""
+    labels, scores = np.zeros(8000, bool), np.linspace(1.0, 2.0, 8000)
+    labels[1::2] = True
+    # Runs of four rows every 60 of a chunk of 4000 are looked at.
+    hidden = np.arange(8000) % 4000 % 60 > 20
+    scores[hidden] = np.random.default_rng(0).normal(size=hidden.sum()) * 1e300
+    scores[[30, 4031]] = [np.inf, -np.inf]
+    chunks = da.from_array(labels, 4000), da.from_array(scores, 4000)
+    assert distributed.roc_auc(*chunks) == fastgeo.roc_auc(labels, scores)
+    assert small_samples[-1] is not None
+    labels[~hidden] = False  # nothing but negatives in the sample
+    assert distributed.roc_auc(da.from_array(labels, 4000), chunks[1]) == fastgeo.roc_auc(labels, scores)
+    labels[:] = False
+    with pytest.raises(ValueError, match=r"^labels: expected both classes, got 0 positive and 8000 negative"):
+        distributed.roc_auc(da.from_array(labels, 4000), chunks[1])
+
+
+def test_roc_auc_of_float32_beside_float64_and_on_every_scheduler(scheduler):
+    """With the limits as they are: a sample is taken of more than 2**14 rows a chunk."""
+    rng = np.random.default_rng(6)
+    labels, scores = rng.random(100_000) < 0.3, rng.random(100_000).astype(np.float32)
+    expected = fastgeo.roc_auc(labels, scores)
+    assert distributed.roc_auc(da.from_array(labels, 40_000), da.from_array(scores, 40_000)) == expected
+    mixed = [(labels[:40_000], scores[:40_000].astype(np.float64)), ([], []), (labels[40_000:], scores[40_000:])]
+    assert distributed.roc_auc([dask.delayed(batch) for batch in mixed]) == expected
+
+
+def test_an_error_names_row_and_chunk_of_samples_and_words():
+    labels, scores = np.arange(100_000) % 2, np.random.default_rng(0).random(100_000)
+    for row in (60_000, 60_030):  # one that the sample meets, and one that it does not
+        bad = scores.copy()
+        bad[row] = np.nan
+        with pytest.raises(ValueError, match=rf"^chunk 1: scores\[{row - 50_000}\]: expected a number, got nan"):
+            distributed.roc_auc(da.from_array(labels, 50_000), da.from_array(bad, 50_000))
+    labels[60_030] = 2
+    with pytest.raises(ValueError, match=r"^chunk 1: labels\[10030\]: expected 0 or 1, got 2"):
+        distributed.roc_auc(da.from_array(labels, 50_000), da.from_array(scores, 50_000))
 
 
 def test_roc_auc_refuses_scores_that_change_between_passes():

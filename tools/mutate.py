@@ -136,9 +136,23 @@ MUTANTS = [
     ),
     Mutant(
         "partition: rows between two intervals go with the second",
-        "fastgeo/ranking/partition.c",
-        "interval < finder.n && key >= lows[interval]",
-        "interval < finder.n",
+        "fastgeo/ranking/key_finder.h",
+        "interval < finder->by_high.n && key >= finder->lows[interval]",
+        "interval < finder->by_high.n",
+        "tests/test_partition.py",
+    ),
+    Mutant(
+        "partition: a slot in which an interval ends belongs to it as a whole",
+        "fastgeo/ranking/key_finder.h",
+        "if (~highs[i] & within && last < n_slots)",
+        "if (0 && last < n_slots)",
+        "tests/test_partition.py",
+    ),
+    Mutant(
+        "partition: a part begins to count its negatives anew",
+        "fastgeo/ranking/auc.c",
+        "gather_part(call, part, job->sorted.words);",
+        "gather_part(call, part, job->sorted.words), job->negatives = 0;",
         "tests/test_partition.py",
     ),
     Mutant(

@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
 from fastgeo.distributed.key_intervals import (
     BIN_BYTES,
+    DIGIT_BITS,
     MAX_BINS,
+    MAX_PARTS,
     MAX_RANGE_ROWS,
     MIN_BINS,
     MIN_RANGE_ROWS,
+    PART_ROWS,
     ROW_BYTES,
     Counts,
+    Cuts,
     Intervals,
     exact_dot,
     pairs_won,
 )
 from fastgeo.ranking import inputs
-from fastgeo.ranking.partition import LARGEST_KEY
+from fastgeo.ranking.partition import KEY_BITS, LARGEST_KEY, SIGN
 from fastgeo.runtime.checks import Array
 
 # Keys cut out for comparison that one pass hands over, in pieces: one of each chunk for each range.
 MAX_PIECES = 1 << 16
+
+# From this share of undecided rows on it takes longer to count all rows first than to compare all of them.
+MOSTLY_UNDECIDED = 0.75
+
+# So few sampled rows do not show that a bin is decided.
+FEW = 8
+
+# What keys of one digit differ in.
+WITHIN_DIGIT = np.uint64((1 << (KEY_BITS - DIGIT_BITS)) - 1)
 
 CHANGED = "scores: expected the same values in every pass, got others; persist them"
 
@@ -34,12 +46,14 @@ class Refinement:
 
     def __init__(self, counts: Counts) -> None:
         """Take the counts of the first pass, by leading bits."""
-        found = _dense(counts, MAX_BINS)
+        found = _intervals(counts)
         self.negatives, self.positives = int(found.negatives.sum()), int(found.positives.sum())
         self.decided = 0  # twice the pairs won, of those that are decided
+        self._narrow = counts.kinds <= {"float32"}
+        self._within = WITHIN_DIGIT  # what an interval has to itself, and may take in
         self.intervals = self._chosen = self._rest = found.at(np.zeros(0, np.int64))
-        self._owner: Array = np.zeros(MAX_BINS, np.int64)  # of each bin: which of the chosen
-        self._split(found)
+        self._owner: Array = np.zeros(0, np.int64)  # of each bin: which of the chosen
+        self._split(found, np.zeros(len(found.lows), np.int64))
 
     def is_within(self, tol: float) -> bool:
         """Whether the AUC is known to lie in an interval of this length."""
@@ -70,16 +84,17 @@ class Refinement:
 
     def count(self, counts: Counts) -> None:
         """Take what the pass has counted in these bins."""
-        found = _dense(counts, len(self._owner))
-        inside = self._owner >= 0
-        found, self._owner = found.at(inside), self._owner[inside]
-        if not _same_totals(found, self._owner, self._chosen):
+        owner = self._owner[counts.numbers]
+        inside = owner >= 0
+        found, owner = _intervals(counts).at(inside), owner[inside]
+        self._within = np.uint64(0)
+        if not _same_totals(found, owner, self._chosen):
             raise ValueError(CHANGED)
-        self._split(found)
+        self._split(found, owner)
 
-    def _split(self, found: Intervals) -> None:
+    def _split(self, found: Intervals, owner: Array) -> None:
         """Decide what the parts of the chosen intervals decide."""
-        self.decided += 2 * pairs_won(found.negatives, found.positives, self._owner)
+        self.decided += 2 * pairs_won(found.negatives, found.positives, owner)
         ties = found.lows == found.highs
         self.decided += exact_dot(found.negatives[ties], found.positives[ties])
         self._keep(found.at(~ties & (found.negatives > 0) & (found.positives > 0)))
@@ -87,32 +102,28 @@ class Refinement:
     def should_compare(self, tol: float, n_chunks: int) -> bool:
         """Whether comparing the undecided keys moves less than counting bins until `tol` is met."""
         rows = self.intervals.rows
-        if rows.max(initial=0) > MAX_RANGE_ROWS:
-            return False
-        passes = max(1.0, self._needed_bins(tol) / MAX_BINS)
-        counted = BIN_BYTES * min(MAX_BINS * n_chunks, self.positives + self.negatives)
-        return bool(ROW_BYTES * rows.sum() <= passes * counted)
+        n_bins = self._needed_bins(tol)
+        return bool(rows.max(initial=0) <= MAX_RANGE_ROWS) and _comparing_moves_less(
+            int(rows.sum()), self.positives + self.negatives, n_bins, n_chunks
+        )
 
-    def ranges(self, tol: float, n_chunks: int) -> tuple[Array, Array, Array]:
-        """Choose intervals to compare: their ends, and before which of them each range of them ends."""
+    def ranges(self, tol: float, n_chunks: int) -> Cuts:
+        """Choose intervals to compare."""
         pairs = self.intervals.negatives.astype(float) * self.intervals.positives
         order = np.argsort(-pairs, kind="stable")
         surplus = self.undecided - tol * self.positives * self.negatives
         count = int(np.searchsorted(np.cumsum(pairs[order]), surplus)) + 1
-        max_ranges = max(1, MAX_PIECES // n_chunks)
         rows = np.cumsum(self.intervals.rows[order])
-        count = min(count, max(1, int(np.searchsorted(rows, max_ranges * (MAX_RANGE_ROWS // 2)))))
+        count = min(count, max(1, int(np.searchsorted(rows, _most_ranges(n_chunks) * (MAX_RANGE_ROWS // 2)))))
         self._choose(np.sort(order[:count]))
-        # A range is more than half full.
-        range_rows = min(MAX_RANGE_ROWS, max(MIN_RANGE_ROWS, 2 * int(rows[count - 1]) // max_ranges))
-        self._owner = _ranges_of(self._chosen.rows, range_rows)
-        ends = np.flatnonzero(np.append(np.diff(self._owner) > 0, True)) + 1
-        return self._chosen.lows, self._chosen.highs, ends
+        part, self._owner = _shared_out(self._chosen.rows, n_chunks)
+        lows, highs = self._chosen.lows & ~self._within, self._chosen.highs | self._within
+        return _cuts(lows, highs, part, self._owner, self._narrow)
 
-    def compare(self, found: Sequence[int]) -> None:
+    def compare(self, found: Array) -> None:
         """Take what the comparison of these ranges has found: all pairs in a range, also those already decided."""
         chosen = self._chosen
-        twice_won, *totals = map(int, found)
+        twice_won, *totals = map(int, found.sum(axis=0))
         if totals != [chosen.negatives.sum(), chosen.positives.sum()]:
             raise ValueError(CHANGED)
         self.decided += twice_won - 2 * pairs_won(chosen.negatives, chosen.positives, self._owner)
@@ -153,37 +164,83 @@ def _cut_evenly(intervals: Intervals, pieces: Array) -> tuple[Array, Array]:
     return (intervals.lows[owner] + last)[some], owner[some]
 
 
-def _dense(counts: Counts, n_bins: int) -> Intervals:
-    """Counts of all bins, also those without keys."""
-    result = Intervals(
-        np.full(n_bins, LARGEST_KEY),
-        np.zeros(n_bins, np.uint64),
-        np.zeros(n_bins, np.int64),
-        np.zeros(n_bins, np.int64),
-    )
-    for column, bins in ((result.negatives, counts.negatives), (result.positives, counts.positives)):
-        column[bins.numbers] = bins.counts
-        result.lows[bins.numbers] = np.minimum(result.lows[bins.numbers], bins.lows)
-        result.highs[bins.numbers] = np.maximum(result.highs[bins.numbers], bins.highs)
-    return result
+def _intervals(counts: Counts) -> Intervals:
+    return Intervals(counts.lows, counts.highs, counts.negatives, counts.positives)
 
 
 def _same_totals(found: Intervals, owner: Array, parents: Intervals) -> bool:
-    begins = np.flatnonzero(np.diff(owner, prepend=-1))
     return all(
-        np.array_equal(np.add.reduceat(children, begins), own)
+        np.array_equal(np.bincount(owner, children, len(own)), own)
         for children, own in ((found.negatives, parents.negatives), (found.positives, parents.positives))
     )
 
 
-def _ranges_of(rows: Array, range_rows: int) -> Array:
-    """A number for each interval: consecutive ones share it until they hold so many rows together."""
-    numbers: list[Array] = []
-    ends = np.cumsum(rows)
-    first = 0
-    while first < len(rows):
-        before = ends[first - 1] if first else 0
-        last = max(first + 1, int(np.searchsorted(ends, before + range_rows, side="right")))
-        numbers.append(np.full(last - first, len(numbers)))
-        first = last
-    return np.asarray(np.concatenate(numbers))
+def cuts_of_all(sample: Counts, tol: float, n_chunks: int) -> Cuts | None:
+    """How to cut all rows, to be compared at once; None where counting them first is expected to leave less to do."""
+    bins = _intervals(sample)
+    rows, n = bins.rows, int(bins.rows.sum())
+    is_decided = (bins.lows == bins.highs) | (bins.negatives == 0) | (bins.positives == 0)
+    undecided = rows[~is_decided | (rows < FEW * sample.times)].astype(float)
+    share = float(undecided.sum()) / n
+    is_within = np.square(undecided).sum() <= tol * float(n) ** 2  # if both classes lie alike in each bin
+    n_bins = math.inf if tol == 0 else share**2 / tol
+    if (
+        is_within
+        or share < MOSTLY_UNDECIDED
+        or rows.max() > MAX_RANGE_ROWS
+        or n > _most_ranges(n_chunks) * (MAX_RANGE_ROWS // 2)
+        or not _comparing_moves_less(n, n, n_bins, n_chunks)
+    ):
+        return None
+    part, owner = _shared_out(bins.rows, n_chunks)
+    first = np.append(0, _run_ends(part)[:-1])
+    # A part goes on to the next; below and above all digits may lie what the sample has missed.
+    digits = bins.lows[first] & ~WITHIN_DIGIT
+    above = (bins.highs[-1] | WITHIN_DIGIT) + np.uint64(1)  # 0 if there are no more
+    lows = np.unique(np.concatenate([[np.uint64(0), above], digits]))
+    highs = np.append(lows[1:] - np.uint64(1), LARGEST_KEY)
+    of = first[np.maximum(np.searchsorted(digits, lows, side="right") - 1, 0)]
+    return _cuts(lows, highs, part[of], owner[of], sample.kinds <= {"float32"})
+
+
+def auc_of_ranges(found: Array, on_undefined: str) -> float:
+    """The AUC of all rows, from what the comparison of their ranges has found."""
+    twice_won, negatives, positives = found.T
+    totals = int(negatives.sum()), int(positives.sum())
+    if 0 in totals:
+        return inputs.undefined(on_undefined, totals[1], totals[0])
+    won = int(twice_won.sum()) + 2 * pairs_won(negatives, positives, np.zeros(len(found), np.int64))
+    return float(won) / float(2 * totals[0] * totals[1])
+
+
+def _comparing_moves_less(undecided_rows: int, n: int, n_bins: float, n_chunks: int) -> bool:
+    """Than counting so many bins, in as many passes as that takes."""
+    passes = max(1.0, n_bins / MAX_BINS)
+    return ROW_BYTES * undecided_rows <= passes * BIN_BYTES * min(MAX_BINS * n_chunks, n)
+
+
+def _most_ranges(n_chunks: int) -> int:
+    return max(1, MAX_PIECES // n_chunks)
+
+
+def _shared_out(rows: Array, n_chunks: int) -> tuple[Array, Array]:
+    """The part and the range of each interval; ranges end where parts do."""
+    total = int(rows.sum())
+    part_rows = max(PART_ROWS, total // MAX_PARTS)
+    range_rows = min(MAX_RANGE_ROWS, max(MIN_RANGE_ROWS, 2 * total // _most_ranges(n_chunks)))
+    part = (np.cumsum(rows) - rows) // part_rows
+    return part, part // max(1, range_rows // part_rows)
+
+
+def _cuts(lows: Array, highs: Array, part: Array, owner: Array, narrow: bool) -> Cuts:
+    """The keys of a part agree in their top bit, for which an interval may have to be cut in two."""
+    across = np.flatnonzero((lows < SIGN) & (highs >= SIGN))
+    lows, highs = np.insert(lows, across + 1, SIGN), np.insert(highs, across, SIGN - np.uint64(1))
+    part, owner = (np.insert(numbers, across, numbers[across]) for numbers in (part, owner))
+    ends = _run_ends(part + (lows >= SIGN))
+    return Cuts(lows, highs, ends, _run_ends(owner[ends - 1]), narrow)
+
+
+def _run_ends(numbers: Array) -> Array:
+    """Where runs of equal numbers end."""
+    return np.flatnonzero(np.append(np.diff(numbers) > 0, True)) + 1

@@ -9,50 +9,76 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
-import fastgeo
-from fastgeo.ranking import count_by_key, cut_by_key, inputs
+from fastgeo.ranking import compare_pieces, count_by_key, cut_by_key, inputs
 from fastgeo.runtime.checks import Array
 
-# Bins of one pass. A chunk has at most this many to report, 28 bytes for each class in it.
+# Bins of one pass. A chunk has at most this many to report.
 DIGIT_BITS = 18
 MAX_BINS = 1 << DIGIT_BITS
 MIN_BINS = 1 << 10
-BIN_BYTES = 56
+BIN_BYTES = 36
 
-# A row that is handed over to be compared, at most: its score and its label.
-ROW_BYTES = 9
+# A row that is handed over to be compared, at most: a word of its score and its label.
+ROW_BYTES = 8
 
-# Rows that one task compares: fewer are sorted within a processor's cache, more bring fewer pieces.
-MIN_RANGE_ROWS = 1 << 19
+# Rows of a sample of one chunk, in runs of so many: a row or two would cost as much as the cache line they lie in.
+SAMPLE_ROWS = 1 << 13
+RUN_ROWS = 16
+
+# Rows that one task compares: more bring fewer pieces, fewer share out better.
+MIN_RANGE_ROWS = 1 << 20
 MAX_RANGE_ROWS = 1 << 21
 
+# A task sorts its rows in parts of about so many, which a processor's cache holds.
+PART_ROWS = 1 << 15
 
-class Bins(NamedTuple):
-    """The bins of one class that hold keys: how many, and the smallest and the largest."""
+# Parts that a chunk is cut into in one pass: writing to more places at once is slow.
+MAX_PARTS = 1 << 11
 
-    numbers: Array
-    counts: Array
-    lows: Array
-    highs: Array
+# How the families of scores, which cannot be compared with one another, are called.
+KINDS = {"float32": "floats", "float64": "floats", "int64": "integers", "uint64": "uint64"}
 
 
 class Counts(NamedTuple):
-    """What one pass counts."""
+    """What one pass counts: the bins that hold keys, how many of each class, and the smallest and the largest."""
 
-    negatives: Bins
-    positives: Bins
-    kinds: frozenset[str]
+    numbers: Array
+    negatives: Array
+    positives: Array
+    lows: Array
+    highs: Array
+    kinds: frozenset[str]  # types of the scores of chunks with rows
+    times: int  # rows of a sample count so many times, at most; 1 if all rows were counted
 
 
 def count_keys(batch: Sequence[Any], lasts: Array | None = None) -> Counts:
     """Count a chunk into bins that end with the given keys, or by the keys' leading bits."""
+    return _counts(*_checked(batch), lasts)
+
+
+def sample_keys(batch: Sequence[Any]) -> Counts:
+    """Count some rows of a chunk, or all if they are few."""
     labels, scores = _checked(batch)
-    negatives, positives = count_by_key(labels, scores, lasts, DIGIT_BITS)
-    return Counts(Bins(*negatives), Bins(*positives), _kinds(scores))
+    step = len(labels) // SAMPLE_ROWS * RUN_ROWS
+    if step <= RUN_ROWS:
+        return _counts(labels, scores)
+    runs = len(labels) // step * step
+    some_labels, some_scores = (column[:runs].reshape(-1, step)[:, :RUN_ROWS].ravel() for column in (labels, scores))
+    try:
+        return _counts(some_labels, some_scores, times=step // RUN_ROWS)
+    except ValueError:
+        inputs.sample_values(labels, scores, None)  # the same error, with the index in the chunk
+        raise
+
+
+def _counts(labels: Array, scores: Array, lasts: Array | None = None, times: int = 1) -> Counts:
+    numbers, negatives, positives, lows, highs = count_by_key(labels, scores, lasts, DIGIT_BITS)
+    kinds = frozenset([scores.dtype.name] if len(scores) else [])
+    return Counts(numbers, negatives * times, positives * times, lows, highs, kinds, times)
 
 
 def _checked(batch: Sequence[Any]) -> tuple[Array, Array]:
@@ -60,31 +86,29 @@ def _checked(batch: Sequence[Any]) -> tuple[Array, Array]:
     return labels, scores
 
 
-def _kinds(scores: Array) -> frozenset[str]:
-    names = {"f": "floats", "i": "integers", "u": "uint64"}
-    return frozenset([names[scores.dtype.kind]] if len(scores) else [])
-
-
 def add_counts(parts: Sequence[Counts]) -> Counts:
     """The counts of several chunks together."""
     kinds = frozenset().union(*(part.kinds for part in parts))
-    if len(kinds) > 1:
-        raise ValueError(f"scores: expected scores of one kind in every chunk, got {' and '.join(sorted(kinds))}")
-    return Counts(_add([part.negatives for part in parts]), _add([part.positives for part in parts]), kinds)
-
-
-def _add(parts: Sequence[Bins]) -> Bins:
-    index, counts, lows, highs = map(np.concatenate, zip(*parts, strict=True))
-    order = np.argsort(index, kind="stable")
-    begins = _begins(index[order])
-    if not len(begins):
-        return parts[0]
-    return Bins(
-        index[order][begins],
-        np.add.reduceat(counts[order], begins),
-        np.minimum.reduceat(lows[order], begins),
-        np.maximum.reduceat(highs[order], begins),
+    families = {KINDS[kind] for kind in kinds}
+    if len(families) > 1:
+        raise ValueError(f"scores: expected scores of one kind in every chunk, got {' and '.join(sorted(families))}")
+    numbers, *columns = (np.concatenate(column) for column in list(zip(*parts, strict=True))[:5])
+    order = np.argsort(numbers, kind="stable")
+    begins = _begins(numbers[order])
+    negatives, positives, lows, highs = (column[order] for column in columns)
+    return Counts(
+        numbers[order][begins],
+        _in_runs(np.add, negatives, begins),
+        _in_runs(np.add, positives, begins),
+        _in_runs(np.minimum, lows, begins),
+        _in_runs(np.maximum, highs, begins),
+        kinds,
+        max(part.times for part in parts),
     )
+
+
+def _in_runs(operation: np.ufunc, column: Array, begins: Array) -> Array:
+    return np.asarray(operation.reduceat(column, begins)) if len(begins) else column
 
 
 def _begins(sorted_index: Array) -> Array:
@@ -108,23 +132,26 @@ class Intervals(NamedTuple):
         return np.asarray(self.negatives + self.positives)
 
 
-def cut_ranges(batch: Sequence[Any], lows: Array, highs: Array, ends: Array) -> list[tuple[Array, Array]]:
-    """The rows of a chunk whose keys lie in the intervals, cut into ranges of intervals: labels and scores of each."""
-    labels, scores, starts = cut_by_key(*_checked(batch), lows, highs, ends)
-    return [(labels[i:j], scores[i:j]) for i, j in itertools.pairwise(starts)]
+class Cuts(NamedTuple):
+    """How rows are cut: intervals into parts, which are sorted apart, and parts into ranges, a task each."""
+
+    lows: Array
+    highs: Array
+    parts: Array  # the interval after the last of each part
+    ranges: Array  # the part after the last of each range
+    narrow: bool  # whether all scores are float32
+
+
+def cut_ranges(batch: Sequence[Any], cuts: Cuts) -> list[tuple[Array, Array]]:
+    """The rows of a chunk as words, range by range, and where the parts of each begin."""
+    words, starts = cut_by_key(*_checked(batch), cuts.lows, cuts.highs, cuts.parts, cuts.narrow)
+    ends = itertools.pairwise([0, *cuts.ranges.tolist()])
+    return [(words[starts[i] : starts[j]], starts[i : j + 1] - starts[i]) for i, j in ends]
 
 
 def compare_rows(pieces: Sequence[tuple[Array, Array]]) -> Array:
     """Twice the pairs that positives win in one range, and its negatives and positives; the pieces of all chunks."""
-    # An empty list counts as floats, beside which integers would be rounded.
-    some = [piece for piece in pieces if len(piece[0])] or pieces[:1]
-    labels, scores = map(np.concatenate, zip(*some, strict=True))
-    positives = int(np.count_nonzero(labels))
-    negatives = len(labels) - positives
-    twice = 2 * negatives * positives
-    # The quotient is rounded once, so that the integer comes back: it is far below 2**52.
-    won = round(cast(float, fastgeo.roc_auc(labels, scores)) * twice) if twice else 0
-    return np.array([won, negatives, positives], np.int64)
+    return np.array([compare_pieces(pieces)], np.int64)
 
 
 def exact_dot(a: Array, b: Array) -> int:

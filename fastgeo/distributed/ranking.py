@@ -10,11 +10,14 @@ import numpy as np
 from dask.sizeof import sizeof
 
 from fastgeo import AUCHistogram
-from fastgeo.distributed.auc_refinement import Refinement
-from fastgeo.distributed.key_intervals import add_counts, compare_rows, count_keys, cut_ranges
-from fastgeo.distributed.tasks import row_batches
+from fastgeo.distributed.auc_refinement import Refinement, auc_of_ranges, cuts_of_all
+from fastgeo.distributed.key_intervals import Cuts, add_counts, compare_rows, count_keys, cut_ranges, sample_keys
+from fastgeo.distributed.tasks import Batches, row_batches
 from fastgeo.ranking import inputs
 from fastgeo.runtime import checks
+
+# Down to this tolerance one count of all rows is mostly enough, and a sample would not spare it.
+COARSE = 2.0**-7
 
 
 @sizeof.register(AUCHistogram)  # type: ignore[untyped-decorator]
@@ -175,12 +178,16 @@ def roc_auc(labels: Any, scores: Any = None, *, tol: float = 0.0, on_undefined: 
 
     Notes
     -----
-    Scores are mapped to 64-bit keys in their order. The first pass counts both classes by the keys' leading 18 bits,
-    with the smallest and the largest key of each bin: pairs in different bins are decided, and so are ties. The
-    undecided bins are then cut further, pass by pass, most finely where most pairs are undecided: about 1 / (tol *
-    2**18) passes where the scores of both classes lie evenly mixed. Where it moves less (always with ``tol=0``), the
-    undecided rows are compared instead: cut into ranges of 2**19 to 2**21 and brought together range by range on the
-    workers, in passes of up to 2**16 pieces.
+    Scores are mapped to 64-bit keys in their order. A pass counts both classes by the keys' leading 18 bits, with the
+    smallest and the largest key of each bin: pairs in different bins are decided, and so are ties. The undecided bins
+    are then cut further, pass by pass, most finely where most pairs are undecided: about 1 / (tol * 2**18) passes where
+    the scores of both classes lie evenly mixed. Where it moves less (always with ``tol=0``), the undecided rows are
+    compared instead: packed into words of 4 or 8 bytes, cut into ranges of about 2**20 to 2**21 and brought together
+    range by range on the workers, in passes of up to 2**16 pieces.
+
+    For a `tol` below 2**-7 the first pass only samples some 2**13 rows of each chunk. Where these leave most rows
+    undecided, and ranges suffice for all, all rows are compared at once: two passes, of which one reads the chunks
+    whole. What the sample has missed costs time at most.
 
     Memory of the caller: O(2**18) a pass that cuts bins, O(chunks) for the graph; it does not depend on N. Time a
     pass O(N log N) divided by the workers.
@@ -206,14 +213,23 @@ def roc_auc(labels: Any, scores: Any = None, *, tol: float = 0.0, on_undefined: 
     checks.choice("on_undefined", on_undefined, inputs.ON_UNDEFINED)
     batches = row_batches(labels) if scores is None else row_batches(labels, scores)
     n_chunks = max(1, len(batches.keys))
-    known = Refinement(batches.reduced(count_keys, add_counts))
+    first = batches.reduced(count_keys if tol >= COARSE else sample_keys, add_counts)
+    if first.times > 1:
+        cuts = cuts_of_all(first, tol, n_chunks)
+        if cuts is not None:
+            return auc_of_ranges(_compared(batches, cuts), on_undefined)
+        first = batches.reduced(count_keys, add_counts)
+    known = Refinement(first)
     while not known.is_within(tol):
         if known.should_compare(tol, n_chunks):
-            ranges = known.ranges(tol, n_chunks)
-            known.compare(batches.exchanged(cut_ranges, len(ranges[-1]), compare_rows, sum, *ranges))
+            known.compare(_compared(batches, known.ranges(tol, n_chunks)))
         else:
             known.count(batches.reduced(count_keys, add_counts, known.bins(tol)))
     return known.auc(on_undefined)
+
+
+def _compared(batches: Batches, cuts: Cuts) -> Any:
+    return batches.exchanged(cut_ranges, len(cuts.ranges), compare_rows, np.concatenate, cuts)
 
 
 def _of_merged_histogram(

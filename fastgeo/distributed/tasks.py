@@ -192,14 +192,16 @@ class Batches(NamedTuple):
         """Cut every batch into parts, `own` of the first parts of all, of the second ..., and `join` of these."""
         name, layer, keys = self._layer(cut, shared, self._ready())
         graph, get = self._with_sources(name, layer, keys), get_scheduler(cls=Delayed)
-        # Where tasks share their memory a part takes its pieces itself; otherwise only the pieces move.
-        inside = get in (local.get_sync, threaded.get)
+        shares_memory = get in (local.get_sync, threaded.get)
         parts = [(name, "own", i) for i in range(n_parts)]
         for i, part in enumerate(parts):
+            if shares_memory:  # a part takes its pieces itself
+                graph[part] = Task(part, _own_of_part, own, i, List(*map(TaskRef, keys)))
+                continue
+            # Only the pieces move.
             pieces = [Task((name, "piece", i, j), getitem, TaskRef(key), i) for j, key in enumerate(keys)]
-            if not inside:
-                graph.update({piece.key: piece for piece in pieces})
-            graph[part] = Task(part, own, List(*(pieces if inside else (TaskRef(piece.key) for piece in pieces))))
+            graph.update({piece.key: piece for piece in pieces})
+            graph[part] = Task(part, own, List(*(TaskRef(piece.key) for piece in pieces)))
         return get(graph, _join_all(name, graph, parts, join))
 
     def _ready(self) -> Graph:
@@ -241,6 +243,10 @@ class Batches(NamedTuple):
             parts = [_part(part, ready or {}) for part in columns]
             layer[key] = Task(key, on_batch, i, function, len(parts) if columns is batch else None, *parts, *arguments)
         return name, layer, keys
+
+
+def _own_of_part(own: Join, part: int, cuts: Sequence[Any]) -> Any:
+    return own([pieces[part] for pieces in cuts])
 
 
 def _part(key: Any, ready: Graph) -> Any:

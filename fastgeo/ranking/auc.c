@@ -2,6 +2,7 @@
 #include "ranking/auc.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "ranking/wide.h"
 
@@ -59,5 +60,56 @@ int fg_auc(const fg_runtime *runtime, fg_auc_call *call)
         call->auc = fg_wide_auc(job.twice_wins, (uint64_t)positives, (uint64_t)(n - positives));
     }
     free(job.sorted.words);
+    return status;
+}
+
+static int64_t part_size(const fg_compare_call *call, int64_t part)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < call->n_pieces; i++)
+        n += call->pieces[i].starts[part + 1] - call->pieces[i].starts[part];
+    return n;
+}
+
+static void gather_part(const fg_compare_call *call, int64_t part, char *to)
+{
+    const size_t word = call->narrow ? sizeof(uint32_t) : sizeof(uint64_t);
+    for (int64_t i = 0; i < call->n_pieces; i++) {
+        const fg_piece *piece = call->pieces + i;
+        const size_t begin = (size_t)piece->starts[part] * word, bytes = (size_t)piece->starts[part + 1] * word - begin;
+        memcpy(to, (const char *)piece->words + begin, bytes);
+        to += bytes;
+    }
+}
+
+/* Sorted part by part within the cache; the negatives of the parts before stay below. */
+static int compare_part(const fg_runtime *runtime, const fg_compare_call *call, int64_t part, void *spare, auc_job *job)
+{
+    const int64_t n = job->sorted.n = part_size(call, part);
+    gather_part(call, part, job->sorted.words);
+    const int status = fg_sort_words(runtime, job->sorted.words, spare, n, call->narrow);
+    return status == FG_OK ? runtime->parallel((n + CHUNK - 1) / CHUNK, 1, call->narrow ? walk_32 : walk_64, job)
+                           : status;
+}
+
+int fg_compare_pieces(const fg_runtime *runtime, fg_compare_call *call)
+{
+    const size_t word = call->narrow ? sizeof(uint32_t) : sizeof(uint64_t);
+    int64_t most = 0;
+    call->n = 0;
+    for (int64_t part = 0; part < call->n_parts; part++) {
+        const int64_t n = part_size(call, part);
+        call->n += n;
+        most = n > most ? n : most;
+    }
+    char *words = (size_t)most > SIZE_MAX / (2 * word) - 1 ? NULL : malloc(2 * (size_t)most * word + 1);
+    auc_job job = {.sorted = {.words = words}};
+    int status = words ? FG_OK : FG_NO_MEMORY;
+    for (int64_t part = 0; part < call->n_parts && status == FG_OK; part++)
+        status = compare_part(runtime, call, part, words + (size_t)most * word, &job);
+    free(words);
+    call->positives = call->n - (int64_t)job.negatives;
+    call->twice_wins_high = job.twice_wins.high;
+    call->twice_wins_low = job.twice_wins.low;
     return status;
 }

@@ -2,10 +2,12 @@
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
-from libc.stdlib cimport free
+from libc.stdlib cimport free, malloc
 
 from fastgeo.runtime.arrays cimport is_f64, is_plain, is_plain_float, new_array
 from fastgeo.runtime.core cimport fg_runtime, raise_status, runtime
+
+import mmap
 
 import numpy as np
 

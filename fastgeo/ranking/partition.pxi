@@ -1,28 +1,43 @@
 cdef extern from "ranking/partition.h" nogil:
     ctypedef struct fg_bin:
-        int64_t count
+        pass
     ctypedef struct fg_count_call:
         fg_samples samples
         const uint64_t *lasts
         int64_t n_lasts
         int digit_bits
-        int64_t occupied[2]
+        int64_t occupied
         fg_bin *bins
         uint8_t *touched
     int fg_count_by_key(const fg_runtime *runtime, fg_count_call *call)
-    void fg_list_bins(const fg_count_call *call, int label, int32_t *numbers, int64_t *counts, uint64_t *lows,
-                      uint64_t *highs)
+    void fg_list_bins(const fg_count_call *call, int32_t *numbers, int64_t *negatives, int64_t *positives,
+                      uint64_t *lows, uint64_t *highs)
     ctypedef struct fg_cut_call:
         fg_samples samples
         const uint64_t *lows
         const uint64_t *highs
         const int64_t *ends
         int64_t n_intervals
-        int64_t n_ranges
+        int64_t n_parts
+        int narrow
         int64_t *starts
-        uint8_t *labels_out
-        void *scores_out
+        void *words
     int fg_cut_by_key(const fg_runtime *runtime, fg_cut_call *call)
+
+cdef extern from "ranking/auc.h" nogil:
+    ctypedef struct fg_piece:
+        const void *words
+        const int64_t *starts
+    ctypedef struct fg_compare_call:
+        const fg_piece *pieces
+        int64_t n_pieces
+        int64_t n_parts
+        int narrow
+        int64_t n
+        int64_t positives
+        uint64_t twice_wins_high
+        uint64_t twice_wins_low
+    int fg_compare_pieces(const fg_runtime *runtime, fg_compare_call *call)
 
 
 # Labels and scores come from inputs.samples.
@@ -43,42 +58,83 @@ def count_by_key(labels, scores, lasts=None, digit_bits=18):
         with nogil:
             status = fg_count_by_key(runtime(), &call)
         raise_sample_status(status, labels, scores)
-        return listed_bins(&call, 0), listed_bins(&call, 1)
+        return listed_bins(&call)
     finally:
         free(call.bins)
         free(call.touched)
 
 
-cdef tuple listed_bins(const fg_count_call *call, int label):
-    cdef cnp.npy_intp n = call.occupied[label]
-    numbers, counts = new_array(1, &n, cnp.NPY_INT32), new_array(1, &n, cnp.NPY_INT64)
+cdef tuple listed_bins(const fg_count_call *call):
+    cdef cnp.npy_intp n = call.occupied
+    numbers = new_array(1, &n, cnp.NPY_INT32)
+    negatives, positives = new_array(1, &n, cnp.NPY_INT64), new_array(1, &n, cnp.NPY_INT64)
     lows, highs = new_array(1, &n, cnp.NPY_UINT64), new_array(1, &n, cnp.NPY_UINT64)
-    fg_list_bins(call, label, <int32_t *>cnp.PyArray_DATA(numbers), <int64_t *>cnp.PyArray_DATA(counts),
-                 <uint64_t *>cnp.PyArray_DATA(lows), <uint64_t *>cnp.PyArray_DATA(highs))
-    return numbers, counts, lows, highs
+    fg_list_bins(call, <int32_t *>cnp.PyArray_DATA(numbers), <int64_t *>cnp.PyArray_DATA(negatives),
+                 <int64_t *>cnp.PyArray_DATA(positives), <uint64_t *>cnp.PyArray_DATA(lows),
+                 <uint64_t *>cnp.PyArray_DATA(highs))
+    return numbers, negatives, positives, lows, highs
 
 
-def cut_by_key(labels, scores, lows, highs, ends):
+def cut_by_key(labels, scores, lows, highs, ends, narrow=False):
     cdef fg_cut_call call
     cdef int status
     lows, highs = np.ascontiguousarray(lows, np.uint64), np.ascontiguousarray(highs, np.uint64)
     ends = np.ascontiguousarray(ends, np.int64)
-    labels_out, scores_out = np.empty(len(labels), np.bool_), np.empty_like(scores)
-    starts = np.empty(len(ends) + 1, np.int64)
     fill_samples(&call.samples, labels, scores)
+    call.narrow = bool(narrow) and call.samples.score_kind == FG_SCORE_F32
+    words = in_large_pages(len(labels), np.dtype(np.uint32 if call.narrow else np.uint64))
+    starts = np.empty(len(ends) + 1, np.int64)
     call.lows = <const uint64_t *>cnp.PyArray_DATA(lows)
     call.highs = <const uint64_t *>cnp.PyArray_DATA(highs)
     call.ends = <const int64_t *>cnp.PyArray_DATA(ends)
     call.n_intervals = cnp.PyArray_DIM(lows, 0)
-    call.n_ranges = cnp.PyArray_DIM(ends, 0)
+    call.n_parts = cnp.PyArray_DIM(ends, 0)
     call.starts = <int64_t *>cnp.PyArray_DATA(starts)
-    call.labels_out = <uint8_t *>cnp.PyArray_DATA(labels_out)
-    call.scores_out = cnp.PyArray_DATA(scores_out)
+    call.words = cnp.PyArray_DATA(words)
     with nogil:
         status = fg_cut_by_key(runtime(), &call)
     raise_sample_status(status, labels, scores)
-    n = call.starts[call.n_ranges]
-    return labels_out[:n], scores_out[:n], starts
+    return words[:call.starts[call.n_parts]], starts
+
+
+cdef object in_large_pages(Py_ssize_t n, dtype):
+    """An array without values, in large pages where it takes several and the system has them.
+
+    A mapping of its own, since memory that malloc hands out again consists of small ones.
+    """
+    cdef Py_ssize_t page = 1 << 21, size = n * dtype.itemsize, begin
+    if size < 2 * page or not hasattr(mmap, "MADV_HUGEPAGE"):
+        return np.empty(n, dtype)
+    try:
+        room = mmap.mmap(-1, (size // page + 2) * page, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        room.madvise(mmap.MADV_HUGEPAGE)
+    except OSError:
+        return np.empty(n, dtype)
+    room = np.frombuffer(room, np.uint8)
+    begin = page - <Py_ssize_t>(<size_t>cnp.PyArray_DATA(room) % <size_t>page)
+    return room[begin:begin + size].view(dtype)
+
+
+def compare_pieces(pieces):
+    cdef fg_compare_call call
+    cdef int status
+    cdef Py_ssize_t i
+    words = [np.ascontiguousarray(own) for own, _ in pieces if len(own)]
+    starts = [np.ascontiguousarray(own, np.int64) for other, own in pieces if len(other)]
+    call.n_pieces = len(words)
+    call.n_parts = len(starts[0]) - 1 if starts else 0
+    call.narrow = call.n_pieces > 0 and cnp.PyArray_ITEMSIZE(words[0]) == 4
+    cdef fg_piece *each = <fg_piece *>malloc(call.n_pieces * sizeof(fg_piece) + 1)
+    if not each:
+        raise MemoryError
+    for i in range(call.n_pieces):
+        each[i] = fg_piece(cnp.PyArray_DATA(words[i]), <const int64_t *>cnp.PyArray_DATA(starts[i]))
+    call.pieces = each
+    with nogil:
+        status = fg_compare_pieces(runtime(), &call)
+    free(each)
+    raise_status(status)
+    return (<object>call.twice_wins_high << 64) | call.twice_wins_low, call.n - call.positives, call.positives
 
 
 cdef int raise_sample_status(int status, labels, scores) except -1:

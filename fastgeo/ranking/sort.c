@@ -271,13 +271,17 @@ static int pack_in_cuts(const fg_runtime *runtime, pack_job *job, int64_t chunks
     return status == FG_OK ? runtime->parallel(chunks, 1, pack_cuts, job) : status;
 }
 
+int fg_sort_words(const fg_runtime *runtime, void *words, void *spare, int64_t n, int narrow)
+{
+    return narrow ? sort_words_32_items(runtime, words, spare, n) : sort_words_64_items(runtime, words, spare, n);
+}
+
 static int sort_part(const fg_runtime *runtime, const pack_job *job, int64_t begin, int64_t end)
 {
-    uint32_t *narrow = job->out->words;
-    uint64_t *wide = job->out->words;
-    if (job->samples->score_kind == FG_SCORE_F32)
-        return sort_words_32_items(runtime, narrow + begin, narrow + job->samples->n, end - begin);
-    return sort_words_64_items(runtime, wide + begin, wide + job->samples->n, end - begin);
+    const int narrow = job->samples->score_kind == FG_SCORE_F32;
+    const int64_t word = key_bits(job->samples) / 8;
+    char *words = job->out->words;
+    return fg_sort_words(runtime, words + begin * word, words + job->samples->n * word, end - begin, narrow);
 }
 
 static int sort_parts(const fg_runtime *runtime, const pack_job *job)

@@ -24,6 +24,9 @@ typedef struct {
    the contract. */
 int fg_sort_samples(const fg_runtime *runtime, const fg_samples *samples, fg_words *out);
 
+/* Words of one part of the keys, in which the top bit is the same, by way of `spare` of the same length. */
+int fg_sort_words(const fg_runtime *runtime, void *words, void *spare, int64_t n, int narrow);
+
 typedef struct {
     uint64_t key;
     int64_t index;
