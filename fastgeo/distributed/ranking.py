@@ -243,12 +243,15 @@ def _of_merged_histogram(
 ) -> Any:
     AUCHistogram(n_bins, range=range)  # raises for what no chunk could use
     batches = row_batches(labels) if scores is None else row_batches(labels, scores, sample_weight)
-    reduce = batches.reduced if compute else batches.reduce
-    return reduce(partial(_histogram, n_bins=n_bins, range=range), _merge, finish=finish)
+    count = partial(_histogram, n_bins=n_bins, range=range)
+    if compute:
+        return batches.reduced(count, _merge, finish=finish, adds=True)
+    return batches.reduce(count, _merge, finish=finish)
 
 
-def _histogram(batch: Sequence[Any], n_bins: int, range: Any) -> AUCHistogram:
-    return AUCHistogram(n_bins, range=range).update(*batch)
+def _histogram(batch: Sequence[Any], n_bins: int, range: Any, into: AUCHistogram | None = None) -> AUCHistogram:
+    histogram = AUCHistogram(n_bins, range=range) if into is None else into
+    return histogram.update(*batch)
 
 
 def _auc(histogram: AUCHistogram, on_undefined: str) -> float:

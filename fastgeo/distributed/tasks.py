@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from operator import getitem
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -38,9 +39,13 @@ Finish = Callable[[Any], Any] | None
 
 def in_chunk(index: int, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call a kernel on one thread; an error names the chunk."""
+    with fastgeo.threads(1):
+        return _named(index, function, *args, **kwargs)
+
+
+def _named(index: int, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     try:
-        with fastgeo.threads(1):
-            return function(*args, **kwargs)
+        return function(*args, **kwargs)
     except (ValueError, TypeError) as error:
         raise type(error)(f"chunk {index}: {error}") from error
 
@@ -135,17 +140,32 @@ def _local_workers(get: Any) -> int | None:
     return workers
 
 
-def _can_join_chunks(get: Any, graph: Graph, keys: Sequence[Any]) -> bool:
+def _can_spare_tasks(get: Any, n_chunks: int) -> bool:
     """Whether one task may as well work through FAN_IN chunks, so that fewer are handed over.
 
-    On a cluster chunks have a place; within a machine as many tasks must remain as share out well, and none may hold
-    inputs of several chunks that tasks have made.
+    On a cluster chunks have a place; within a machine as many tasks must remain as share out well.
     """
     workers = _local_workers(get)
-    if workers is None or (workers > 1 and len(keys) < FAN_IN * SHARE * workers):
-        return False
+    return workers is not None and (workers == 1 or n_chunks >= FAN_IN * SHARE * workers)
+
+
+def _are_made_alone(graph: Graph, keys: Sequence[Any]) -> bool:
+    """Whether no task of these takes what others have made, of which one of several chunks would hold too much."""
     needed = {part for key in keys for part in graph[key].dependencies}
     return all(type(graph.get(part)) is DataNode for part in needed)
+
+
+def _through_chunks(
+    function: Callable[..., Any], join: Join, adds: bool, first: int, batches: list[list[Any]], shared: Sequence[Any]
+) -> Any:
+    """Work through consecutive chunks: the join of what they give, or what each adds to the result of those before."""
+    with fastgeo.threads(1):
+        if not adds:
+            return join([_named(first + i, function, batch, *shared) for i, batch in enumerate(batches)])
+        total = None
+        for i, batch in enumerate(batches):
+            total = _named(first + i, function, batch, *shared, into=total)
+        return total
 
 
 class ChunkResult(Delayed):  # type: ignore[misc]
@@ -176,16 +196,25 @@ class Batches(NamedTuple):
         key = _join_all(name, layer, keys, join, finish)
         return ChunkResult(key, HighLevelGraph.from_collections(name, layer, self.sources), layer=name)
 
-    def reduced(self, function: Callable[..., Any], join: Join, *shared: Any, finish: Finish = None) -> Any:
+    def reduced(
+        self, function: Callable[..., Any], join: Join, *shared: Any, finish: Finish = None, adds: bool = False
+    ) -> Any:
         """What :meth:`reduce` computes to, without the expressions that Dask would build first.
 
         They cost as much as counting a million rows. A machine's own schedulers get a task for FAN_IN chunks where
         that is no loss: handing one over, and coming back to Dask's code when a chunk has driven it out of the caches,
-        costs as much as counting a hundred thousand rows.
+        costs as much as counting a hundred thousand rows. With `adds` the function takes an earlier result, `into`
+        which it counts; that must come to the same bits as joining.
         """
-        name, layer, keys = self._layer_or_empty(function, shared, self._ready())
-        graph, get = self._with_sources(name, layer, keys), get_scheduler(cls=Delayed)
-        inside = _can_join_chunks(get, graph, keys)
+        get, ready = get_scheduler(cls=Delayed), self._ready()
+        can_spare = _can_spare_tasks(get, len(self.keys))
+        if can_spare and self.keys and all(isinstance(batch, list) for batch in self.keys):
+            batches = [[_value(key, ready) for key in batch] for batch in self.keys]
+            if not any(column is None for batch in batches for column in batch):
+                return get(*_grouped(batches, function, join, shared, finish, adds))
+        name, layer, keys = self._layer_or_empty(function, shared, ready)
+        graph = self._with_sources(name, layer, keys)
+        inside = can_spare and _are_made_alone(graph, keys)
         return get(graph, _join_all(name, graph, keys, join, finish, inside=inside))
 
     def exchanged(self, cut: Callable[..., Any], n_parts: int, own: Join, join: Join, *shared: Any) -> Any:
@@ -249,18 +278,42 @@ def _own_of_part(own: Join, part: int, cuts: Sequence[Any]) -> Any:
     return own([pieces[part] for pieces in cuts])
 
 
+def _value(key: Any, ready: Graph) -> Any:
+    """A column of a batch, if it lies in memory or is a plain integer; otherwise None."""
+    return key if isinstance(key, int) else ready.get(key)
+
+
 def _part(key: Any, ready: Graph) -> Any:
-    """A column of a batch as an argument: a plain integer as it is."""
-    if isinstance(key, int):
-        return key
-    return ready[key] if key in ready else TaskRef(key)
+    """A column of a batch as an argument."""
+    value = _value(key, ready)
+    return TaskRef(key) if value is None else value
+
+
+def _grouped(
+    batches: list[list[Any]],
+    function: Callable[..., Any],
+    join: Join,
+    shared: Sequence[Any],
+    finish: Finish,
+    adds: bool,
+) -> tuple[Graph, Any]:
+    """A graph of batches that lie in memory, FAN_IN to a task, and the key of its top."""
+    name, graph = "chunks", {}
+    for first in range(0, len(batches), FAN_IN):
+        key = (name, first // FAN_IN)
+        # Within one argument, so that Dask does not look through the batches for tasks.
+        some = partial(_through_chunks, function, join, adds, first, batches[first : first + FAN_IN], shared)
+        graph[key] = Task(key, some)
+    return graph, _join_all(name, graph, list(graph), join, finish, level=1)
 
 
 def _join_all(
-    name: str, graph: Graph, keys: list[Any], join: Join, finish: Finish = None, *, inside: bool = False
+    name: str, graph: Graph, keys: list[Any], join: Join, finish: Finish = None, *, inside: bool = False, level: int = 0
 ) -> Any:
-    """Add a tree of joins to the graph, with the first nodes `inside` their joins or not: the key of its top."""
-    level = 0
+    """Add a tree of joins to the graph, with the first nodes `inside` their joins or not: the key of its top.
+
+    From level 1 on the nodes are joins already, of which one remains as it is.
+    """
     while level == 0 or len(keys) > 1:
         groups = [keys[i : i + FAN_IN] for i in range(0, len(keys), FAN_IN)]
         keys = [(name, "join", level, i) for i in range(len(groups))]
@@ -313,7 +366,7 @@ def _chunks(column: Any, like: Any) -> tuple[list[Any], list[Any]]:
         column = column.rechunk({0: like.chunks[0]})
     if column.ndim > 1:
         column = column.rechunk({axis: -1 for axis in range(1, column.ndim)})
-    return [column], list(flatten(column.__dask_keys__()))
+    return [column], [(column.name, i, *[0] * (column.ndim - 1)) for i in range(len(column.chunks[0]))]
 
 
 def _same_cuts(cuts: tuple[float, ...], others: tuple[float, ...]) -> bool:
