@@ -694,9 +694,9 @@ def test_chunks_reach_the_kernels_uncopied():
     assert all(piece.base is None for piece in pieces[2:])  # made by one allocation, no view of another
 
 
-def _slow_batch(i):
+def _slow_batch(i, n=1000):
     time.sleep(0.2)
-    return predictions(1000, seed=i)
+    return predictions(n, seed=i)
 
 
 def test_a_killed_worker_changes_nothing():
@@ -710,6 +710,16 @@ def test_a_killed_worker_changes_nothing():
         time.sleep(1.0)
         os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
         assert future.result(timeout=120) == expected
+
+        many = [dask.delayed(_slow_batch)(i, 20_000) for i in range(10)]  # each is sampled first, then cut into words
+        victim = next(iter(client.run(os.getpid).values()))
+        timer = threading.Timer(1.7, os.kill, (victim, signal.SIGKILL))
+        timer.start()
+        auc = distributed.roc_auc(many)
+        timer.join()
+        assert victim not in client.run(os.getpid).values()
+        parts = [predictions(20_000, seed=i) for i in range(10)]
+        assert auc == fastgeo.roc_auc(*map(np.concatenate, zip(*parts, strict=True)))
 
         X = clusters(2000)
         lazy = da.from_array(X, (100, 3)).map_blocks(np.copy)

@@ -26,8 +26,9 @@ from fastgeo.ranking import inputs
 from fastgeo.ranking.partition import KEY_BITS, LARGEST_KEY, SIGN
 from fastgeo.runtime.checks import Array
 
-# Keys cut out for comparison that one pass hands over, in pieces: one of each chunk for each range.
-MAX_PIECES = 1 << 16
+# Keys cut out for comparison that one pass hands over, in pieces: one of each chunk for each range. In the graph of a
+# cluster a piece takes about 8 kB of the caller's memory.
+MAX_PIECES = 1 << 14
 
 # From this share of undecided rows on it takes longer to count all rows first than to compare all of them.
 MOSTLY_UNDECIDED = 0.75

@@ -31,7 +31,7 @@ RUN_ROWS = 16
 
 # Rows that one task compares: more bring fewer pieces, fewer share out better.
 MIN_RANGE_ROWS = 1 << 20
-MAX_RANGE_ROWS = 1 << 21
+MAX_RANGE_ROWS = 1 << 23
 
 # A task sorts its rows in parts of about so many, which a processor's cache holds.
 PART_ROWS = 1 << 15

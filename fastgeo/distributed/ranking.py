@@ -182,15 +182,15 @@ def roc_auc(labels: Any, scores: Any = None, *, tol: float = 0.0, on_undefined: 
     smallest and the largest key of each bin: pairs in different bins are decided, and so are ties. The undecided bins
     are then cut further, pass by pass, most finely where most pairs are undecided: about 1 / (tol * 2**18) passes where
     the scores of both classes lie evenly mixed. Where it moves less (always with ``tol=0``), the undecided rows are
-    compared instead: packed into words of 4 or 8 bytes, cut into ranges of about 2**20 to 2**21 and brought together
-    range by range on the workers, in passes of up to 2**16 pieces.
+    compared instead: packed into words of 4 or 8 bytes, cut into ranges of about 2**20 to 2**23 and brought together
+    range by range on the workers, in passes of up to 2**14 pieces, one of each chunk for each range.
 
     For a `tol` below 2**-7 the first pass only samples some 2**13 rows of each chunk. Where these leave most rows
     undecided, and ranges suffice for all, all rows are compared at once: two passes, of which one reads the chunks
     whole. What the sample has missed costs time at most.
 
-    Memory of the caller: O(2**18) a pass that cuts bins, O(chunks) for the graph; it does not depend on N. Time a
-    pass O(N log N) divided by the workers.
+    Memory of the caller: O(2**18) a pass that cuts bins, O(chunks + pieces) for the graph; it does not depend on N
+    beyond these limits. Time a pass O(N log N) divided by the workers.
 
     References
     ----------
