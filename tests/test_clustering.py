@@ -33,6 +33,12 @@ def blobs(n, d, k, dtype=np.float64, seed=0, offset=0.0):
     return (centres[groups] + rng.uniform(-1, 1, (n, d)) + offset).astype(dtype), groups
 
 
+def unit(rows):
+    """Rows divided by their lengths, in float64; a row of zeros stays."""
+    lengths = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
+    return rows / np.where(lengths > 0, lengths, 1)
+
+
 def clearly_labelled(X, centroids, metric, bound):
     """Points whose nearest centroid is nearer than all others by more than the relative bound."""
     if metric == "cosine":
@@ -720,6 +726,47 @@ def test_bounds_over_many_iterations(kernels, monkeypatch):
     assert first.n_iter > 10 and first.converged
     for other in others:
         assert_same_answer(other, first)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@pytest.mark.parametrize("n", [165, 1001])
+@pytest.mark.parametrize(
+    ("d", "k"),
+    [(8, 20), (150, 20), (40, 9), (16, 30)],
+    ids=["searched", "searched in parts", "looked at along the rows", "looked at in integers"],
+)
+def test_bounds_hold_after_blocks_that_are_partly_filled(kernels, dtype, metric, n, d, k):
+    from fastgeo.clustering.kernels import KernelSteps
+
+    rng = np.random.default_rng(n + d)
+    centres = 10 * rng.standard_normal((k, d))
+    X = centres[np.arange(n) % k] + rng.standard_normal((n, d))
+    between = rng.integers(k, size=(2, n // 9))
+    X[: n // 9] = centres[between].mean(axis=0) + 0.01 * rng.standard_normal((n // 9, d))
+    if metric == "cosine":
+        X[n // 2] = 0
+    X = X.astype(dtype)
+    steps = KernelSteps(X, metric, None, 2)
+    searched = []
+    for step in range(6):
+        centroids = (centres + 0.02 * step * rng.standard_normal((k, d))).astype(dtype)
+        steps.assign(centroids)
+        np.testing.assert_array_equal(steps.labels, kernels.assign(X, centroids, metric=metric)[0])
+        if step < 2:  # all labels are new, so that bounds have to wait
+            continue
+        searched.append(steps.n_searched)
+        a, b = (unit(rows) if metric == "cosine" else rows.astype(np.float64) for rows in (X, centroids))
+        distances = np.sqrt(np.square(a[:, None] - b).sum(axis=-1))
+        own = distances[np.arange(n), steps.labels].copy()
+        distances[np.arange(n), steps.labels] = np.inf
+        slack = 4 * np.finfo(dtype).eps * (metric == "cosine")
+        upper, lower = steps.bound_arrays[:2]
+        directed = X.any(axis=1)
+        assert (own[directed] <= upper[directed] + slack).all()
+        assert (lower <= distances.min(axis=1) + slack)[directed].all()
+    assert searched[0] == n and n > min(searched[1:]) > 0
+    assert any(count % 32 for count in searched[1:])
 
 
 @pytest.mark.parametrize(("d", "k", "copies"), [(16, 120, 2), (16, 120, 40), (100, 12, 2), (100, 12, 6)])

@@ -202,9 +202,11 @@ cdef class KernelSteps:
     cdef fg_bounds bounds
     cdef fg_sums c_sums
     cdef object points, weights, scale, metric
-    cdef object before, bound_arrays  # the centroids of the last assignment; what `bounds` points to
+    cdef object before  # the centroids of the last assignment
+    cdef readonly object bound_arrays  # what `bounds` points to
     cdef int pause, pausing  # assignments without bounds: next time, and still to come
     cdef int64_t n_changed
+    cdef readonly int64_t n_searched  # how many points the last bounds left open
     cdef bint once  # a single assignment: bounds for the next one would be lost work
     cdef bint unchecked  # whether the values of the points have yet to be looked at
     cdef bint added  # whether `c_sums` belongs to the labels
@@ -294,7 +296,7 @@ cdef class KernelSteps:
         raise_status(status)
         self.unchecked = False
         self.added = adding
-        self.n_changed = call.n_changed
+        self.n_changed, self.n_searched = call.n_changed, call.n_searched
         if call.bounds != NULL:
             self.before = centroids
             if self.bounds.valid:
