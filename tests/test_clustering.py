@@ -440,6 +440,18 @@ def test_far_from_the_origin(impl, dtype, offset, d):
     np.testing.assert_allclose(distances, np.sqrt(exact.min(axis=1)).astype(dtype), rtol=(d + 8) * np.finfo(dtype).eps)
 
 
+@pytest.mark.parametrize(("dtype", "offset"), [(np.float32, 1e6), (np.float64, 1e12)])
+@pytest.mark.parametrize(("n", "d", "copies", "k"), [(400, 3, 1, 12), (900, 16, 1, 30), (600, 20, 2, 9)])
+def test_whole_run_far_from_the_origin(kernels, dtype, offset, n, d, copies, k):
+    """The reference's labels, centroids and inertia, where the last bits of a value are 1/16 of a group or more."""
+    X, groups = blobs(n, d, k, dtype, offset=offset)
+    X = np.tile(X, (1, copies))
+    start = X[:k]  # one of each group
+    actual, expected = (f.kmeans(X, k, init=start) for f in (kernels, reference))
+    assert_same_answer(tuple(actual), tuple(expected))
+    np.testing.assert_array_equal(actual.labels, groups)
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_labels_belong_to_the_centroids(impl, metric):
     X = cloud(400, 2, np.float32, metric=metric)

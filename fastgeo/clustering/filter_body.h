@@ -51,7 +51,7 @@ static inline __attribute__((always_inline)) void FG_NAME(to_integers)(const fg_
         for (int64_t l = 0; l < d; l++) {
             real *at = packed + l * POINTS + v * LANES;
             const vreal y = v_sub(v_load(at), v_broadcast(filter->shift + l));
-            __builtin_prefetch(ahead + l * POINTS + v * LANES, 0, 2);
+            __builtin_prefetch(ahead + l * POINTS + v * LANES, 0, 3);
             v_store(at, y);
             square = v_fma(y, y, square);
         }

@@ -249,6 +249,13 @@ static int64_t FG_NAME(list_open)(const fg_nearest_call *call, int64_t begin, in
     return count;
 }
 
+static int64_t FG_NAME(list_all)(int64_t begin, int64_t end, int64_t *numbers)
+{
+    for (int64_t i = begin; i < end; i++)
+        numbers[i - begin] = i;
+    return end - begin;
+}
+
 /* Points on their way through a chunk. */
 typedef struct {
     real *packed;
@@ -295,8 +302,7 @@ static void FG_NAME(label_rows)(const nearest_job *job, int64_t begin, int64_t e
         if (aged)
             waiting += FG_NAME(list_open)(call, first, last, numbers + waiting);
         else
-            for (int64_t i = first; i < last; i++)
-                numbers[waiting++] = i;
+            waiting += FG_NAME(list_all)(first, last, numbers + waiting);
         passage->searched += waiting - before;
         int64_t done = 0;
         for (; done + POINTS <= waiting; done += POINTS)

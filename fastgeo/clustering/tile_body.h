@@ -22,13 +22,16 @@ static inline __attribute__((always_inline)) void FG_NAME(turn)(const real *cons
 static void FG_NAME(pack_columns)(const fg_points *points, const int64_t *numbers, int64_t count, int64_t first,
                                   int64_t d, real *packed)
 {
-    const real *rows[POINTS];
+    const real *rows[POINTS], *x = (const real *)points->x + first;
     real scales[POINTS];
-    for (int64_t p = 0; p < POINTS; p++) {
-        const int64_t i = numbers[p < count ? p : count - 1];
-        rows[p] = (const real *)points->x + i * points->d + first;
-        scales[p] = points->scale ? (real)points->scale[i] : 1;
-    }
+    if (count == POINTS)
+        for (int64_t p = 0; p < POINTS; p++)
+            rows[p] = x + numbers[p] * points->d;
+    else
+        for (int64_t p = 0; p < POINTS; p++)
+            rows[p] = x + numbers[p < count ? p : count - 1] * points->d;
+    for (int64_t p = 0; points->scale && p < POINTS; p++)
+        scales[p] = (real)points->scale[numbers[p < count ? p : count - 1]];
     if (d < 4 && !points->scale) {
         for (int64_t l = 0; l < d; l++)
             for (int64_t p = 0; p < POINTS; p++)
