@@ -155,6 +155,28 @@ def test_every_row_length(kernels, outputs, stride):
         np.testing.assert_array_equal(kernels.conv2d(x, kernel, stride=stride, padding=1), expected)
 
 
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize("channels", [1, 3, 8, 15])
+def test_few_channels_at_every_width(kernels, layout, channels):
+    """Every number of outputs that passes share, and of pixels in a row; nothing is written beside the result."""
+    rng = np.random.default_rng(0)
+    for outputs, width in [*((o, 70) for o in range(1, 27)), *((o, w) for o in (1, 3, 5, 8, 11) for w in range(2, 67))]:
+        stride, mode = (1 + outputs % 2, 1 + width % 3), ("zeros", "reflect", "replicate")[(outputs + width) % 3]
+        x = rng.integers(-3, 4, (1, 3, width, channels)).astype(np.float32)
+        kernel = rng.integers(-3, 4, (2, 2, channels, outputs)).astype(np.float32)
+        bias = rng.integers(-3, 4, outputs).astype(np.float32)
+        if layout == "NCHW":
+            x, kernel = planar(x, kernel)
+        padding = ((0, 1), (0, min(width - 1, 2)))
+        keywords = {"stride": stride, "padding": padding, "padding_mode": mode, "layout": layout}
+        expected = reference.conv2d(x, kernel, bias, **keywords)
+        memory = np.full(expected.size + 64, np.pi, np.float32)
+        out = memory[32:-32].reshape(expected.shape)
+        kernels.conv2d(x, kernel, bias, out=out, **keywords)
+        np.testing.assert_array_equal(out, expected)
+        assert np.all(memory[:32] == np.float32(np.pi)) and np.all(memory[-32:] == np.float32(np.pi))
+
+
 @pytest.mark.parametrize("kind", ["normal", "cancelling", "subnormal"])
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("groups", [1, 2, 16])
@@ -200,6 +222,8 @@ PATHS = [
     ((1, 12, 90, 3), (3, 5, 3, 3), {"padding": "same", "stride": (1, 2)}),
     ((1, 11, 99, 4), (3, 3, 4, 2), {"padding": 2, "dilation": (1, 2), "padding_mode": "reflect"}),
     ((1, 40, 2100, 2), (2, 3, 2, 6), {"padding": ((0, 1), (5, 0)), "padding_mode": "replicate"}),
+    ((1, 10, 65, 4), (3, 3, 4, 24), {"padding": 1}),
+    ((1, 9, 77, 15), (3, 4, 15, 11), {"padding": "same", "stride": 3, "activation": "relu"}),
 ]
 
 

@@ -163,6 +163,20 @@ MUTANTS = [
         "tests/test_convolution.py",
     ),
     Mutant(
+        "conv2d: the last pixel of a tile is stored with what lies beyond its channels",
+        "fastgeo/convolution/few_outputs_body.h",
+        "(LANES - 1) * n, (size_t)outs * sizeof(real)",
+        "(LANES - 1) * n, (size_t)n * sizeof(real)",
+        "tests/test_convolution.py",
+    ),
+    Mutant(
+        "conv2d: the pass over the first output channels comes before the others",
+        "fastgeo/convolution/few_outputs_body.h",
+        "for (int64_t first = (call->out_channels - 1) / MOST * MOST; first >= 0; first -= MOST) {",
+        "for (int64_t first = 0; first < call->out_channels; first += MOST) {",
+        "tests/test_convolution.py",
+    ),
+    Mutant(
         "pooling: the last channels of a mean are not divided",
         "fastgeo/convolution/pool_body.h",
         "if (kind == FG_AVG_POOL && count > 0)",

@@ -16,6 +16,9 @@ enum { MIN_WORK_FOR_THREADS = 1 << 20 };
 /* Channels below this are read in one run with their neighbours. */
 enum { FEW_CHANNELS = 16 };
 
+/* Pixels of a row that are split at once. */
+enum { FEW_COLUMNS = 1024 };
+
 /* The same for chunks of rows that do little with each value. */
 enum { ROWS_WORK = 1 << 20 };
 
@@ -44,10 +47,11 @@ static size_t aligned(size_t size) { return (size + 63) & ~(size_t)63; }
 
 static size_t value_size(const fg_conv_call *call) { return call->is_f64 ? sizeof(double) : sizeof(float); }
 
-/* Kernels for which few_outputs_body.h is made, but for their outputs. */
-static int has_few_inputs(const fg_conv_call *call)
+/* Kernels for which few_outputs_body.h is made, where a vector has so many lanes. */
+static int has_few_outputs(const fg_conv_call *call, int64_t lanes)
 {
-    return call->groups == 1 && call->channels < FEW_CHANNELS && call->kernel_width > 1 && !call->planar;
+    return call->groups == 1 && call->channels < FEW_CHANNELS && call->kernel_width > 1 &&
+           2 * call->out_channels <= 3 * lanes;
 }
 
 /* A few output channels fill the narrower vectors better. */
@@ -55,8 +59,8 @@ static int isa_for(int isa, const fg_conv_call *call)
 {
 #if FG_X86
     const int64_t outputs = call->out_channels / call->groups, lanes = call->is_f64 ? 8 : 16;
-    if (isa >= FG_ISA_avx512 && call->channels / call->groups * outputs > 1 &&
-        outputs <= lanes / (has_few_inputs(call) ? 4 : 2))
+    if (isa >= FG_ISA_avx512 && call->channels / call->groups * outputs > 1 && 2 * outputs <= lanes &&
+        !has_few_outputs(call, lanes))
         return FG_ISA_avx2;
 #endif
     (void)call;
@@ -304,23 +308,23 @@ static int run_depthwise(const fg_runtime *runtime, conv_job *job, fg_packed *pa
     return run_job(runtime, job, chunks, depthwise_chunk_table[job->isa][call->is_f64], call->channels, packed);
 }
 
-/* Few channels in and out, rows wide enough for a tile. */
+/* Rows of pixels leave fewer lanes empty than output channels would. */
 static int fits_few_outputs(const conv_job *job)
 {
     const fg_conv_call *call = job->call;
-    const int64_t lanes = job->shape->lanes;
-    return lanes >= 4 && has_few_inputs(call) && 2 * call->out_channels <= lanes && call->out_width >= 2 * lanes &&
-           call->out_width < PLANE_WIDTH && job->depth < PLANE_DEPTH;
+    const int64_t lanes = job->shape->lanes, width = call->out_width, outputs = call->out_channels;
+    return lanes > 1 && has_few_outputs(call, lanes) && width >= lanes && width < PLANE_WIDTH &&
+           job->depth < PLANE_DEPTH && width * pieces(outputs, lanes) >= outputs * pieces(width, lanes);
 }
 
 static int run_few_outputs(const fg_runtime *runtime, conv_job *job, fg_packed *packed)
 {
     const fg_conv_call *call = job->call;
-    const int64_t widest = 2048, reach_y = (call->kernel_height - 1) * call->dilation_y + 1;
+    const int64_t reach_y = (call->kernel_height - 1) * call->dilation_y + 1;
     conv_extent *block = &job->block;
-    block->columns = balanced(call->out_width, least(widest, call->out_width));
+    block->columns = balanced(call->out_width, least(FEW_COLUMNS, call->out_width));
     const int64_t row_work = job->depth * call->out_channels * block->columns;
-    block->rows = balanced(call->out_height, clip(STRIP_CHUNKS * CHUNK_WORK / row_work, 1, call->out_height));
+    block->rows = balanced(call->out_height, clip(2 * STRIP_CHUNKS * CHUNK_WORK / row_work, 1, call->out_height));
     const int64_t columns = (block->columns - 1) * call->stride_x + (call->kernel_width - 1) * call->dilation_x + 1;
     const int64_t line = (columns + call->stride_x) * call->channels * (int64_t)value_size(call);
     while (block->rows > 1 && ((block->rows - 1) * call->stride_y + reach_y) * line > SCRATCH_LIMIT)

@@ -1,64 +1,142 @@
-/* Few input and output channels: a vector holds neighbouring pixels of one output channel, two vectors of pixels by
-   HALF output channels stay in registers, and each weight is broadcast. The input passes through a strip in which every
-   channel has a plane of its own, padding included, and so has every phase of the horizontal stride. The finished tile
-   is a square matrix; transposed it holds pixels. */
+/* Few output channels: a vector holds neighbouring pixels of one of them. WIDE such vectors of up to MOST channels stay
+   in registers, and each weight is broadcast against them, so that no lane is left empty. The input passes through a
+   strip in which every channel has a plane of its own, padding included, and so has every phase of the
+   horizontal stride. Channels last, the finished vectors are zipped to pixels. */
 
-#if LANES >= 4
-#define HALF (LANES / 2)
+#define WIDE 3
+#define LAST_STEPS 4
+#define FEW_LINE (64 / (int64_t)sizeof(real))
+#if REGISTERS >= 32
+#define MOST 8
 #else
-#define HALF 1
+#define MOST 4
 #endif
 
 typedef struct {
     const int64_t *offsets; /* of the values that a window reads, in the order of the chain */
-    const real *weights;
-    real start[HALF];
-    int64_t depth, outputs;
-    int relu;
+    int64_t depth;
+    const real *weights, *bias; /* of the first output channel of this pass */
+    int64_t pitch;              /* from pixel to pixel or, planar, from plane to plane */
+    int64_t tile_reach;         /* from the first output of a tile to its last line in memory */
+    int planar, relu;
 } FG_NAME(few);
 
 #define FEW FG_NAME(few)
 
-/* 2 * LANES pixels beside each other. */
-FG_INLINE void FG_NAME(few_tile)(const FEW *few, const real *at, real *out)
+/* One vector of pixels, `outs` output channels side by side. Where these are no power of two, what is stored beyond
+   them belongs to a pixel that is stored later; the last pixel is stored exactly. */
+FG_INLINE void FG_NAME(store_pixels)(const vreal *sums, int64_t pitch, real *out, const int outs)
 {
-    vreal sum[2 * HALF];
-    FG_UNROLL for (int o = 0; o < HALF; o++) sum[o] = sum[HALF + o] = v_set1(few->start[o]);
-    const real *weights = few->weights;
-    for (const int64_t *offset = few->offsets; offset < few->offsets + few->depth; offset++, weights += 2 * LANES) {
-        const vreal x0 = v_load(at + *offset), x1 = v_load(at + *offset + LANES);
-        FG_UNROLL for (int o = 0; o < HALF; o++)
-        {
-            const vreal w = v_set1(weights[o]);
-            sum[o] = v_fma(x0, w, sum[o]);
-            sum[HALF + o] = v_fma(x1, w, sum[HALF + o]);
-        }
+    const int n = outs > 4 ? 8 : outs > 2 ? 4 : outs;
+    vreal rows[MOST];
+    FG_UNROLL for (int o = 0; o < n; o++) rows[o] = sums[o < outs ? o : 0];
+    if (n == 2) {
+        rows[0] = v_zip_low(sums[0], sums[1]);
+        rows[1] = v_zip_high(sums[0], sums[1]);
     }
-    if (few->relu)
-        FG_UNROLL for (int i = 0; i < 2 * HALF; i++) sum[i] = v_max(v_set1(0), sum[i]); /* 0 > x ? 0 : x keeps NaN */
-#if LANES >= 4
-    v_transpose(sum);
-    const int64_t n = few->outputs;
-    if (n == HALF) {
-        FG_UNROLL for (int p = 0; p < LANES; p++)
-        {
-            v_store_low(out + p * HALF, sum[p]);
-            v_store_high(out + (LANES + p) * HALF, sum[p]);
-        }
+    if (n == 4)
+        v_zip4(rows);
+#if MOST == 8
+    if (n == 8)
+        v_zip8(rows);
+#endif
+    if (pitch == n) {
+        FG_UNROLL for (int i = 0; i < n; i++) v_store(out + i * LANES, rows[i]);
         return;
     }
-    for (int p = 0; p < LANES; p++) {
-        real both[LANES];
-        v_store(both, sum[p]);
-        for (int64_t o = 0; o < n; o++) {
-            out[p * n + o] = both[o];
-            out[(LANES + p) * n + o] = both[HALF + o];
-        }
-    }
-#else
-    (void)out;
-#endif
+    real pixels[MOST * LANES];
+    FG_UNROLL for (int i = 0; i < n; i++) v_store(pixels + i * LANES, rows[i]);
+    for (int p = 0; p < LANES - 1; p++)
+        memcpy(out + p * pitch, pixels + p * n, (size_t)n * sizeof(real));
+    memcpy(out + (LANES - 1) * pitch, pixels + (LANES - 1) * n, (size_t)outs * sizeof(real));
 }
+
+/* Some more values of the windows join the sums of the vectors `first` to `end`. Meanwhile the lines that the tile will
+   write come into the cache. */
+FG_INLINE void FG_NAME(few_steps)(const FEW *few, const real *at, int64_t step, int64_t stop, const real *out,
+                                  vreal sum[][MOST], const int first, const int end, const int outs)
+{
+    const real *weights = few->weights + step * 2 * LANES, *const last_line = out + few->tile_reach;
+    for (const int64_t *offset = few->offsets + step; offset < few->offsets + stop; offset++, weights += 2 * LANES) {
+        vreal x[WIDE];
+        FG_UNROLL for (int v = first; v < end; v++) x[v] = v_load(at + *offset + v * LANES);
+        FG_UNROLL for (int o = 0; o < outs; o++)
+        {
+            const vreal w = v_broadcast(weights + o);
+            FG_UNROLL for (int v = first; v < end; v++) sum[v][o] = v_fma(x[v], w, sum[v][o]);
+        }
+        if (first > 0)
+            continue;
+        FG_PREFETCH_OUT(out);
+        out += out < last_line ? FEW_LINE : 0;
+    }
+}
+
+/* wide * LANES pixels beside each other. The last steps go by vectors: one is zipped while another multiplies. */
+FG_INLINE void FG_NAME(few_tile)(const FEW *few, const real *at, real *out, const int outs, const int wide)
+{
+    vreal sum[WIDE][MOST];
+    FG_UNROLL for (int o = 0; o < outs; o++)
+    {
+        const vreal start = few->bias ? v_broadcast(few->bias + o) : v_set1(0);
+        FG_UNROLL for (int v = 0; v < wide; v++) sum[v][o] = start;
+    }
+    const int64_t together = wide > 1 && few->depth > LAST_STEPS ? few->depth - LAST_STEPS : 0;
+    if (wide > 1)
+        FG_NAME(few_steps)(few, at, 0, together, out, sum, 0, wide, outs);
+    FG_UNROLL for (int v = 0; v < wide; v++)
+    {
+        FG_NAME(few_steps)(few, at, together, few->depth, out, sum, v, v + 1, outs);
+        if (few->relu)
+            FG_UNROLL for (int o = 0; o < outs; o++) sum[v][o] = v_max(v_set1(0), sum[v][o]); /* keeps NaN */
+        if (few->planar)
+            FG_UNROLL for (int o = 0; o < outs; o++) v_store(out + o * few->pitch + v * LANES, sum[v][o]);
+        else
+            FG_NAME(store_pixels)(sum[v], few->pitch, out + v * LANES * few->pitch, outs);
+    }
+}
+
+/* A row of pixels. The last tile is moved back over the one before: the same values twice. */
+FG_INLINE void FG_NAME(few_row)(const FEW *few, const real *at, real *out, int64_t pixels, const int outs)
+{
+    const int64_t step = few->planar ? 1 : few->pitch;
+    int64_t x = 0;
+    for (; x + WIDE * LANES <= pixels; x += WIDE * LANES)
+        FG_NAME(few_tile)(few, at + x, out + x * step, outs, WIDE);
+    while (x < pixels) {
+        const int64_t vectors = pixels - x > LANES && pixels >= 2 * LANES ? 2 : 1;
+        const int64_t begin = least(x, pixels - vectors * LANES);
+        if (vectors == 2)
+            FG_NAME(few_tile)(few, at + begin, out + begin * step, outs, 2);
+        else
+            FG_NAME(few_tile)(few, at + begin, out + begin * step, outs, 1);
+        x = begin + vectors * LANES;
+    }
+}
+
+#define FEW_ROW(outs) \
+    static void FG_NAME(few_row_##outs)(const FEW *few, const real *at, real *out, int64_t pixels) \
+    { \
+        FG_NAME(few_row)(few, at, out, pixels, outs); \
+    }
+
+FEW_ROW(1)
+FEW_ROW(2)
+FEW_ROW(3)
+FEW_ROW(4)
+#if MOST == 8
+FEW_ROW(5)
+FEW_ROW(6)
+FEW_ROW(7)
+FEW_ROW(8)
+#endif
+
+static void (*const FG_NAME(few_rows)[MOST])(const FEW *, const real *, real *, int64_t) = {
+    FG_NAME(few_row_1), FG_NAME(few_row_2), FG_NAME(few_row_3), FG_NAME(few_row_4),
+#if MOST == 8
+    FG_NAME(few_row_5), FG_NAME(few_row_6), FG_NAME(few_row_7), FG_NAME(few_row_8),
+#endif
+};
 
 /* Every third value of three rows side by side; written so that compilers make shuffles of it. */
 static void FG_NAME(split_three)(const real *restrict from, int64_t n, real *restrict a, real *restrict b,
@@ -71,31 +149,95 @@ static void FG_NAME(split_three)(const real *restrict from, int64_t n, real *res
     }
 }
 
-/* One input row, from column `left` of the padded image on, into the planes of a strip; NULL: zeros. */
-static void FG_NAME(split_row)(const fg_conv_call *call, const real *row, int64_t left, int64_t columns, int64_t length,
-                               real *to)
+/* n cells of m values: value j of each goes to row j of `to`, `pitch` values long. */
+static void FG_NAME(split_cells)(const real *from, int64_t n, int64_t m, real *to, int64_t pitch)
 {
-    const int64_t channels = call->channels, stride = call->stride_x;
-    if (!row) {
-        memset(to, 0, (size_t)(channels * stride * length) * sizeof(real));
+    if (m == 1) {
+        memcpy(to, from, (size_t)n * sizeof(real));
         return;
     }
-    const int64_t inside = left > 0 ? left : 0, end = least(call->width, left + columns);
-    if (channels == 3 && stride == 1 && inside < end) {
-        real *at = to + inside - left;
-        FG_NAME(split_three)(row + inside * 3, end - inside, at, at + length, at + 2 * length);
+    if (m == 3) {
+        FG_NAME(split_three)(from, n, to, to + pitch, to + 2 * pitch);
+        return;
     }
-    for (int64_t c = 0; c < channels; c++)
-        for (int64_t phase = 0; phase < stride; phase++, to += length)
-            for (int64_t i = 0, x = left + phase; x < left + columns; x += stride, i++) {
-                if (channels == 3 && stride == 1 && x == inside && x < end) {
-                    x = end - 1;
-                    i = x - left;
-                    continue;
-                }
-                const int64_t found = fg_padded_index(x, call->width, call->padding_mode);
-                to[i] = found < 0 ? 0 : row[found * channels + c];
+    int64_t i = 0;
+    for (; i + LANES <= n && (i + LANES - 1) * m + (m - 1) / LANES * LANES + LANES <= n * m; i += LANES)
+        for (int64_t j = 0; j < m; j += LANES) {
+            vreal square[LANES];
+            FG_UNROLL for (int k = 0; k < LANES; k++) square[k] = v_load(from + (i + k) * m + j);
+            v_transpose(square);
+            for (int64_t k = 0; k < LANES && j + k < m; k++)
+                v_store(to + (j + k) * pitch + i, square[k]);
+        }
+    for (; i < n; i++)
+        for (int64_t j = 0; j < m; j++)
+            to[j * pitch + i] = from[i * m + j];
+}
+
+/* One input row of so many channels, from column `left` of the padded image on, into planes of `length` values: value c
+   of column left + x goes to place x / stride of plane x % stride * channels + c. NULL: zeros. */
+static void FG_NAME(split_row)(const fg_conv_call *call, const real *row, int64_t channels, int64_t left,
+                               int64_t length, real *to)
+{
+    const int64_t stride = call->stride_x, m = stride * channels;
+    if (!row) {
+        memset(to, 0, (size_t)(m * length) * sizeof(real));
+        return;
+    }
+    const int64_t first = left < 0 ? (stride - 1 - left) / stride : 0;
+    const int64_t end = least(length, (call->width - left) / stride);
+    if (first < end)
+        FG_NAME(split_cells)(row + (left + first * stride) * channels, end - first, m, to + first, length);
+    for (int64_t i = 0; i < length; i++) {
+        if (i == first && first < end)
+            i = end;
+        for (int64_t j = 0; j < m && i < length; j++) {
+            const int64_t x = fg_padded_index(left + i * stride + j / channels, call->width, call->padding_mode);
+            to[j * length + i] = x < 0 || x >= call->width ? 0 : row[x * channels + j % channels];
+        }
+    }
+}
+
+/* The input rows from `top` on that a chunk reads, each as stride_x * channels planes of `length` values. */
+static void FG_NAME(split_rows)(const fg_conv_call *call, int64_t image, int64_t top, int64_t left, int64_t rows,
+                                int64_t length, real *to)
+{
+    const int64_t parts = call->planar ? call->channels : 1, channels = call->channels / parts;
+    const int64_t part_length = channels * call->stride_x * length;
+    for (int64_t i = 0; i < rows; i++) {
+        const int64_t y = fg_padded_index(top + i, call->height, call->padding_mode);
+        for (int64_t part = 0; part < parts; part++, to += part_length) {
+            const real *plane = (const real *)call->input +
+                                (image * parts + part) * call->height * call->width * channels;
+            FG_NAME(split_row)(call, y < 0 ? NULL : plane + y * call->width * channels, channels, left, length, to);
+        }
+    }
+}
+
+/* Where a window finds its values in the strip, in the order of the chain. */
+static void FG_NAME(few_offsets)(const fg_conv_call *call, int64_t length, int64_t *offset)
+{
+    const int64_t stride = call->stride_x, channels = call->channels;
+    for (int64_t i = 0; i < call->kernel_height; i++)
+        for (int64_t j = 0; j < call->kernel_width; j++)
+            for (int64_t c = 0; c < channels; c++) {
+                const int64_t x = j * call->dilation_x, phase = x % stride;
+                const int64_t plane = call->planar ? c * stride + phase : phase * channels + c;
+                *offset++ = (i * call->dilation_y * stride * channels + plane) * length + x / stride;
             }
+}
+
+/* One row of outputs. The pass over the last channels comes first: what it stores beyond them is stored again. */
+static void FG_NAME(few_outputs)(const conv_job *job, FEW *few, const real *at, real *out, int64_t pixels)
+{
+    const fg_conv_call *call = job->call;
+    for (int64_t first = (call->out_channels - 1) / MOST * MOST; first >= 0; first -= MOST) {
+        few->weights = (const real *)(const void *)job->weights + first / (2 * LANES) * job->panel_rows * 2 * LANES +
+                       first % (2 * LANES);
+        few->bias = call->bias ? (const real *)call->bias + first : NULL;
+        FG_NAME(few_rows)
+        [least(MOST, call->out_channels - first) - 1](few, at, out + first * (call->planar ? few->pitch : 1), pixels);
+    }
 }
 
 static void FG_NAME(few_outputs_chunk)(void *job_, int64_t chunk, int slot)
@@ -105,45 +247,31 @@ static void FG_NAME(few_outputs_chunk)(void *job_, int64_t chunk, int slot)
     const int64_t x0 = chunk % job->blocks.columns * job->block.columns;
     const int64_t y0 = chunk / job->blocks.columns % job->blocks.rows * job->block.rows;
     const int64_t image = chunk / job->blocks.columns / job->blocks.rows;
-    const int64_t outputs = least(job->block.columns, call->out_width - x0);
+    const int64_t pixels = least(job->block.columns, call->out_width - x0);
     const int64_t rows = least(job->block.rows, call->out_height - y0);
-    const int64_t left = x0 * call->stride_x - call->pad_left, top = y0 * call->stride_y - call->pad_top;
-    const int64_t columns = (outputs - 1) * call->stride_x + (call->kernel_width - 1) * call->dilation_x + 1;
+    const int64_t columns = (pixels - 1) * call->stride_x + (call->kernel_width - 1) * call->dilation_x + 1;
     const int64_t length = (columns + call->stride_x - 1) / call->stride_x;
-    const int64_t pitch = length * call->stride_x * call->channels;
-    int64_t *offsets = (int64_t *)(void *)(job->slots + (size_t)slot * job->slot_size), *offset = offsets;
+    int64_t *offsets = (int64_t *)(void *)(job->slots + (size_t)slot * job->slot_size);
     real *strip = (real *)(void *)(job->slots + (size_t)slot * job->slot_size + job->cells_size);
-    FEW few = {.offsets = offsets, .weights = (const real *)(const void *)job->weights};
-    few.depth = job->depth;
-    few.outputs = call->out_channels;
-    few.relu = call->relu;
-    for (int64_t o = 0; call->bias && o < call->out_channels; o++)
-        few.start[o] = ((const real *)call->bias)[o];
-    for (int64_t i = 0; i < call->kernel_height; i++)
-        for (int64_t j = 0; j < call->kernel_width; j++)
-            for (int64_t c = 0; c < call->channels; c++) {
-                const int64_t x = j * call->dilation_x, phase = c * call->stride_x + x % call->stride_x;
-                *offset++ = i * call->dilation_y * pitch + phase * length + x / call->stride_x;
-            }
-    const int64_t strip_rows = (rows - 1) * call->stride_y + (call->kernel_height - 1) * call->dilation_y + 1;
-    for (int64_t i = 0; i < strip_rows; i++) {
-        const int64_t y = fg_padded_index(top + i, call->height, call->padding_mode);
-        const real *row = NULL;
-        if (y >= 0)
-            row = (const real *)call->input + (image * call->height + y) * call->width * call->channels;
-        FG_NAME(split_row)(call, row, left, columns, length, strip + i * pitch);
-    }
+    FG_NAME(few_offsets)(call, length, offsets);
+    FG_NAME(split_rows)(call, image, y0 * call->stride_y - call->pad_top, x0 * call->stride_x - call->pad_left,
+                        (rows - 1) * call->stride_y + (call->kernel_height - 1) * call->dilation_y + 1, length, strip);
+    const int64_t plane = call->out_height * call->out_width;
+    FEW few = {.offsets = offsets, .depth = job->depth, .planar = call->planar, .relu = call->relu};
+    few.pitch = call->planar ? plane : call->out_channels;
+    few.tile_reach = call->planar ? 0 : WIDE * LANES * call->out_channels - FEW_LINE;
+    real *out = (real *)call->output + image * plane * call->out_channels +
+                (y0 * call->out_width + x0) * (call->planar ? 1 : call->out_channels);
     for (int64_t y = 0; y < rows; y++) {
-        const real *at = strip + y * call->stride_y * pitch;
-        real *out = (real *)call->output +
-                    ((image * call->out_height + y0 + y) * call->out_width + x0) * call->out_channels;
-        /* The last tile is moved back over the one before: the same values twice. */
-        for (int64_t x = 0; x < outputs; x += 2 * LANES) {
-            const int64_t start = least(x, outputs - 2 * LANES);
-            FG_NAME(few_tile)(&few, at + start, out + start * call->out_channels);
-        }
+        FG_NAME(few_outputs)(job, &few, strip, out, pixels);
+        strip += call->stride_y * call->stride_x * call->channels * length;
+        out += call->out_width * (call->planar ? 1 : call->out_channels);
     }
 }
 
-#undef HALF
+#undef WIDE
+#undef LAST_STEPS
+#undef FEW_LINE
+#undef MOST
 #undef FEW
+#undef FEW_ROW

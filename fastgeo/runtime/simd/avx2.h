@@ -67,6 +67,17 @@ static inline __attribute__((always_inline)) void fg_avx2_transpose_64(__m256d r
         r[c + 2] = _mm256_permute2f128_pd(t[c], t[c + 2], 0x31);
     }
 }
+/* The lanes of four rows in turn. */
+static inline __attribute__((always_inline)) void fg_avx2_zip4_32(__m256 r[4])
+{
+    const __m256 t[4] = {_mm256_unpacklo_ps(r[0], r[1]), _mm256_unpackhi_ps(r[0], r[1]), _mm256_unpacklo_ps(r[2], r[3]),
+                         _mm256_unpackhi_ps(r[2], r[3])};
+    for (int h = 0; h < 2; h++) {
+        const __m256 even = _mm256_shuffle_ps(t[h], t[h + 2], 0x44), odd = _mm256_shuffle_ps(t[h], t[h + 2], 0xee);
+        r[h] = _mm256_permute2f128_ps(even, odd, 0x20);
+        r[h + 2] = _mm256_permute2f128_ps(even, odd, 0x31);
+    }
+}
 static inline __attribute__((always_inline)) void fg_avx2_store_totals_32(float *p, const __m256 r[4])
 {
     const __m256 s = _mm256_hadd_ps(_mm256_hadd_ps(r[0], r[1]), _mm256_hadd_ps(r[2], r[3]));
@@ -97,8 +108,9 @@ static inline __attribute__((always_inline)) void fg_avx2_store_totals_64(double
 #define v_trunc(a) _mm256_cvttps_epi32(a)
 #define v_transpose(rows) fg_avx2_transpose_32(rows)
 #define v_store_totals(p, rows) fg_avx2_store_totals_32(p, rows)
-#define v_store_low(p, a) _mm_storeu_ps(p, _mm256_castps256_ps128(a))
-#define v_store_high(p, a) _mm_storeu_ps(p, _mm256_extractf128_ps(a, 1))
+#define v_zip_low(a, b) _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x20)
+#define v_zip_high(a, b) _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x31)
+#define v_zip4(rows) fg_avx2_zip4_32(rows)
 #define v_from_int(a) _mm256_cvtepi32_ps(a)
 #define i_pair(low, high) _mm256_blend_epi16(low, _mm256_slli_epi32(high, 16), 0xaa)
 #define i_madd_add(a, b, c) fg_avx2_madd_add(a, b, c)
@@ -124,8 +136,9 @@ static inline __attribute__((always_inline)) void fg_avx2_store_totals_64(double
 #define v_trunc(a) _mm256_cvtepi32_epi64(_mm256_cvttpd_epi32(a))
 #define v_transpose(rows) fg_avx2_transpose_64(rows)
 #define v_store_totals(p, rows) fg_avx2_store_totals_64(p, rows)
-#define v_store_low(p, a) _mm_storeu_pd(p, _mm256_castpd256_pd128(a))
-#define v_store_high(p, a) _mm_storeu_pd(p, _mm256_extractf128_pd(a, 1))
+#define v_zip_low(a, b) _mm256_permute2f128_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b), 0x20)
+#define v_zip_high(a, b) _mm256_permute2f128_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b), 0x31)
+#define v_zip4(rows) fg_avx2_transpose_64(rows)
 #define v_store_int32(p, a) _mm_storeu_si128((__m128i *)(p), _mm256_cvttpd_epi32(a))
 #define v_store_cells8(p, m, a, s, e, b, r) \
     fg_avx2_store_cells(p, m, a, s, e, _mm_cvtepu8_epi32(_mm_loadu_si32(b)), r)

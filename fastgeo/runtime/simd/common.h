@@ -8,6 +8,31 @@
 #define FG_PASTE(a, b, c) FG_PASTE_(a, b, c)
 #define FG_NAME(function) FG_PASTE(function, FG_ISA, FG_REAL_SUFFIX)
 
+/* v_zip4 and v_zip8 where nothing is better: each time, the first half of all values is zipped with the second. */
+#define FG_ZIP4(r) \
+    do { \
+        const vreal t_[4] = {v_zip_low((r)[0], (r)[2]), v_zip_high((r)[0], (r)[2]), v_zip_low((r)[1], (r)[3]), \
+                             v_zip_high((r)[1], (r)[3])}; \
+        for (int i_ = 0; i_ < 2; i_++) { \
+            (r)[2 * i_] = v_zip_low(t_[i_], t_[i_ + 2]); \
+            (r)[2 * i_ + 1] = v_zip_high(t_[i_], t_[i_ + 2]); \
+        } \
+    } while (0)
+#define FG_ZIP8(r) \
+    do { \
+        vreal even_[4], odd_[4]; \
+        for (int i_ = 0; i_ < 4; i_++) { \
+            even_[i_] = (r)[2 * i_]; \
+            odd_[i_] = (r)[2 * i_ + 1]; \
+        } \
+        FG_ZIP4(even_); \
+        FG_ZIP4(odd_); \
+        for (int i_ = 0; i_ < 4; i_++) { \
+            (r)[2 * i_] = v_zip_low(even_[i_], odd_[i_]); \
+            (r)[2 * i_ + 1] = v_zip_high(even_[i_], odd_[i_]); \
+        } \
+    } while (0)
+
 #if FG_REAL_BITS == 32
 #define real float
 #define real_int int32_t

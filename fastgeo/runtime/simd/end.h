@@ -30,8 +30,6 @@
 #undef v_stream
 #undef v_stream_end
 #undef v_store_part
-#undef v_store_low
-#undef v_store_high
 #undef v_add
 #undef v_sub
 #undef v_mul
@@ -48,6 +46,12 @@
 #undef v_select
 #undef v_trunc
 #undef v_transpose
+#undef v_zip_low
+#undef v_zip_high
+#undef v_zip4
+#undef v_zip8
+#undef FG_ZIP4
+#undef FG_ZIP8
 #undef v_store_totals
 #undef v_from_int
 #undef i_pair
