@@ -8,6 +8,21 @@
 
 enum { FG_SCORE_F32, FG_SCORE_F64, FG_SCORE_I64, FG_SCORE_U64 };
 
+#define FG_INLINE static inline __attribute__((always_inline))
+
+/* Calls with the kind of the scores as a constant, so that the compiler makes a loop for each. */
+#define FOR_KIND(function, job, samples, chunk)         \
+    do {                                                \
+        if ((samples)->score_kind == FG_SCORE_F32)      \
+            function(job, FG_SCORE_F32, chunk);         \
+        else if ((samples)->score_kind == FG_SCORE_F64) \
+            function(job, FG_SCORE_F64, chunk);         \
+        else if ((samples)->score_kind == FG_SCORE_I64) \
+            function(job, FG_SCORE_I64, chunk);         \
+        else                                            \
+            function(job, FG_SCORE_U64, chunk);         \
+    } while (0)
+
 static inline uint32_t fg_key_32(const void *scores, int kind, int64_t i, int *nan)
 {
     (void)kind;

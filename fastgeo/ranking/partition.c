@@ -11,24 +11,9 @@ enum { CHUNK = 1 << 18 };
 /* Bins are cleared and looked through this many at a time: of a table of which little is touched the rest costs nothing. */
 enum { GROUP_BITS = 6 };
 
-#define FG_INLINE static inline __attribute__((always_inline))
-
 static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static inline int64_t chunks_of(const fg_samples *samples) { return (samples->n + CHUNK - 1) / CHUNK; }
-
-/* Calls with the kind of the scores as a constant, so that the compiler makes a loop for each. */
-#define FOR_KIND(function, job, samples, chunk)         \
-    do {                                                \
-        if ((samples)->score_kind == FG_SCORE_F32)      \
-            function(job, FG_SCORE_F32, chunk);         \
-        else if ((samples)->score_kind == FG_SCORE_F64) \
-            function(job, FG_SCORE_F64, chunk);         \
-        else if ((samples)->score_kind == FG_SCORE_I64) \
-            function(job, FG_SCORE_I64, chunk);         \
-        else                                            \
-            function(job, FG_SCORE_U64, chunk);         \
-    } while (0)
 
 typedef struct {
     fg_count_call *call;

@@ -41,8 +41,6 @@ static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 #define KEY_BITS 64
 #include "ranking/sort_body.h"
 
-#define FG_INLINE static inline __attribute__((always_inline))
-
 FG_INLINE uint64_t key_of(const fg_samples *samples, int kind, int64_t i, int *nan)
 {
     return kind == FG_SCORE_F32 ? fg_key_32(samples->scores, kind, i, nan) : fg_key_64(samples->scores, kind, i, nan);
@@ -64,20 +62,12 @@ typedef struct {
     int64_t ends[];   /* (n_digits,) counts, then the end of the words of a digit; `places` follow */
 } pack_job;
 
-/* Calls with the kind of the scores as a constant, so that the compiler makes a loop for each. */
-#define FOR_KIND(name)                                               \
+#define CHUNK_BY_KIND(name)                                          \
     static void name(void *job_, int64_t chunk, int slot)            \
     {                                                                \
         pack_job *job = job_;                                        \
         (void)slot;                                                  \
-        if (job->samples->score_kind == FG_SCORE_F32)                \
-            name##_kind(job, FG_SCORE_F32, chunk);                   \
-        else if (job->samples->score_kind == FG_SCORE_F64)           \
-            name##_kind(job, FG_SCORE_F64, chunk);                   \
-        else if (job->samples->score_kind == FG_SCORE_I64)           \
-            name##_kind(job, FG_SCORE_I64, chunk);                   \
-        else                                                         \
-            name##_kind(job, FG_SCORE_U64, chunk);                   \
+        FOR_KIND(name##_kind, job, job->samples, chunk);             \
     }
 
 /* Widens the span to these scores of one floating type. Several extremes apart, since each waits for the one before. */
@@ -117,7 +107,7 @@ FG_INLINE void find_span_kind(pack_job *job, int kind, int64_t chunk)
     for (; i < end; i++)
         widen(job, key_of(job->samples, kind, i, &job->bad));
 }
-FOR_KIND(find_span)
+CHUNK_BY_KIND(find_span)
 
 FG_INLINE void count_cuts_kind(pack_job *job, int kind, int64_t chunk)
 {
@@ -132,7 +122,7 @@ FG_INLINE void count_cuts_kind(pack_job *job, int kind, int64_t chunk)
     }
     job->bad |= bad;
 }
-FOR_KIND(count_cuts)
+CHUNK_BY_KIND(count_cuts)
 
 /* With cuts every word goes where its digit stands; without, the halves are packed from both ends. */
 FG_INLINE void pack_samples(pack_job *job, int kind, int cut, int64_t chunk)
@@ -183,10 +173,10 @@ FG_INLINE void pack_samples(pack_job *job, int kind, int cut, int64_t chunk)
 }
 
 FG_INLINE void pack_halves_kind(pack_job *job, int kind, int64_t chunk) { pack_samples(job, kind, 0, chunk); }
-FOR_KIND(pack_halves)
+CHUNK_BY_KIND(pack_halves)
 
 FG_INLINE void pack_cuts_kind(pack_job *job, int kind, int64_t chunk) { pack_samples(job, kind, 1, chunk); }
-FOR_KIND(pack_cuts)
+CHUNK_BY_KIND(pack_cuts)
 
 /* As in the sort: asks for fresh pages in order, chunk by chunk. */
 static void touch(void *job_, int64_t chunk, int slot)
