@@ -90,6 +90,19 @@ def delong_by_pairs(labels, scores, level):
     return float(auc), max(0.0, float(auc) - reach), min(1.0, float(auc) + reach)
 
 
+def test_interval_of_published_data(impl):
+    """Outcome after aneurysmal subarachnoid haemorrhage by WFNS grade: the aSAH data of the R package pROC (Robin et
+    al., BMC Bioinformatics 12, 2011), whose own tests give the area and DeLong's variance to 15 digits."""
+    good, poor = [37, 20, 3, 8, 4], [2, 12, 1, 8, 18]  # patients of the grades 1 to 5
+    outcome = np.repeat([0] * 5 + [1] * 5, good + poor)
+    grade = np.repeat([1, 2, 3, 4, 5] * 2, good + poor)
+    auc, low, high = impl.roc_auc_interval(outcome, grade)
+    assert auc == pytest.approx(0.823678861788618, abs=1e-15)
+    variance = ((high - low) / (2 * 1.959963984540054)) ** 2
+    assert variance == pytest.approx(0.00146991470882363, rel=1e-13)
+    assert (low, high) == pytest.approx((0.748534887819453, 0.898822835757783), abs=1e-14)
+
+
 @pytest.mark.parametrize("n", [4, 10, 37, 120])
 def test_interval_is_that_of_the_definition(impl, n):
     labels, scores, _, _ = samples(n, seed=n)
