@@ -250,6 +250,53 @@ def test_a_refused_batch_leaves_no_trace(impl, n, n_bins):
     assert histogram.to_bytes() == before
 
 
+def hard_scores(n):
+    """What is hard on a histogram: one bin wanted again and again, by all, by some or in turn."""
+    rng = np.random.default_rng(n)
+    alike = np.full(n, 0.505)
+    mixed = rng.random(n)
+    in_blocks = np.where(np.arange(n) // 8 % 2, alike, mixed)
+    one_apart = alike.copy()
+    one_apart[::19] = mixed[::19]
+    return alike, np.sort(mixed), in_blocks, one_apart, np.where(np.arange(n) % 2, 0.305, 0.705)
+
+
+@pytest.mark.parametrize("label_dtype", [np.bool_, np.int32, np.int64, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [7, 8, 63, 64, 65, 136, 1000, 2600])
+def test_small_batches_of_scores_alike(kernels, n, dtype, label_dtype):
+    """Groups of samples that fall into one bin are counted in one step."""
+    labels = (np.random.default_rng(0).random(n) < 0.3).astype(label_dtype)
+    for scores in hard_scores(n):
+        scores = scores.astype(dtype)
+        expected = reference.AUCHistogram().update(labels, scores).to_bytes()
+        assert kernels.AUCHistogram().update(labels, scores).to_bytes() == expected
+        assert kernels.AUCHistogram(range=(0.0, 1e300)).update(labels, scores * 0).n_negative == (labels == 0).sum()
+
+
+@pytest.mark.parametrize("label_dtype", [np.uint8, np.int32, np.int64, np.float64])
+@pytest.mark.parametrize("place", [0, 64, 1023, 1024, 2050, 2599])
+def test_a_bad_sample_among_scores_alike_leaves_no_trace(kernels, place, label_dtype):
+    labels = (np.random.default_rng(0).random(2600) < 0.3).astype(label_dtype)
+    for scores in hard_scores(len(labels)):
+        histogram = kernels.AUCHistogram().update(labels, scores)
+        before = histogram.to_bytes()
+        wrong, wrong_labels = scores.copy(), labels.copy()
+        wrong[place], wrong_labels[place] = 1.25, 3
+        with pytest.raises(ValueError, match=rf"scores\[{place}\]: expected a number from 0 to 1, got 1.25"):
+            histogram.update(labels, wrong)
+        with pytest.raises(ValueError, match=rf"labels\[{place}\]: expected 0 or 1, got 3"):
+            histogram.update(wrong_labels, scores)
+        assert histogram.to_bytes() == before
+
+
+def test_an_update_before_the_constructor_is_an_error(impl):
+    with pytest.raises(AttributeError):
+        impl.AUCHistogram.__new__(impl.AUCHistogram).update([0, 1], [0.1, 0.2])
+    with pytest.raises((AttributeError, TypeError)):
+        impl.AUCHistogram.update(3, np.array([False, True]), np.array([0.1, 0.2]))
+
+
 @pytest.mark.parametrize("label_dtype", [np.bool_, np.uint8, np.int64])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("place", [0, 7, 126, 127, 128, 255, 256, 700, 991, 992, 999])

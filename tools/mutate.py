@@ -95,8 +95,8 @@ MUTANTS = [
     Mutant(
         "histogram_auc: the upper edge falls past the last bin",
         "fastgeo/ranking/histogram_body.h",
-        "v_min(FG_NAME(quotient)(by, score), by->last)",
-        "FG_NAME(quotient)(by, score)",
+        "bin = v_min(bin, by->last);",
+        "",
         "tests/test_ranking.py",
     ),
     Mutant(
@@ -116,9 +116,16 @@ MUTANTS = [
     Mutant(
         "histogram_auc: the tail forgets its last sample",
         "fastgeo/ranking/histogram_body.h",
-        "for (; j < n; j++) {",
-        "for (; j < n - 1; j++) {",
-        "tests/test_ranking.py",
+        "for (; j < n; j++)\n            counts[",
+        "for (; j < n - 1; j++)\n            counts[",
+        "tests/test_auc_histogram.py",
+    ),
+    Mutant(
+        "AUCHistogram: positives among samples of one bin count as negatives too",
+        "fastgeo/ranking/histogram.c",
+        "(FG_GROUP - positives) * one",
+        "FG_GROUP * one",
+        "tests/test_auc_histogram.py",
     ),
     Mutant(
         "roc_auc: a part of many scores takes in keys of both halves",

@@ -15,17 +15,16 @@ enum { MIN_FOR_THREADS = 1 << 19 };
 
 /* Where many scores fall into one bin, each count would wait for the one before. So a cell has private counters that
    take turns, 32 bits each, added up after every chunk: COPIES of them, or for more than FEW_BINS so many fewer that
-   the first-level cache holds them. That pays up to MANY_BINS, and where there are at least as many samples as
-   counters. */
-enum { FG_GROUP = 8, COPIES = FG_GROUP, FEW_BINS = 512, FEWER_COPIES = 4, MANY_BINS = 4096 };
+   the first-level cache holds them. That pays up to MANY_BINS, and from MANY_SAMPLES for each bin. */
+enum { FG_GROUP = 8, COPIES = FG_GROUP, FEW_BINS = 512, FEWER_COPIES = 4, MANY_BINS = 4096, MANY_SAMPLES = 48 };
 
 /* Between these no step of a quotient over- or underflows. */
 #define SAFE_WIDTH(width) (0x1p-900 <= (width) && (width) <= 0x1p+900)
 
 /* The cells of the next STEP samples are found while those before are counted: an increment whose address is still
-   being computed would hold up those after it, or be overtaken by them and done over. Where there are few samples and
-   no private counters, ADD_STEP of them. */
-enum { STEP = 512, ADD_STEP = 128, LINE = 64 };
+   being computed would hold up those after it, or be overtaken by them and done over. Without private counters, those
+   LAG samples ahead. */
+enum { STEP = 512, LAG = 64, RING = 2 * LAG, LINE = 64 };
 
 /* Two counters of a cell, side by side. */
 typedef uint32_t counter_pair[2];
@@ -49,12 +48,44 @@ static inline __attribute__((always_inline)) void count_group(counter_pair *cons
         copies[j / 2][cells[j]][j % 2]++;
 }
 
+/* Whether a group falls into one bin; then how many of it are positive, else -1. */
+static inline __attribute__((always_inline)) int positives_in_one_bin(const uint32_t *cells)
+{
+    enum { WORDS = FG_GROUP / 2 };
+    const uint64_t label = UINT64_C(0x0000000100000001);
+    uint64_t words[WORDS], differ = 0, positives = 0;
+    memcpy(words, cells, sizeof words);
+    for (int j = 0; j < WORDS; j++) {
+        differ |= words[j] ^ words[0];
+        positives += words[j] & label;
+    }
+    if (differ & ~label || (cells[0] ^ cells[1]) > 1)
+        return -1;
+    return (int)(positives + (positives >> 32)) & (2 * FG_GROUP - 1);
+}
+
+/* Adds `one` for each sample of a group. Where groups are `alike`, in one step for all that fall into one bin: each would
+   wait for the one before to come back from memory. */
+static inline __attribute__((always_inline)) void add_group(int64_t *counts, const uint32_t *cells, int64_t one,
+                                                            int alike)
+{
+    const int positives = alike ? positives_in_one_bin(cells) : -1;
+    if (positives >= 0) {
+        int64_t *bin = counts + (cells[0] & ~UINT32_C(1));
+        bin[0] += (FG_GROUP - positives) * one;
+        bin[1] += positives * one;
+    } else {
+        for (int j = 0; j < FG_GROUP; j++)
+            counts[cells[j]] += one;
+    }
+}
+
 static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static inline int copies_of(int64_t n_bins) { return n_bins <= FEW_BINS ? COPIES : FEWER_COPIES; }
 
 typedef int cells_function(const fg_histogram_call *call, int64_t i, int64_t n, uint32_t *cells);
-typedef int64_t add_function(const fg_histogram_call *call, int64_t begin, int64_t end);
+typedef int add_function(const fg_histogram_call *call, int64_t *begin, int64_t end, int64_t one);
 typedef int count_function(const fg_histogram_call *call, int64_t begin, int64_t end, private_counters *private,
                            int64_t *counts);
 
@@ -71,7 +102,7 @@ typedef struct {
     add_function *add;
     count_function *count;
     histogram_slot *slots;
-    int64_t done; /* direct and weighted counting, on one thread: samples counted so far */
+    int64_t done; /* direct counting, on one thread: samples counted so far */
     int bad;
 } histogram_job;
 
@@ -85,14 +116,16 @@ typedef struct {
 #define CELLS_ROW(isa, code, dot, arg) [FG_ISA_##isa] = {cells_f32_##code##_f64, cells_f64_##code##_f64},
 static cells_function *const cells_table[FG_ISA_COUNT][2] = {FG_ISA_LIST(CELLS_ROW, )};
 
-#define ADD_ROW(isa, code, dot, arg) [FG_ISA_##isa] = {add_f32_##code##_f64, add_f64_##code##_f64},
-static add_function *const add_table[FG_ISA_COUNT][2] = {FG_ISA_LIST(ADD_ROW, )};
-
 /* By type of scores, and whether labels are 64-bit integers. */
 #define COUNT_ROW(isa, code, dot, arg)                                                  \
     [FG_ISA_##isa] = {{count_f32_bytes_##code##_f64, count_f32_words_##code##_f64}, \
                       {count_f64_bytes_##code##_f64, count_f64_words_##code##_f64}},
 static count_function *const count_table[FG_ISA_COUNT][2][2] = {FG_ISA_LIST(COUNT_ROW, )};
+
+#define ADD_ROW(isa, code, dot, arg)                                                \
+    [FG_ISA_##isa] = {{add_f32_bytes_##code##_f64, add_f32_words_##code##_f64}, \
+                      {add_f64_bytes_##code##_f64, add_f64_words_##code##_f64}},
+static add_function *const add_table[FG_ISA_COUNT][2][2] = {FG_ISA_LIST(ADD_ROW, )};
 
 static size_t private_memory(const fg_histogram_call *call)
 {
@@ -171,25 +204,13 @@ static int count_with_slots(const fg_runtime *runtime, histogram_job *job)
     return status;
 }
 
-/* Whether a group falls into the bin of this even cell. The last sample is asked first: where it does not, the others
-   need no look. */
-static inline int all_in_bin(const uint32_t *cells, uint32_t cell)
-{
-    uint32_t differ = cells[FG_GROUP - 1] ^ cell;
-    if (differ > 1)
-        return 0;
-    for (int j = 0; j < FG_GROUP - 1; j++)
-        differ |= cells[j] ^ cell;
-    return differ <= 1;
-}
-
 /* The groups from j on that fall into one bin: their sums stay in registers, for in memory each would wait for the one
    before to come back. Adding 0 changes no sum of weights. Returns the sample after them. */
 static int64_t add_to_one_bin(double *sums, const uint32_t *cells, const double *weights, int64_t j, int64_t n)
 {
     const uint32_t cell = cells[j] & ~UINT32_C(1);
     double negatives = sums[cell], positives = sums[cell + 1];
-    for (; j + FG_GROUP <= n && all_in_bin(cells + j, cell); j += FG_GROUP)
+    for (; j + FG_GROUP <= n && (cells[j] ^ cell) <= 1 && positives_in_one_bin(cells + j) >= 0; j += FG_GROUP)
         for (int k = 0; k < FG_GROUP; k++) {
             const double positive = weights[j + k] * (double)(int)(cells[j + k] & 1);
             negatives += weights[j + k] - positive;
@@ -210,7 +231,7 @@ static int add_weights(const histogram_job *job, const uint32_t *cells, int64_t 
         good &= (weights[j] >= 0) & (weights[j] < INFINITY);
     int64_t j = 0;
     while (good && j + FG_GROUP <= n)
-        if (all_in_bin(cells + j, cells[j] & ~UINT32_C(1)))
+        if (positives_in_one_bin(cells + j) >= 0)
             j = add_to_one_bin(sums, cells, weights, j, n);
         else
             for (const int64_t end = j + FG_GROUP; j < end; j++)
@@ -230,50 +251,45 @@ static void add_weighted_chunk(histogram_job *job, int64_t begin, int64_t end)
 }
 
 /* Straight into the result, in index order. */
-static void count_directly(void *job_, int64_t chunk, int slot)
+static void count_chunk_directly(void *job_, int64_t chunk, int slot)
 {
     (void)slot;
     histogram_job *job = job_;
     const int64_t begin = chunk * CHUNK, end = smaller(job->call->n, begin + CHUNK);
     if (job->bad)
         return;
-    if (job->call->weights) {
+    if (job->call->weights)
         add_weighted_chunk(job, begin, end);
-    } else {
-        job->done = job->add(job->call, begin, end);
-        job->bad = job->done < end;
-    }
+    else
+        job->bad = !job->add(job->call, &job->done, end, 1);
 }
 
-static void take_back(const histogram_job *job)
+/* One chunk alone needs no look for signals: it is over before anyone waits. */
+static int count_directly(const fg_runtime *runtime, histogram_job *job)
 {
-    uint32_t cells[FG_BLOCK];
-    for (int64_t i = 0; i < job->done; i += FG_BLOCK) {
-        const int64_t n = smaller(FG_BLOCK, job->done - i);
-        job->cells(job->call, i, n, cells);
-        for (int64_t j = 0; j < n; j++)
-            job->call->counts[cells[j]]--;
-    }
+    int status = FG_OK;
+    if (job->call->n <= CHUNK)
+        count_chunk_directly(job, 0, 0);
+    else
+        status = runtime->parallel((job->call->n + CHUNK - 1) / CHUNK, 1, count_chunk_directly, job);
+    if (job->bad)
+        status = FG_BAD_VALUE;
+    int64_t begin = 0;
+    if (status != FG_OK && job->done > 0)
+        job->add(job->call, &begin, job->done, -1);
+    return status;
 }
 
 int fg_histogram(const fg_runtime *runtime, const fg_histogram_call *call)
 {
     histogram_job job = {.call = call,
                          .cells = cells_table[runtime->isa][call->is_f64],
-                         .add = add_table[runtime->isa][call->is_f64],
+                         .add = add_table[runtime->isa][call->is_f64][call->label_kind == FG_LABEL_64],
                          .count = count_table[runtime->isa][call->is_f64][call->label_kind == FG_LABEL_64]};
-    int status;
+    const int with_slots = !call->weights && call->n_bins <= MANY_BINS && SAFE_WIDTH(call->width) &&
+                           call->n >= MANY_SAMPLES * call->n_bins;
     fg_fenv saved = fg_fenv_enter();
-    if (!call->weights && call->n_bins <= MANY_BINS && SAFE_WIDTH(call->width) &&
-        call->n >= 2 * copies_of(call->n_bins) * call->n_bins) {
-        status = count_with_slots(runtime, &job);
-    } else {
-        status = runtime->parallel((call->n + CHUNK - 1) / CHUNK, 1, count_directly, &job);
-        if (job.bad)
-            status = FG_BAD_VALUE;
-        if (status != FG_OK)
-            take_back(&job);
-    }
+    const int status = with_slots ? count_with_slots(runtime, &job) : count_directly(runtime, &job);
     fg_fenv_leave(saved);
     return status;
 }

@@ -25,51 +25,83 @@ static inline __attribute__((always_inline)) vreal FG_NAME(quotient)(const FG_NA
     return v_fma(v_fnma(nearly, by->width, above), by->inverse, nearly);
 }
 
-/* The cells 2·bin + label of FG_GROUP samples; of a score that lies outside, some cell of the first bin. */
-static inline __attribute__((always_inline)) vmask FG_NAME(plain_cells)(const FG_NAME(binning) *by, const void *scores,
-                                                                        int is_f64, const uint8_t *labels, vmask inside,
-                                                                        uint32_t *cells)
-{
-    for (int j = 0; j < FG_GROUP; j += LANES) {
-        const vreal score = is_f64 ? v_load((const double *)scores + j) : v_load_float((const float *)scores + j);
-        const vmask ok = m_and(v_le(by->low, score), v_le(score, by->high));
-        const vreal bin = v_min(FG_NAME(quotient)(by, score), by->last);
-        inside = m_and(inside, ok);
-        v_store_cells8(cells + j, ok, bin, 1, 0, labels + j, 1);
-    }
-    return inside;
-}
-
-/* The same of any number of samples, if all lie inside. */
-static inline __attribute__((always_inline)) int FG_NAME(all_cells)(const FG_NAME(binning) *by,
-                                                                    const fg_histogram_call *call, int is_f64,
-                                                                    const void *scores, const uint8_t *labels,
-                                                                    int64_t n, uint32_t *cells)
-{
-    const double *f64 = scores, last = (double)(call->n_bins - 1);
-    const float *f32 = scores;
-    const vmask every = v_le(by->low, by->high);
-    vmask inside = every;
-    int64_t j = 0;
-    if (SAFE_WIDTH(call->width))
-        for (; j + FG_GROUP <= n; j += FG_GROUP)
-            inside = FG_NAME(plain_cells)(by, is_f64 ? (const void *)(f64 + j) : (const void *)(f32 + j), is_f64,
-                                          labels + j, inside, cells + j);
-    int good = m_bits(inside) == m_bits(every);
-    for (; j < n; j++) {
-        const double score = is_f64 ? f64[j] : (double)f32[j];
-        const int ok = (call->low <= score) & (score <= call->high);
-        const double bin = ok ? (score - call->low) / call->width : 0;
-        good &= ok;
-        cells[j] = 2 * (uint32_t)(bin < last ? bin : last) + labels[j];
-    }
-    return good;
-}
-
 static inline __attribute__((always_inline)) const char *FG_NAME(score_at)(const fg_histogram_call *call, int is_f64,
                                                                            int64_t i)
 {
     return (const char *)call->scores + i * (is_f64 ? (int)sizeof(double) : (int)sizeof(float));
+}
+
+/* What was seen of the samples so far: the bits of all labels, and whether all scores lie inside. */
+typedef struct {
+    vint words;
+    uint64_t bytes;
+    vmask inside, every;
+    int all_inside; /* of those looked at one by one */
+} FG_NAME(samples_seen);
+
+static inline __attribute__((always_inline)) FG_NAME(samples_seen) FG_NAME(none_seen)(const FG_NAME(binning) *by)
+{
+    const vmask every = v_le(by->low, by->high);
+    const FG_NAME(samples_seen) seen = {i_set1(0), 0, every, every, 1};
+    return seen;
+}
+
+static inline __attribute__((always_inline)) int FG_NAME(all_good)(const FG_NAME(samples_seen) *seen)
+{
+    int64_t lanes[LANES], all = 0;
+    i_store(lanes, seen->words);
+    for (int j = 0; j < LANES; j++)
+        all |= lanes[j];
+    return !(all & ~INT64_C(1)) && fg_are_labels(seen->bytes) && seen->all_inside &&
+           m_bits(seen->inside) == m_bits(seen->every);
+}
+
+/* The cells of FG_GROUP samples. `direct`: 2·bin + label, of a score that lies outside some cell of the first bin. Else
+   for private counters: the bin, or the row of what lies outside; those of positives after those of negatives. Labels
+   are bytes or, `wide`, 64-bit integers; of a bad one the lowest bit is taken. */
+static inline __attribute__((always_inline)) void FG_NAME(cells_of_group)(const FG_NAME(binning) *by, const void *scores,
+                                                                          int is_f64, const void *labels, int wide,
+                                                                          int direct, FG_NAME(samples_seen) *seen,
+                                                                          uint32_t *cells)
+{
+    const uint32_t outside = direct ? 0 : by->outside, one = direct ? 1 : by->rows;
+    for (int j = 0; j < FG_GROUP; j += LANES) {
+        vreal score = is_f64 ? v_load((const double *)scores + j) : v_load_float((const float *)scores + j);
+        v_keep(score);
+        const vmask inside = m_and(v_le(by->low, score), v_le(score, by->high));
+        vreal bin = FG_NAME(quotient)(by, score);
+        if (direct) {
+            bin = v_min(bin, by->last);
+            seen->inside = m_and(seen->inside, inside);
+        }
+        if (wide) {
+            vint label = i_load((const int64_t *)labels + j);
+            v_keep(label);
+            seen->words = i_or(seen->words, label);
+            v_store_cells64(cells + j, inside, bin, direct, outside, label, one);
+        } else {
+            v_store_cells8(cells + j, inside, bin, direct, outside, (const uint8_t *)labels + j, one);
+        }
+    }
+    if (!wide) { /* after the stores; before them, one load to a general register would serve the vectors too, slowly */
+        uint64_t bytes;
+        memcpy(&bytes, labels, FG_GROUP);
+        seen->bytes |= bytes;
+    }
+}
+
+/* The cell 2·bin + label of one sample, as above. */
+static inline __attribute__((always_inline)) uint32_t FG_NAME(cell_of_one)(const fg_histogram_call *call, int is_f64,
+                                                                           int64_t i, uint64_t label,
+                                                                           FG_NAME(samples_seen) *seen)
+{
+    const double score = is_f64 ? ((const double *)call->scores)[i] : (double)((const float *)call->scores)[i];
+    const double last = (double)(call->n_bins - 1);
+    const int inside = (call->low <= score) & (score <= call->high);
+    const double bin = inside ? (score - call->low) / call->width : 0;
+    seen->all_inside &= inside;
+    seen->bytes |= label > 1 ? UINT64_MAX : 0;
+    return 2 * (uint32_t)(bin < last ? bin : last) + (label & 1);
 }
 
 /* The cells of samples i … i + n - 1, n ≤ FG_BLOCK; 0 if a label or score breaks the contract. */
@@ -77,54 +109,17 @@ static inline __attribute__((always_inline)) int FG_NAME(cells_of_block)(const f
                                                                          int64_t i, int64_t n, uint32_t *cells)
 {
     const FG_NAME(binning) by = FG_NAME(binning_of)(call);
+    FG_NAME(samples_seen) seen = FG_NAME(none_seen)(&by);
     uint8_t room[FG_BLOCK];
-    const uint8_t *labels = fg_label_bytes(call->labels, call->label_kind, i, n, room);
-    return labels && FG_NAME(all_cells)(&by, call, is_f64, FG_NAME(score_at)(call, is_f64, i), labels, n, cells);
-}
-
-/* Counts samples begin … end - 1 straight into the result, step by step as below. Where it stopped: at the end, or at
-   the step in which a label or score is bad. */
-static inline __attribute__((always_inline)) int64_t FG_NAME(add)(const fg_histogram_call *call, int is_f64,
-                                                                  int64_t begin, int64_t end)
-{
-    const FG_NAME(binning) by = FG_NAME(binning_of)(call);
-    const int safe = SAFE_WIDTH(call->width);
-    uint32_t cells[2][ADD_STEP];
-    uint8_t room[ADD_STEP];
-    int64_t *counts = call->counts, i = begin, n_ready = 0, n_next;
-    for (int step = 0; i < end || n_ready; i += n_next, n_ready = n_next, step ^= 1) {
-        uint32_t *next = cells[step], *ready = cells[1 - step];
-        n_next = smaller(ADD_STEP, end - i);
-        const uint8_t *labels = fg_label_bytes(call->labels, call->label_kind, i, n_next, room);
-        if (!labels)
-            return i - n_ready;
-        const vmask every = v_le(by.low, by.high);
-        vmask inside = every;
-        int64_t j = 0;
-        for (; safe && j + FG_GROUP <= smaller(n_next, n_ready); j += FG_GROUP) {
-            inside = FG_NAME(plain_cells)(&by, FG_NAME(score_at)(call, is_f64, i + j), is_f64, labels + j, inside,
-                                          next + j);
-            for (int k = 0; k < FG_GROUP; k++)
-                counts[ready[j + k]]++;
-        }
-        int good = m_bits(inside) == m_bits(every);
-        good &= FG_NAME(all_cells)(&by, call, is_f64, FG_NAME(score_at)(call, is_f64, i + j), labels + j, n_next - j, next + j);
-        for (; j < n_ready; j++)
-            counts[ready[j]]++;
-        if (!good)
-            return i;
-    }
-    return i;
-}
-
-static int64_t FG_NAME(add_f64)(const fg_histogram_call *call, int64_t begin, int64_t end)
-{
-    return FG_NAME(add)(call, 1, begin, end);
-}
-
-static int64_t FG_NAME(add_f32)(const fg_histogram_call *call, int64_t begin, int64_t end)
-{
-    return FG_NAME(add)(call, 0, begin, end);
+    const uint8_t *labels = fg_unchecked_bytes(call->labels, call->label_kind, i, n, room);
+    if (!labels)
+        return 0;
+    int64_t j = 0;
+    for (; SAFE_WIDTH(call->width) && j + FG_GROUP <= n; j += FG_GROUP)
+        FG_NAME(cells_of_group)(&by, FG_NAME(score_at)(call, is_f64, i + j), is_f64, labels + j, 0, 1, &seen, cells + j);
+    for (; j < n; j++)
+        cells[j] = FG_NAME(cell_of_one)(call, is_f64, i + j, labels[j], &seen);
+    return FG_NAME(all_good)(&seen);
 }
 
 static int FG_NAME(cells_f64)(const fg_histogram_call *call, int64_t i, int64_t n, uint32_t *cells)
@@ -137,47 +132,64 @@ static int FG_NAME(cells_f32)(const fg_histogram_call *call, int64_t i, int64_t 
     return FG_NAME(cells_of_block)(call, 0, i, n, cells);
 }
 
-/* The bits of all labels. */
-typedef struct {
-    vint words;
-    uint64_t bytes;
-} FG_NAME(labels_seen);
-
-/* The cells of FG_GROUP samples: their bins, or the row of what lies outside; those of positives after those of
-   negatives. Labels are bytes or, `wide`, 64-bit integers. */
-static inline __attribute__((always_inline)) void FG_NAME(cells_of_group)(const FG_NAME(binning) *by, const void *scores,
-                                                                          int is_f64, const void *labels, int wide,
-                                                                          FG_NAME(labels_seen) *seen, uint32_t *cells)
+/* Adds `one` to the count of each of the samples *begin … end - 1, whose cells are found LAG samples ahead. 0 if a label
+   or score is bad; *begin is then the first sample that was not counted. */
+static inline __attribute__((always_inline)) int FG_NAME(add)(const fg_histogram_call *call, int is_f64, int wide,
+                                                              int alike, int64_t *begin, int64_t end, int64_t one)
 {
-    for (int j = 0; j < FG_GROUP; j += LANES) {
-        vreal score = is_f64 ? v_load((const double *)scores + j) : v_load_float((const float *)scores + j);
-        v_keep(score);
-        const vmask inside = m_and(v_le(by->low, score), v_le(score, by->high));
-        const vreal bin = FG_NAME(quotient)(by, score);
-        if (wide) {
-            vint label = i_load((const int64_t *)labels + j);
-            v_keep(label);
-            seen->words = i_or(seen->words, label);
-            v_store_cells64(cells + j, inside, bin, 0, by->outside, label, by->rows);
-        } else {
-            v_store_cells8(cells + j, inside, bin, 0, by->outside, (const uint8_t *)labels + j, by->rows);
+    const FG_NAME(binning) by = FG_NAME(binning_of)(call);
+    FG_NAME(samples_seen) seen = FG_NAME(none_seen)(&by);
+    const int as_they_are = wide || call->label_kind == FG_LABEL_8;
+    uint32_t ring[RING];
+    uint8_t room[FG_BLOCK];
+    int64_t i = *begin, n_groups = 0, n_added = 0, *counts = call->counts;
+    for (int64_t n; i < end; i += n) {
+        n = as_they_are ? end - i : smaller(FG_BLOCK, end - i);
+        const uint8_t *bytes = wide ? 0 : fg_unchecked_bytes(call->labels, call->label_kind, i, n, room);
+        const int64_t *words = (const int64_t *)call->labels + i;
+        if (!wide && !bytes)
+            break;
+        int64_t j = 0;
+        for (; SAFE_WIDTH(call->width) && j + FG_GROUP <= n; j += FG_GROUP, n_groups += FG_GROUP) {
+            FG_NAME(cells_of_group)(&by, FG_NAME(score_at)(call, is_f64, i + j), is_f64,
+                                    wide ? (const void *)(words + j) : (const void *)(bytes + j), wide, 1, &seen,
+                                    ring + (n_groups & (RING - 1)));
+            if (n_groups >= LAG) {
+                add_group(counts, ring + (n_added & (RING - 1)), one, alike);
+                n_added += FG_GROUP;
+            }
         }
+        for (; j < n; j++)
+            counts[FG_NAME(cell_of_one)(call, is_f64, i + j, wide ? (uint64_t)words[j] : bytes[j], &seen)] += one;
     }
-    if (!wide) { /* after the stores; before them, one load to a general register would serve the vectors too, slowly */
-        uint64_t bytes;
-        memcpy(&bytes, labels, FG_GROUP);
-        seen->bytes |= bytes;
-    }
+    for (; n_added < n_groups; n_added += FG_GROUP)
+        add_group(counts, ring + (n_added & (RING - 1)), one, alike);
+    *begin = i;
+    return i == end && FG_NAME(all_good)(&seen);
 }
 
-static inline __attribute__((always_inline)) int FG_NAME(zero_or_one)(const FG_NAME(labels_seen) *seen)
+/* Whether whole groups may well fall into one bin: the first does. That concerns the speed alone. */
+static inline __attribute__((always_inline)) int FG_NAME(looks_alike)(const fg_histogram_call *call, int is_f64,
+                                                                      int64_t begin, int64_t end)
 {
-    int64_t lanes[LANES], all = 0;
-    i_store(lanes, seen->words);
-    for (int j = 0; j < LANES; j++)
-        all |= lanes[j];
-    return !(all & ~INT64_C(1)) && fg_are_labels(seen->bytes);
+    const double *f64 = (const double *)call->scores + begin;
+    const float *f32 = (const float *)call->scores + begin;
+    return end - begin >= FG_GROUP &&
+           fabs(is_f64 ? f64[FG_GROUP - 1] - f64[0] : (double)(f32[FG_GROUP - 1] - f32[0])) < call->width;
 }
+
+#define FG_ADD(name, is_f64, wide)                                                                     \
+    static int FG_NAME(name)(const fg_histogram_call *call, int64_t *begin, int64_t end, int64_t one)  \
+    {                                                                                                  \
+        if (FG_NAME(looks_alike)(call, is_f64, *begin, end))                                           \
+            return FG_NAME(add)(call, is_f64, wide, 1, begin, end, one);                               \
+        return FG_NAME(add)(call, is_f64, wide, 0, begin, end, one);                                   \
+    }
+FG_ADD(add_f32_bytes, 0, 0)
+FG_ADD(add_f32_words, 0, 1)
+FG_ADD(add_f64_bytes, 1, 0)
+FG_ADD(add_f64_words, 1, 1)
+#undef FG_ADD
 
 /* Adds the private counters to the counts. Whether no score lay outside. */
 static inline __attribute__((always_inline)) int FG_NAME(add_up)(const fg_histogram_call *call,
@@ -210,7 +222,7 @@ static inline __attribute__((always_inline)) int FG_NAME(count)(const fg_histogr
     const int score_size = is_f64 ? sizeof(double) : sizeof(float), label_size = wide ? sizeof(int64_t) : 1;
     const char *scores = (const char *)call->scores + begin * score_size;
     const char *labels = (const char *)call->labels + begin * label_size;
-    FG_NAME(labels_seen) seen = {i_set1(0), 0};
+    FG_NAME(samples_seen) seen = FG_NAME(none_seen)(&by);
     int64_t n_ready = 0, n_next;
     for (int64_t i = begin, step = 0; i < end || n_ready; i += n_next, n_ready = n_next, step++) {
         uint32_t *next = private->cells[step % 2], *ready = private->cells[1 - step % 2];
@@ -222,15 +234,15 @@ static inline __attribute__((always_inline)) int FG_NAME(count)(const fg_histogr
         const int64_t n_both = smaller(n_next, n_ready);
         int64_t j = 0;
         for (; j < n_both; j += FG_GROUP, scores += FG_GROUP * score_size, labels += FG_GROUP * label_size) {
-            FG_NAME(cells_of_group)(&by, scores, is_f64, labels, wide, &seen, next + j);
+            FG_NAME(cells_of_group)(&by, scores, is_f64, labels, wide, 0, &seen, next + j);
             count_group(copies, ready + j);
         }
         for (; j < n_next; j += FG_GROUP, scores += FG_GROUP * score_size, labels += FG_GROUP * label_size)
-            FG_NAME(cells_of_group)(&by, scores, is_f64, labels, wide, &seen, next + j);
+            FG_NAME(cells_of_group)(&by, scores, is_f64, labels, wide, 0, &seen, next + j);
         for (j = n_both; j < n_ready; j += FG_GROUP)
             count_group(copies, ready + j);
     }
-    return FG_NAME(zero_or_one)(&seen) && FG_NAME(add_up)(call, private, counts);
+    return FG_NAME(all_good)(&seen) && FG_NAME(add_up)(call, private, counts);
 }
 
 #define FG_COUNT(name, is_f64, wide)                                                      \

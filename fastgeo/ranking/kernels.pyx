@@ -158,26 +158,20 @@ def histogram_auc(labels, scores, n_bins=100, *, range=_UNIT, sample_weight=None
 
 
 cdef class Bins:
-    """What every update of an AUCHistogram needs, in one attribute: looking up four took as long as 80 samples."""
+    """What every update of an AUCHistogram reads, where C finds it: in attributes it took as long as 80 samples."""
     cdef object counts
     cdef double low, high, width
 
-    def __cinit__(self, counts, double low, double high, double width):
-        self.counts = counts
-        self.low = low
-        self.high = high
-        self.width = width
 
-
-class AUCHistogram(auc_histogram.AUCHistogram):
+class AUCHistogram(auc_histogram.AUCHistogram, Bins):
     __doc__ = auc_histogram.AUCHistogram.__doc__
 
-    def __init__(self, n_bins=1000, *, range=_UNIT):
-        super().__init__(n_bins, range=range)
-        self._bins = Bins(self._counts, *self.range, self._width)
-
     def update(self, labels, scores, sample_weight=None):
-        cdef Bins bins = self._bins
+        cdef Bins bins = self
+        if bins.counts is None:
+            bins.low, bins.high = self.range
+            bins.width = self._width
+            bins.counts = self._counts
         if not (sample_weight is None and is_plain_pair(labels, scores)):
             labels, scores, sample_weight = inputs.histogram_samples(labels, scores, sample_weight)
         if sample_weight is None:
