@@ -64,8 +64,8 @@ static inline __attribute__((always_inline)) int positives_in_one_bin(const uint
     return (int)(positives + (positives >> 32)) & (2 * FG_GROUP - 1);
 }
 
-/* Adds `one` for each sample of a group. Where groups are `alike`, in one step for all that fall into one bin: each would
-   wait for the one before to come back from memory. */
+/* Adds `one` for each sample of a group. Where groups are `alike`, in one step for all that fall into one bin: each
+   would wait for the one before to come back from memory. */
 static inline __attribute__((always_inline)) void add_group(int64_t *counts, const uint32_t *cells, int64_t one,
                                                             int alike)
 {

@@ -59,10 +59,10 @@ static inline __attribute__((always_inline)) int FG_NAME(all_good)(const FG_NAME
 /* The cells of FG_GROUP samples. `direct`: 2·bin + label, of a score that lies outside some cell of the first bin. Else
    for private counters: the bin, or the row of what lies outside; those of positives after those of negatives. Labels
    are bytes or, `wide`, 64-bit integers; of a bad one the lowest bit is taken. */
-static inline __attribute__((always_inline)) void FG_NAME(cells_of_group)(const FG_NAME(binning) *by, const void *scores,
-                                                                          int is_f64, const void *labels, int wide,
-                                                                          int direct, FG_NAME(samples_seen) *seen,
-                                                                          uint32_t *cells)
+static inline __attribute__((always_inline)) void FG_NAME(cells_of_group)(const FG_NAME(binning) *by,
+                                                                          const void *scores, int is_f64,
+                                                                          const void *labels, int wide, int direct,
+                                                                          FG_NAME(samples_seen) *seen, uint32_t *cells)
 {
     const uint32_t outside = direct ? 0 : by->outside, one = direct ? 1 : by->rows;
     for (int j = 0; j < FG_GROUP; j += LANES) {
@@ -116,7 +116,8 @@ static inline __attribute__((always_inline)) int FG_NAME(cells_of_block)(const f
         return 0;
     int64_t j = 0;
     for (; SAFE_WIDTH(call->width) && j + FG_GROUP <= n; j += FG_GROUP)
-        FG_NAME(cells_of_group)(&by, FG_NAME(score_at)(call, is_f64, i + j), is_f64, labels + j, 0, 1, &seen, cells + j);
+        FG_NAME(cells_of_group)(&by, FG_NAME(score_at)(call, is_f64, i + j), is_f64, labels + j, 0, 1, &seen,
+                                cells + j);
     for (; j < n; j++)
         cells[j] = FG_NAME(cell_of_one)(call, is_f64, i + j, labels[j], &seen);
     return FG_NAME(all_good)(&seen);
@@ -132,8 +133,8 @@ static int FG_NAME(cells_f32)(const fg_histogram_call *call, int64_t i, int64_t 
     return FG_NAME(cells_of_block)(call, 0, i, n, cells);
 }
 
-/* Adds `one` to the count of each of the samples *begin … end - 1, whose cells are found LAG samples ahead. 0 if a label
-   or score is bad; *begin is then the first sample that was not counted. */
+/* Adds `one` to the count of each of the samples *begin … end - 1, whose cells are found LAG samples ahead. 0 if a
+   label or score is bad. *begin becomes the first sample that was not counted. */
 static inline __attribute__((always_inline)) int FG_NAME(add)(const fg_histogram_call *call, int is_f64, int wide,
                                                               int alike, int64_t *begin, int64_t end, int64_t one)
 {

@@ -179,7 +179,7 @@ def stream_rows() -> list[Row]:
             contestants,
             exponent < 6,
         )
-        for exponent in (5, 7)
+        for exponent in (5, 6, 7)
     ]
 
 
