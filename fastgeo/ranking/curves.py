@@ -229,7 +229,7 @@ def normal_interval(
 
 def mean_of_defined(groups: Array, values: Array, on_undefined: str) -> GroupedAUC:
     """The mean is the exactly rounded sum of the defined values, divided by their number."""
-    defined = [v for v in values.tolist() if not math.isnan(v)]
+    defined = values[~np.isnan(values)].tolist()
     if not len(groups):
         return GroupedAUC(inputs.undefined(on_undefined, 0, 0), groups, values)
     return GroupedAUC(math.fsum(defined) / len(defined) if defined else math.nan, groups, values)
