@@ -1,6 +1,7 @@
 """The IoU family on upright boxes: literals worked by hand, kernels against the reference, properties, bad input."""
 
 import math
+import sys
 from functools import cache
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 import fastgeo
 from fastgeo import reference
+from fastgeo.runtime.large_arrays import LARGE_PAGE, large_array
 from fastgeo.testing import assert_same_answer
 
 SAME_BITS = ["box_iou", "generalized_box_iou", "distance_box_iou", "box_ioa"]
@@ -229,6 +231,28 @@ def test_mostly_empty_tables(kernels, n_threads, dtype, shape):
     table = kernels.box_iou(twice, boxes2, n_threads=n_threads)
     assert_same_answer(table[:2100], calls[0][2])
     assert_same_answer(table[2100:], calls[0][2])
+
+
+only_linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere NumPy asks for no large pages")
+
+
+@only_linux
+@pytest.mark.parametrize("zero", [True, False])
+def test_large_arrays_lie_in_large_pages(zero):
+    array = large_array((3001, 2999), np.dtype(np.float64), zero=zero)
+    assert array.ctypes.data % LARGE_PAGE == 0
+    assert array.shape == (3001, 2999) and array.flags.carray
+    pages_end = -(-array.nbytes // LARGE_PAGE) * LARGE_PAGE
+    assert array.ctypes.data + pages_end <= array.base.ctypes.data + array.base.nbytes
+    assert not zero or not array.any()
+
+
+@only_linux
+def test_large_tables_are_large_arrays(kernels):
+    boxes = random_boxes(3000, np.float32)
+    for name in ("box_iou", "generalized_box_iou"):  # one begins as zeros, the other does not
+        assert getattr(kernels, name)(boxes, boxes).base is not None
+        assert getattr(kernels, name)(boxes[:9], boxes).base is None
 
 
 @pytest.mark.parametrize("name", PAIRWISE)

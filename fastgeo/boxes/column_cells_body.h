@@ -61,23 +61,37 @@ static int FG_NAME(sort_columns)(const void *soa_, int64_t m, int runs, column_c
     return 1;
 }
 
-/* Writes the overlaps of one row with the columns of one band from `begin` on. Those beyond `end` do no harm: a value
+/* Overlaps above 0 of one row, and their columns. */
+typedef struct {
+    int64_t n;
+    real values[FOUND + LANES];
+    int32_t columns[FOUND + LANES];
+} FG_NAME(found);
+
+static inline void FG_NAME(write_found)(FG_NAME(found) * found, real *out)
+{
+    for (int64_t k = 0; k < found->n; k++)
+        out[found->columns[k]] = found->values[k];
+    found->n = 0;
+}
+
+/* Finds the overlaps of one row with the columns of one band from `begin` on. Those beyond `end` do no harm: a value
    above 0 is right wherever it is found. */
-static inline __attribute__((always_inline)) void FG_NAME(write_overlaps)(const column_cells *cells, int64_t begin,
-                                                                          int64_t end, const vreal *row, real *out,
-                                                                          int kind)
+static inline __attribute__((always_inline)) void FG_NAME(find_overlaps)(const column_cells *cells, int64_t begin,
+                                                                         int64_t end, const vreal *row, real *out,
+                                                                         FG_NAME(found) * found, int kind)
 {
     const real *boxes = cells->boxes;
     vreal columns[MOST_RUNS];
-    real values[LANES];
     for (int64_t k = begin; k < end; k += LANES) {
         FG_NAME(load_columns)(boxes, cells->stride, k, kind, columns);
         const vreal value = FG_NAME(overlap)(row, columns, v_set1(0), kind, 0);
-        v_store(values, value);
-        for (unsigned bits = m_bits(v_lt(v_set1(0), value)); bits; bits &= bits - 1) {
-            const int lane = __builtin_ctz(bits);
-            out[cells->order[k + lane]] = values[lane];
-        }
+        const vmask above = v_lt(v_set1(0), value);
+        v_store_where(found->values + found->n, above, value);
+        v_store_int32_where(found->columns + found->n, above, cells->order + k);
+        found->n += __builtin_popcount(m_bits(above));
+        if (found->n > FOUND)
+            FG_NAME(write_found)(found, out);
     }
 }
 
@@ -112,14 +126,16 @@ static inline __attribute__((always_inline)) void FG_NAME(fill_mostly_empty)(con
                                                                              int64_t stride, int64_t height, real *out,
                                                                              int64_t m, int kind)
 {
+    FG_NAME(found) found = {.n = 0};
     vreal row[MOST_RUNS];
     for (int64_t i = 0; i < height; i++) {
         const FG_NAME(reach) reach = FG_NAME(reach_of)(cells, soa + i, stride);
         FG_NAME(load_row)(soa, stride, i, kind, row);
         for (int64_t band = reach.first_band; band <= reach.last_band; band++) {
             const int32_t *starts = cells->starts + band * cells->across;
-            FG_NAME(write_overlaps)(cells, starts[reach.first], starts[reach.last + 1], row, out + i * m, kind);
+            FG_NAME(find_overlaps)(cells, starts[reach.first], starts[reach.last + 1], row, out + i * m, &found, kind);
         }
+        FG_NAME(write_found)(&found, out + i * m);
     }
 }
 

@@ -30,6 +30,9 @@ static const int runs_of_kind[] = {
     FG_KIND(FG_IOU) FG_KIND(FG_GIOU) FG_KIND(FG_DIOU) FG_KIND(FG_CIOU) FG_KIND(FG_SIOU) FG_KIND(FG_IOA) \
     FG_KIND(FG_IOU_CROWD)
 
+/* As many overlaps of one row are collected before they are written. */
+enum { FOUND = 256 };
+
 /* Whether two boxes may overlap is asked of their corners in whole cells of a grid this wide. */
 enum { CELLS = INT16_MAX, LEAST_PAIRS = 1024 };
 

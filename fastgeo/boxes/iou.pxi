@@ -78,11 +78,6 @@ def paired_box_iou(boxes1, boxes2, *, kind="iou", fmt="xyxy", offset=0, out=None
     return out
 
 
-cdef enum:
-    # From this size on an allocator asks the system for fresh memory, which is zero already.
-    ZERO_VALUES = 1 << 23
-
-
 cdef object pairwise(int kind, boxes1, boxes2, fmt, offset, iscrowd, out, n_threads):
     cdef fg_iou_call call
     cdef cnp.npy_intp shape[2]
@@ -103,9 +98,9 @@ cdef object pairwise(int kind, boxes1, boxes2, fmt, offset, iscrowd, out, n_thre
             iscrowd = checks.flags_array("iscrowd", iscrowd, call.m)
         call.kind = FG_IOU_CROWD
         call.iscrowd = <const uint8_t *>cnp.PyArray_DATA(iscrowd)
-    call.out_is_zero = out is None and shape[0] * shape[1] >= ZERO_VALUES
+    call.out_is_zero = out is None and shape[0] * shape[1] >= LARGE_VALUES
     if call.out_is_zero:
-        out = cnp.PyArray_ZEROS(2, shape, cnp.PyArray_TYPE(boxes1), 0)
+        out = new_array(2, shape, cnp.PyArray_TYPE(boxes1), True)
     else:
         out = result_array(out, 2, shape, boxes1, boxes2)
     call.boxes1 = cnp.PyArray_DATA(boxes1)

@@ -2,7 +2,8 @@
 cimport numpy as cnp
 from libc.stdint cimport int64_t, uint8_t
 
-from fastgeo.runtime.arrays cimport are_apart, is_f64, is_plain, is_plain_boxes, is_plain_float, is_plain_output, new_array
+from fastgeo.runtime.arrays cimport (
+    LARGE_VALUES, are_apart, is_f64, is_plain, is_plain_boxes, is_plain_float, is_plain_output, new_array)
 from fastgeo.runtime.core cimport fg_runtime, raise_status, runtime
 
 from fastgeo.boxes.reference import __all__

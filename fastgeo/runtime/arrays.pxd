@@ -35,5 +35,17 @@ cdef inline bint are_apart(object a, object b) noexcept:
     return start + cnp.PyArray_NBYTES(a) <= other or other + cnp.PyArray_NBYTES(b) <= start
 
 
-cdef inline object new_array(int ndim, cnp.npy_intp *shape, int typenum):
-    return cnp.PyArray_EMPTY(ndim, shape, typenum, 0)
+cdef enum:
+    # From this size on an allocator asks the system for fresh memory, which is zero already.
+    LARGE_VALUES = 1 << 23
+
+
+cdef inline object new_array(int ndim, cnp.npy_intp *shape, int typenum, bint zero=False):
+    """Of zeros, or of anything."""
+    cdef double size = 1
+    for i in range(ndim):
+        size *= <double>shape[i]
+    if size >= LARGE_VALUES:
+        from fastgeo.runtime.large_arrays import large_array
+        return large_array(tuple([shape[i] for i in range(ndim)]), cnp.PyArray_DescrFromType(typenum), zero=zero)
+    return cnp.PyArray_ZEROS(ndim, shape, typenum, 0) if zero else cnp.PyArray_EMPTY(ndim, shape, typenum, 0)

@@ -20,6 +20,27 @@ static inline __m256i fg_avx2_first_64(int64_t n)
 {
     return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
 }
+/* The places of the bits that are set, side by side: byte k of an entry is the place of the k-th. */
+static inline __m256i fg_avx2_set_bits(unsigned bits)
+{
+#define FG_BEHIND(rest, bits, k) ((uint64_t)(rest) << 8 * ((bits) >> (k) & 1) | (uint64_t)(k) * ((bits) >> (k) & 1))
+#define FG_LOW(rest, b) FG_BEHIND(FG_BEHIND(FG_BEHIND(FG_BEHIND(rest, b, 3), b, 2), b, 1), b, 0)
+#define FG_ENTRY(b) FG_LOW(FG_BEHIND(FG_BEHIND(FG_BEHIND(FG_BEHIND(0, b, 7), b, 6), b, 5), b, 4), b)
+#define FG_ENTRIES4(b) FG_ENTRY(b), FG_ENTRY(b + 1), FG_ENTRY(b + 2), FG_ENTRY(b + 3)
+#define FG_ENTRIES16(b) FG_ENTRIES4(b), FG_ENTRIES4(b + 4), FG_ENTRIES4(b + 8), FG_ENTRIES4(b + 12)
+#define FG_ENTRIES64(b) FG_ENTRIES16(b), FG_ENTRIES16(b + 16), FG_ENTRIES16(b + 32), FG_ENTRIES16(b + 48)
+    static const uint64_t places[256] = {FG_ENTRIES64(0), FG_ENTRIES64(64), FG_ENTRIES64(128), FG_ENTRIES64(192)};
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)&places[bits]));
+}
+static inline __attribute__((always_inline)) void fg_avx2_store_where(float *p, __m256 m, __m256 a)
+{
+    _mm256_storeu_ps(p, _mm256_permutevar8x32_ps(a, fg_avx2_set_bits((unsigned)_mm256_movemask_ps(m))));
+}
+static inline __attribute__((always_inline)) void fg_avx2_store_where_low(float *p, __m256d m, __m128 a)
+{
+    const __m256i places = fg_avx2_set_bits((unsigned)_mm256_movemask_pd(m));
+    _mm_storeu_ps(p, _mm_permutevar_ps(a, _mm256_castsi256_si128(places)));
+}
 /* The empty asm keeps product and sum together: GCC moves all products of a loop to its front and runs out of registers. */
 static inline __attribute__((always_inline)) __m256i fg_avx2_madd_add(__m256i a, __m256i b, __m256i c)
 {
@@ -111,6 +132,8 @@ static inline __attribute__((always_inline)) void fg_avx2_store_totals_64(double
 #define v_zip_low(a, b) _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x20)
 #define v_zip_high(a, b) _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x31)
 #define v_zip4(rows) fg_avx2_zip4_32(rows)
+#define v_store_where(p, m, a) fg_avx2_store_where(p, m, a)
+#define v_store_int32_where(p, m, q) fg_avx2_store_where((float *)(p), m, _mm256_castsi256_ps(i_load(q)))
 #define v_from_int(a) _mm256_cvtepi32_ps(a)
 #define i_pair(low, high) _mm256_blend_epi16(low, _mm256_slli_epi32(high, 16), 0xaa)
 #define i_madd_add(a, b, c) fg_avx2_madd_add(a, b, c)
@@ -139,6 +162,9 @@ static inline __attribute__((always_inline)) void fg_avx2_store_totals_64(double
 #define v_zip_low(a, b) _mm256_permute2f128_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b), 0x20)
 #define v_zip_high(a, b) _mm256_permute2f128_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b), 0x31)
 #define v_zip4(rows) fg_avx2_transpose_64(rows)
+#define v_store_where(p, m, a) fg_avx2_store_where((float *)(p), _mm256_castpd_ps(m), _mm256_castpd_ps(a))
+#define v_store_int32_where(p, m, q) \
+    fg_avx2_store_where_low((float *)(p), m, _mm_castsi128_ps(_mm_loadu_si128((const __m128i *)(q))))
 #define v_store_int32(p, a) _mm_storeu_si128((__m128i *)(p), _mm256_cvttpd_epi32(a))
 #define v_store_cells8(p, m, a, s, e, b, r) \
     fg_avx2_store_cells(p, m, a, s, e, _mm_cvtepu8_epi32(_mm_loadu_si32(b)), r)

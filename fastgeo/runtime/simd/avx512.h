@@ -158,6 +158,7 @@ static inline __attribute__((always_inline)) void fg_avx512_store_totals_64(doub
 #define v_eq(a, b) _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ)
 #define v_broadcast(p) _mm512_castsi512_ps(_mm512_set1_epi32(fg_avx512_bits_32(p)))
 #define v_trunc(a) _mm512_cvttps_epi32(a)
+#define v_store_int32_where(p, m, q) _mm512_storeu_si512(p, _mm512_maskz_compress_epi32(m, _mm512_loadu_si512(q)))
 #define v_transpose(rows) fg_avx512_transpose_32(rows)
 #define v_store_totals(p, rows) fg_avx512_store_totals_32(p, rows)
 #define v_zip8(rows) fg_avx512_zip8_32(rows)
@@ -187,6 +188,8 @@ static inline __attribute__((always_inline)) void fg_avx512_store_totals_64(doub
 #define v_eq(a, b) _mm512_cmp_pd_mask(a, b, _CMP_EQ_OQ)
 #define v_broadcast(p) _mm512_castsi512_pd(_mm512_set1_epi64(fg_avx512_bits_64(p)))
 #define v_trunc(a) _mm512_cvttpd_epi64(a)
+#define v_store_int32_where(p, m, q) \
+    _mm256_storeu_si256((__m256i *)(p), _mm256_maskz_compress_epi32(m, _mm256_loadu_si256((const __m256i *)(q))))
 #define v_transpose(rows) fg_avx512_transpose_64(rows)
 #define v_store_totals(p, rows) fg_avx512_store_totals_64(p, rows)
 #define v_zip8(rows) fg_avx512_transpose_64(rows)
@@ -206,6 +209,7 @@ static inline __attribute__((always_inline)) void fg_avx512_store_totals_64(doub
 #define v_store(p, a) FG_MM(storeu)(p, a)
 #define v_stream(p, a) FG_MM(stream)(p, a)
 #define v_stream_end() _mm_sfence()
+#define v_store_where(p, m, a) FG_MM(storeu)(p, FG_MM(maskz_compress)(m, a))
 #define v_store_part(p, a, n) FG_MM(mask_storeu)(p, (vmask)((1u << (n)) - 1u), a)
 
 #define v_add(a, b) FG_MM(add)(a, b)

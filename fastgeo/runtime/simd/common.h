@@ -54,3 +54,12 @@
 #define REAL_EPSILON DBL_EPSILON
 #define REAL_MIN DBL_MIN
 #endif
+
+/* v_store_where without an instruction for it: `fill` puts the values into from_. */
+#define FG_STORE_WHERE(type, p, m, fill) \
+    do { \
+        type from_[LANES], *to_ = (p); \
+        fill; \
+        for (unsigned bits_ = m_bits(m); bits_; bits_ &= bits_ - 1) \
+            *to_++ = from_[__builtin_ctz(bits_)]; \
+    } while (0)

@@ -2,6 +2,7 @@
 #undef FG_PASTE_
 #undef FG_PASTE
 #undef FG_NAME
+#undef FG_STORE_WHERE
 #undef FG_ISA
 #undef FG_REAL_SUFFIX
 #undef FG_MM
@@ -30,6 +31,8 @@
 #undef v_stream
 #undef v_stream_end
 #undef v_store_part
+#undef v_store_where
+#undef v_store_int32_where
 #undef v_add
 #undef v_sub
 #undef v_mul

@@ -146,6 +146,8 @@ static inline unsigned fg_neon_bits_f64(uint64x2_t m)
 #define v_load(p) FG_MM(ld1)(p)
 #define v_keep(a) __asm__("" : "+w"(a))
 #define v_store(p, a) FG_MM(st1)(p, a)
+#define v_store_where(p, m, a) FG_STORE_WHERE(real, p, m, v_store(from_, a))
+#define v_store_int32_where(p, m, q) FG_STORE_WHERE(int32_t, p, m, memcpy(from_, q, sizeof from_))
 #define v_stream(p, a) v_store(p, a)
 #define v_stream_end() ((void)0)
 
