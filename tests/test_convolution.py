@@ -188,6 +188,17 @@ def test_error_bound(kernels, kind, dtype, groups):
     within_bound(kernels.conv2d(x, kernel, bias, 1, 1, groups=groups), x, kernel, bias, padding=1, groups=groups)
 
 
+@pytest.mark.parametrize("kind", ["normal", "cancelling", "subnormal"])
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize(("channels", "outputs"), [(1, 1), (3, 8), (3, 13), (8, 24)])
+def test_error_bound_of_few_channels(kernels, kind, dtype, channels, outputs):
+    rng = np.random.default_rng(4)
+    x = adversarial(kind, (1, 6, 37, channels), rng, dtype)
+    kernel = adversarial(kind, (3, 3, channels, outputs), rng, dtype)
+    bias = adversarial(kind, (outputs,), rng, dtype)
+    within_bound(kernels.conv2d(x, kernel, bias, 1, 1), x, kernel, bias, padding=1)
+
+
 # Shapes that take each path: few channels, one plane, pointwise, depthwise, groups, odd channels, several blocks and
 # panels, cells a multiple of 4 KB apart.
 PATHS = [

@@ -83,9 +83,10 @@ def conv2d(
     γₙ = n·u / (1 - n·u), u is the unit roundoff and η the smallest subnormal of the float type (twice that bound for
     float64, where the reference rounds as well). NaN and infinity are passed on.
 
-    Time O(batch·out_height·out_width·out_channels·n); padded zeros are not multiplied, which changes no bit. Memory
-    beyond the result: one copy of the kernel, its outputs rounded up to whole vectors and up to a sixteenth longer, and
-    at most 1 MB a thread (a little more where a single window is larger than that); no padded copy of the images.
+    Time O(batch·out_height·out_width·out_channels·n); where it pays, padded zeros are not multiplied, which changes no
+    bit. Memory beyond the result: one copy of the kernel, its outputs rounded up to whole vectors and up to a sixteenth
+    longer, and at most 1 MB a thread (a little more where a single window is larger than that); no padded copy of the
+    images.
     :class:`fastgeo.Conv2d` prepares the kernel once for many calls.
 
     References
