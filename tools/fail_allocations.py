@@ -2,8 +2,9 @@
 
     python tools/fail_allocations.py
 
-Each time the call must raise MemoryError and give back all it had taken, and the next call must answer rightly. Needs a
-C compiler, Cython and NumPy. Prints how many failures were injected; any finding is exit code 1.
+Each time the call must raise MemoryError and give back all it had taken, and the next call must answer rightly. A layer
+that has been called once takes no memory at all. Needs a C compiler, Cython and NumPy. Prints how many failures were
+injected; any finding is exit code 1.
 """
 
 from __future__ import annotations
@@ -54,10 +55,27 @@ def check(name, variant, n, dtype, entry=None):
         except BaseException as error:
             findings.append(f"{label}: wrong after allocation {nth} had failed: {error!r}")
 
+# Few channels, one plane, pointwise, depthwise, any other.
+LAYERS = (
+    ((1, 20, 40, 3), (3, 3, 3, 8)), ((1, 20, 40, 1), (3, 3, 1, 1)), ((1, 20, 40, 17), (1, 1, 17, 33)),
+    ((1, 20, 40, 16), (3, 3, 1, 16)), ((2, 20, 40, 20), (5, 5, 20, 50)),
+)
+
+def check_layer(shape, kernel_shape):
+    layer = fastgeo.Conv2d(np.ones(kernel_shape, np.float32), padding=1, groups=shape[3] // kernel_shape[2])
+    inputs = np.ones(shape, np.float32)
+    out = layer(inputs)
+    before = made()
+    layer(inputs, out)
+    if made() > before:
+        findings.append(f"Conv2d {shape} {kernel_shape}: the second call took {made() - before} blocks of memory")
+
 for isa in runtime.supported_isas():
     runtime.set_isa(isa)
     for n_threads in (1, 3):
         fastgeo.set_num_threads(n_threads)
+        for shapes in LAYERS:
+            check_layer(*shapes)
         for name in calls.NAMES:
             for n in (5, min(800, max(calls.SIZES.get(name, (300,))))):
                 for variant in calls.VARIANTS[name]:
