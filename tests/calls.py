@@ -297,7 +297,7 @@ SHARED = {
     "kmeans": 100_000,
     "kmeans_plusplus": 100_000,
     "assign": 5003,
-    "pairwise_distance": 1000,
+    "pairwise_distance": 2000,
     "StreamingKMeans": 50_000,
 }
 OF_EACH_ROOM = ("box_iou", "batched_nms", "conv2d", "histogram_auc", "assign")

@@ -309,10 +309,12 @@ def pairwise_distance(
     a, b = x.astype(np.float64), y.astype(np.float64)
     if kind == "cosine":
         a, b = a * row_scales(x)[:, None], b * row_scales(y)[:, None]
-    halves_a, halves_b = half_squares(a, kind), half_squares(b, kind)
+    by_products = a.shape[1] >= PRODUCT_COLUMNS
+    if by_products:
+        halves_a, halves_b = half_squares(a, kind), half_squares(b, kind)
     for j in range(len(y)):
         squares = squared_distance(a, b[j])
-        if len(b[j]) >= PRODUCT_COLUMNS:
+        if by_products:
             halves = halves_a + halves_b[j]
             half = halves - np.cumsum(a * b[j], axis=1)[:, -1]
             squares = np.where(half < NEAR * halves, squares, 2 * half)
