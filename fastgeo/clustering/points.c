@@ -10,9 +10,6 @@
    vectors; without them a chunk of LEAST_WORK takes as long. */
 enum { ROW_UNIT = 64, MANY = 128, LEAST_WORK = 1 << 22, MOST_WORK = 1 << 26 };
 
-/* Rows whose chains of additions run side by side: a chain waits for each. */
-enum { SIDE_BY_SIDE = 8 };
-
 int64_t fg_chunk_rows(const fg_runtime *runtime, int64_t n, int64_t work)
 {
     const int64_t each = work > 0 ? work : 1, most = runtime->isa == FG_ISA_scalar ? LEAST_WORK : MOST_WORK;

@@ -29,6 +29,9 @@ static inline int fg_threads_for(const fg_points *points, double work)
     return work < FG_MIN_WORK_FOR_THREADS ? 1 : points->n_threads;
 }
 
+/* Rows whose chains of additions run side by side: a chain waits for each. */
+enum { SIDE_BY_SIDE = 8 };
+
 /* Scratch begins at whole cache lines: a vector across two of them takes two accesses. */
 enum { FG_LINE = 64 };
 static inline int64_t fg_whole_lines(int64_t bytes) { return (bytes + FG_LINE - 1) / FG_LINE * FG_LINE; }
