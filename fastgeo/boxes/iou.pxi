@@ -99,10 +99,7 @@ cdef object pairwise(int kind, boxes1, boxes2, fmt, offset, iscrowd, out, n_thre
         call.kind = FG_IOU_CROWD
         call.iscrowd = <const uint8_t *>cnp.PyArray_DATA(iscrowd)
     call.out_is_zero = out is None and shape[0] * shape[1] >= LARGE_VALUES
-    if call.out_is_zero:
-        out = new_array(2, shape, cnp.PyArray_TYPE(boxes1), True)
-    else:
-        out = result_array(out, 2, shape, boxes1, boxes2)
+    out = result_array(out, 2, shape, boxes1, boxes2)
     call.boxes1 = cnp.PyArray_DATA(boxes1)
     call.boxes2 = cnp.PyArray_DATA(boxes2)
     call.out = cnp.PyArray_DATA(out)

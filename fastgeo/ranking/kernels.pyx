@@ -7,8 +7,6 @@ from libc.stdlib cimport free, malloc
 from fastgeo.runtime.arrays cimport is_f64, is_plain, is_plain_float, new_array
 from fastgeo.runtime.core cimport fg_runtime, raise_status, runtime
 
-import mmap
-
 import numpy as np
 
 from fastgeo.ranking import auc_histogram, curves, inputs

@@ -82,7 +82,7 @@ def cut_by_key(labels, scores, lows, highs, ends, narrow=False):
     ends = np.ascontiguousarray(ends, np.int64)
     fill_samples(&call.samples, labels, scores)
     call.narrow = bool(narrow) and call.samples.score_kind == FG_SCORE_F32
-    words = in_large_pages(len(labels), np.dtype(np.uint32 if call.narrow else np.uint64))
+    words = new_words(len(labels), np.dtype(np.uint32 if call.narrow else np.uint64))
     starts = np.empty(len(ends) + 1, np.int64)
     call.lows = <const uint64_t *>cnp.PyArray_DATA(lows)
     call.highs = <const uint64_t *>cnp.PyArray_DATA(highs)
@@ -97,22 +97,10 @@ def cut_by_key(labels, scores, lows, highs, ends, narrow=False):
     return words[:call.starts[call.n_parts]], starts
 
 
-cdef object in_large_pages(Py_ssize_t n, dtype):
-    """An array without values, in large pages where it takes several and the system has them.
-
-    A mapping of its own, since memory that malloc hands out again consists of small ones.
-    """
-    cdef Py_ssize_t page = 1 << 21, size = n * dtype.itemsize, begin
-    if size < 2 * page or not hasattr(mmap, "MADV_HUGEPAGE"):
-        return np.empty(n, dtype)
-    try:
-        room = mmap.mmap(-1, (size // page + 2) * page, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        room.madvise(mmap.MADV_HUGEPAGE)
-    except OSError:
-        return np.empty(n, dtype)
-    room = np.frombuffer(room, np.uint8)
-    begin = page - <Py_ssize_t>(<size_t>cnp.PyArray_DATA(room) % <size_t>page)
-    return room[begin:begin + size].view(dtype)
+cdef object new_words(Py_ssize_t n, dtype):
+    """Places come at random: in small pages each first one would wait for the system."""
+    from fastgeo.runtime.large_arrays import LARGE_PAGE, large_array
+    return large_array((n,), dtype) if n * dtype.itemsize >= 2 * LARGE_PAGE else np.empty(n, dtype)
 
 
 def compare_pieces(pieces):

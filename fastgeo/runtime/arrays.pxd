@@ -36,16 +36,16 @@ cdef inline bint are_apart(object a, object b) noexcept:
 
 
 cdef enum:
-    # From this size on an allocator asks the system for fresh memory, which is zero already.
+    # The size of a result from which on it pays to ask the system for large pages.
     LARGE_VALUES = 1 << 23
 
 
-cdef inline object new_array(int ndim, cnp.npy_intp *shape, int typenum, bint zero=False):
-    """Of zeros, or of anything."""
+cdef inline object new_array(int ndim, cnp.npy_intp *shape, int typenum):
+    """Of anything; from LARGE_VALUES on of zeros."""
     cdef double size = 1
     for i in range(ndim):
         size *= <double>shape[i]
     if size >= LARGE_VALUES:
         from fastgeo.runtime.large_arrays import large_array
-        return large_array(tuple([shape[i] for i in range(ndim)]), cnp.PyArray_DescrFromType(typenum), zero=zero)
-    return cnp.PyArray_ZEROS(ndim, shape, typenum, 0) if zero else cnp.PyArray_EMPTY(ndim, shape, typenum, 0)
+        return large_array(tuple([shape[i] for i in range(ndim)]), cnp.PyArray_DescrFromType(typenum))
+    return cnp.PyArray_EMPTY(ndim, shape, typenum, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import sys
+import mmap
 from typing import Any
 
 import numpy as np
@@ -13,16 +13,20 @@ from fastgeo.runtime.checks import Array
 LARGE_PAGE = 1 << 21
 
 
-def large_array(shape: tuple[int, ...], dtype: np.dtype[Any], *, zero: bool) -> Array:
-    """A new array in large pages from its first byte to its last, where NumPy asks the system for such.
+def large_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """A new array of zeros, in large pages from its first byte to its last where the system has them.
 
     NumPy's own begins anywhere, and what lies before the first border of a large page and after the last one comes in
-    hundreds of small ones. The memory of up to two more large pages is addressed, that of one more is used at most.
+    hundreds of small ones; memory that malloc hands out again consists of such altogether. So this is a mapping of its
+    own. Up to two large pages more are addressed, one more is used at most.
     """
-    if sys.platform != "linux":
-        return np.zeros(shape, dtype) if zero else np.empty(shape, dtype)
+    if not hasattr(mmap, "MADV_HUGEPAGE"):
+        return np.zeros(shape, dtype)
     size = math.prod(shape) * dtype.itemsize
-    room = size + 2 * LARGE_PAGE
-    memory = np.zeros(room, np.uint8) if zero else np.empty(room, np.uint8)
-    start = -memory.ctypes.data % LARGE_PAGE
-    return np.ndarray(shape, dtype, memory, start)
+    try:
+        room = mmap.mmap(-1, (size // LARGE_PAGE + 2) * LARGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        room.madvise(mmap.MADV_HUGEPAGE)
+    except (OSError, OverflowError):
+        return np.zeros(shape, dtype)  # or NumPy's error
+    memory = np.frombuffer(room, np.uint8)
+    return np.ndarray(shape, dtype, memory, -memory.ctypes.data % LARGE_PAGE)
