@@ -18,7 +18,7 @@ enum { MOST_STRIP = 12 };
 enum { PRODUCT_COLUMNS = 32 };
 #define NEAR 0.125
 
-/* Vectors of near pairs whose differences are taken side by side; rows measured side by side, and in one chunk. */
+/* Vectors of near pairs whose differences are taken side by side; rows measured in one chunk. */
 enum { TOGETHER = 4, LENGTHS = 512 };
 
 /* A row of a panel and a vector of the tile's columns; a bit for each pair that is near. */
