@@ -55,6 +55,16 @@ print(len(os.listdir("/proc/self/task")) - before)
     assert int(in_fresh_process(code, name, FASTGEO_NUM_THREADS="3")) > 0
 
 
+def test_a_call_waits_for_the_chunks_of_its_helpers():
+    """Two chunks, of which the helper begins its own a little later than the caller; in one of many calls at least, also
+    where a busy machine keeps it waiting."""
+    boxes1, boxes2 = random_boxes(256, np.float32), random_boxes(16_384, np.float32, seed=1)
+    for _ in range(200):
+        out = np.full((256, 16_384), np.nan, np.float32)
+        fastgeo.complete_box_iou(boxes1, boxes2, out=out, n_threads=2)
+        assert not np.isnan(out[-1, -1])
+
+
 @pytest.mark.parametrize("n_threads", [1, 2, 8])
 def test_no_chunk_is_left_out(n_threads):
     pairs = random_boxes(200_000, seed=4)

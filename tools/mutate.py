@@ -251,7 +251,7 @@ MUTANTS = [
         "fastgeo/runtime/pool.c",
         "while (pool.running > 0)",
         "while (0)",
-        "tests/test_threads.py -k same_bits",
+        "tests/test_threads.py -k waits_for",
         seconds=60,
     ),
     Mutant(
