@@ -56,8 +56,8 @@ print(len(os.listdir("/proc/self/task")) - before)
 
 
 def test_a_call_waits_for_the_chunks_of_its_helpers():
-    """Two chunks, of which the helper begins its own a little later than the caller; in one of many calls at least, also
-    where a busy machine keeps it waiting."""
+    """Two chunks, of which the helper begins its own a little later than the caller; in one of many calls at least,
+    also where a busy machine keeps it waiting."""
     boxes1, boxes2 = random_boxes(256, np.float32), random_boxes(16_384, np.float32, seed=1)
     for _ in range(200):
         out = np.full((256, 16_384), np.nan, np.float32)
