@@ -11,7 +11,7 @@ from fastgeo.suppression.kernels import nms_by_method
 from fastgeo.testing import assert_same_answer
 
 FLOATS = [np.float32, np.float64]
-PLAIN, GRID, TILES = 1, 2, 3
+PLAIN, GRID, TILES, BEST_FIRST = 1, 2, 3, 4
 
 
 def scattered(n, seed=0, dtype=np.float32, cluster=5, spread=1.0):
@@ -298,43 +298,87 @@ class TestGrid:
             assert_same_answer(nms_by_method(boxes, scores, threshold, GRID), plain)
 
 
-class TestTiles:
-    """Tiles give the plain method's answer, whether their borders cut clusters or not."""
+@pytest.mark.parametrize("method", [TILES, BEST_FIRST])
+class TestManyBoxes:
+    """As the plain method answers, whether the borders of tiles cut clusters or not, and whoever is best."""
 
     @pytest.mark.parametrize("dtype", FLOATS)
     @pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 0.7, 1.0])
     @pytest.mark.parametrize("cluster", [2, 8, 60])
-    def test_clusters(self, kernels, dtype, threshold, cluster):
+    def test_clusters(self, kernels, method, dtype, threshold, cluster):
         boxes, scores, _ = scattered(3000, dtype=dtype, cluster=cluster, spread=0.3)
         for kind in ("iou", "diou", "ioa"):
             for options in ({"kind": kind}, {"kind": kind, "offset": 1, "score_threshold": 0.4}):
                 plain, _ = nms_by_method(boxes, scores, threshold, PLAIN, **options)
-                assert_same_answer(nms_by_method(boxes, scores, threshold, TILES, **options), plain)
+                assert_same_answer(nms_by_method(boxes, scores, threshold, method, **options), plain)
 
     @given(
-        scenes(),
-        st.sampled_from([0.0, 0.1, 0.5, 0.9]),
-        st.sampled_from(["iou", "diou", "ioa"]),
-        st.sampled_from(FLOATS),
+        case=scenes(),
+        threshold=st.sampled_from([0.0, 0.1, 0.5, 0.9]),
+        kind=st.sampled_from(["iou", "diou", "ioa"]),
+        score_dtype=st.sampled_from(FLOATS),
     )
-    def test_any_scene(self, kernels, case, threshold, kind, score_dtype):
+    def test_any_scene(self, kernels, method, case, threshold, kind, score_dtype):
         boxes, scores, _ = case
         plain, _ = nms_by_method(boxes, scores.astype(score_dtype), threshold, PLAIN, kind=kind)
-        assert_same_answer(nms_by_method(boxes, scores.astype(score_dtype), threshold, TILES, kind=kind), plain)
+        assert_same_answer(nms_by_method(boxes, scores.astype(score_dtype), threshold, method, kind=kind), plain)
 
-    def test_chains_cross_every_border(self, kernels):
+    def test_chains_cross_every_border(self, kernels, method):
         """Each box overlaps the next one of its row, and scores fall along the row: one decides another to the end."""
         x = np.arange(4000, dtype=np.float32) * 3
         boxes = np.stack([x, x * 0, x + 10, x * 0 + 10], axis=1)
         boxes = np.concatenate([boxes + np.float32([0, y, 0, y]) for y in (0, 300, 600)])
         scores = np.tile(np.linspace(1, 0, 4000, dtype=np.float32), 3)
         plain, _ = nms_by_method(boxes, scores, 0.3, PLAIN)
-        assert_same_answer(nms_by_method(boxes, scores, 0.3, TILES), plain)
+        assert_same_answer(nms_by_method(boxes, scores, 0.3, method), plain)
 
-    def test_many_boxes_take_tiles(self, kernels, n_threads):
+    @pytest.mark.parametrize("dtype", FLOATS)
+    def test_shapes_of_the_plane(self, kernels, method, dtype):
+        """On a line, on a point, without area, of all sizes, one over all: what cells are cut by."""
+        boxes, scores, _ = scattered(2000, dtype=dtype, cluster=20, spread=0.1)
+        line, point, flat, sizes, whole = (boxes.copy() for _ in range(5))
+        line[:, 1::2] = [3, 9]
+        point[:] = [3, 3, 5, 5]
+        flat[:, 2] = flat[:, 0]
+        sizes *= np.exp2(np.arange(2000) % 30 - 15)[:, None].astype(dtype)
+        whole[5] = [-1e9, -1e9, 1e9, 1e9]
+        for case in (line, point, flat, sizes, whole):
+            for threshold in (0.0, 0.4, 0.8):
+                plain, _ = nms_by_method(case, scores, threshold, PLAIN)
+                assert_same_answer(nms_by_method(case, scores, threshold, method), plain)
+
+    @pytest.mark.parametrize("dtype", FLOATS)
+    def test_scores_that_tie(self, kernels, method, dtype):
+        """Equal, of few values, apart only beyond float32, below 0, of either zero."""
+        boxes, scores, _ = scattered(3000, cluster=30, spread=0.1)
+        scores = scores.astype(dtype)
+        for case in (scores * 0, np.round(scores, 1), scores * dtype(1e-9) + 1, -scores, np.round(scores - 0.5) * 0):
+            plain, _ = nms_by_method(boxes, case, 0.5, PLAIN)
+            assert_same_answer(nms_by_method(boxes, case, 0.5, method), plain)
+
+
+class TestManyBoxesAsTheyCome:
+    """Chosen by number and density."""
+
+    def test_loose_ones_take_tiles(self, kernels, n_threads):
         """As the grid answers; more than half of the boxes lie in one tile of many, which goes on for many steps."""
         boxes, scores, _ = scattered(300_000, cluster=20, spread=0.0)
         boxes[:160_000] *= 0.02
+        grid, _ = nms_by_method(boxes, scores, 0.5, GRID)
+        assert_same_answer(kernels.nms(boxes, scores, 0.5), grid)
+
+    @pytest.mark.parametrize("dtype", FLOATS)
+    @pytest.mark.parametrize("cluster", [60, 3000])
+    def test_crowded_ones_begin_with_the_best(self, kernels, n_threads, dtype, cluster):
+        boxes, _, _ = scattered(280_000, dtype=dtype, cluster=cluster, spread=0.0)
+        scores = np.random.default_rng(1).random(280_000).astype(dtype)
+        for options in ({}, {"kind": "ioa"}, {"kind": "diou", "score_threshold": 0.03}):
+            grid, _ = nms_by_method(boxes, scores, 0.5, GRID, **options)
+            assert_same_answer(kernels.nms(boxes, scores, 0.5, **options), grid)
+
+    def test_crowded_ones_of_one_score(self, kernels):
+        boxes, _, _ = scattered(280_000, cluster=200, spread=0.0)
+        scores = np.ones(280_000, np.float32)
         grid, _ = nms_by_method(boxes, scores, 0.5, GRID)
         assert_same_answer(kernels.nms(boxes, scores, 0.5), grid)
 

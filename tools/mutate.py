@@ -66,7 +66,7 @@ MUTANTS = [
     ),
     Mutant(
         "nms: a box at the threshold is suppressed (> becomes >=)",
-        "fastgeo/suppression/nms_body.h",
+        "fastgeo/suppression/nms_pair_body.h",
         "v_lt(limits->threshold, value)",
         "v_le(limits->threshold, value)",
         "tests/test_suppression.py",
@@ -83,6 +83,20 @@ MUTANTS = [
         "fastgeo/suppression/nms_grid_body.h",
         "(window[0] != window[1] || window[2] != window[3])",
         "(window[0] != window[1])",
+        "tests/test_suppression.py",
+    ),
+    Mutant(
+        "nms: one of the best boxes does not reach into the next cell",
+        "fastgeo/suppression/nms_best_first_body.h",
+        "column <= window[1]",
+        "column <= window[0]",
+        "tests/test_suppression.py",
+    ),
+    Mutant(
+        "nms: a box looks only at the first vector of kept ones",
+        "fastgeo/suppression/nms_best_first_body.h",
+        "while ((bits == 0) & (k < end))",
+        "while ((bits == 0) & (k < 0))",
         "tests/test_suppression.py",
     ),
     Mutant(

@@ -141,9 +141,9 @@ def nms_groups(boxes, scores, iou_threshold, *, idxs=None, score_threshold=None,
 def nms_by_method(boxes, scores, iou_threshold, method, *, idxs=None, score_threshold=None, max_output=None,
                   kind="iou", fmt="xyxy", offset=0):
     """nms_groups with the search forced (1: plain, 2: grid), so that tests can hold one against the other; or nms by
-    tiles (3) if the boxes allow any."""
+    tiles (3) or best first (4) if the boxes allow it."""
     return suppress(boxes, scores, idxs, iou_threshold, score_threshold, max_output, kind, fmt, offset, None, method,
-                    method != FG_NMS_TILES)
+                    method < FG_NMS_TILES)
 
 
 cdef object suppress(boxes, scores, idxs, iou_threshold, score_threshold, max_output, kind, fmt, offset, n_threads,

@@ -6,7 +6,7 @@
 #include "runtime/fenv.h"
 #include "runtime/large_memory.h"
 #include "suppression/groups.h"
-#include "suppression/nms_group.h"
+#include "suppression/nms_best_first.h"
 #include "suppression/nms_tiles.h"
 #include "suppression/score_order.h"
 
@@ -15,6 +15,11 @@ enum { CHUNK_BOXES = 2048, MIN_BOXES_FOR_THREADS = 8192 };
 
 /* Groups from this size on go step by step: crowded, they would not fit into a chunk. */
 enum { LARGE_GROUP = 2 * CHUNK_BOXES };
+
+/* So many boxes outgrow a core's own cache. */
+enum { MANY_BOXES = 1 << 18 };
+
+enum { MOST_DEEP = 8 };
 
 /* Steps in the first call of `parallel`; each further one has twice as many. */
 enum { FIRST_STEPS = 16 };
@@ -37,7 +42,7 @@ typedef struct {
     fg_ranked *entries, *scratch; /* n each, cut into the groups */
     char *soa;
     char *spare; /* grid_bytes for all of them */
-    uint8_t *marks; /* by box, what is known of it, as in nms_tiles.h; NULL: there is one group only */
+    uint8_t *marks; /* by box, what is known of it, as in nms_many.h; NULL: there is one group only */
     atomic_int status; /* FG_OK or FG_NO_MEMORY, of the small groups */
     large_group **large;
     int64_t n_large; /* those not finished */
@@ -239,19 +244,17 @@ static int64_t list_marked(const nms_job *job, uint8_t mark)
 {
     const fg_nms_call *call = job->call;
     int64_t count = 0;
-    for (int64_t i = 0; i < call->n; i++) {
-        uint64_t eight = 1;
-        if (i % 8 == 0 && i + 8 <= call->n)
-            memcpy(&eight, job->marks + i, 8);
-        if (!eight) {
-            i += 7;
-            continue;
-        }
-        job->entries[count] = fg_rank(call->scores, call->scores_f64, i);
-        count += job->marks[i] == mark;
+    for (int64_t begin = 0; begin < call->n; begin += 8) {
+        uint64_t eight;
+        memcpy(&eight, job->marks + begin, 8);
+        for (int64_t i = begin; eight && i < begin + 8; i++)
+            if (job->marks[i] == mark)
+                job->entries[count++] = fg_rank(call->scores, call->scores_f64, i);
     }
     return count;
 }
+
+static uint8_t *new_marks(int64_t n) { return calloc(((size_t)n + 7) / 8, 8); }
 
 /* The kept boxes of all groups, by descending score. */
 static void merge_groups(nms_job *job)
@@ -266,14 +269,44 @@ static void merge_groups(nms_job *job)
     call->n_keep = n;
 }
 
-/* Tile by tile, if that pays, then what is undecided. */
-static int run_tiled(const fg_runtime *runtime, nms_job *job, int64_t n)
+/* Whether n boxes are many, and nothing is asked for that only the order of all boxes gives. */
+static int wants_many(const fg_nms_call *call, int64_t n)
 {
-    job->marks = calloc((size_t)job->call->n, 1);
+    if (call->owner || call->max_output >= 0)
+        return 0;
+    return call->method > FG_NMS_GRID || (call->method == FG_NMS_AUTO && n >= MANY_BOXES);
+}
+
+/* Where more boxes than MOST_DEEP lie one above another most are suppressed soon. */
+static int is_deep(const fg_grid_level *all)
+{
+    const double width = all->max_x - all->min_x, height = all->max_y - all->min_y;
+    return (double)all->count * all->max_w * all->max_h > MOST_DEEP * width * height;
+}
+
+static int decide_many(const fg_runtime *runtime, nms_job *job, fg_nms_many *many)
+{
+    /* Without runs the whole input is looked at where it is. */
+    void *runs = many->n == many->call->n ? NULL : many->soa;
+    nms_state all = fg_nms_open(job->isa, many->call, many->entries, many->scratch, many->n, runs, NULL);
+    const int method = many->call->method;
+    int status = fg_nms_find_range(&all, &many->range);
+    if (status != FG_OK)
+        return status;
+    status = FG_NMS_UNSUITED;
+    if (method == FG_NMS_BEST_FIRST || (method == FG_NMS_AUTO && is_deep(&many->range.all)))
+        status = fg_nms_run_best_first(runtime, many);
+    return status == FG_NMS_UNSUITED && method != FG_NMS_BEST_FIRST ? fg_nms_run_tiles(runtime, many) : status;
+}
+
+/* Most of the boxes in a way that suits them, if there is one, then what is undecided. */
+static int run_many(const fg_runtime *runtime, nms_job *job, int64_t n)
+{
+    job->marks = new_marks(job->call->n);
     if (!job->marks)
         return FG_NO_MEMORY;
-    const fg_nms_tiled tiled = {job->call, job->entries, job->scratch, n, job->soa, job->marks};
-    int status = fg_nms_run_tiles(runtime, &tiled);
+    fg_nms_many many = {job->call, job->entries, job->scratch, n, job->soa, .verdict = job->marks};
+    int status = decide_many(runtime, job, &many);
     if (status == FG_OK) {
         large_group group;
         const int64_t count = list_marked(job, FG_NMS_UNDECIDED);
@@ -322,7 +355,7 @@ static int run_large_groups(const fg_runtime *runtime, nms_job *job)
 static int run_groups(const fg_runtime *runtime, nms_job *job, int64_t n)
 {
     const fg_nms_call *call = job->call;
-    job->marks = calloc((size_t)call->n, 1);
+    job->marks = new_marks(call->n);
     int status = job->marks ? fg_groups_open(&job->groups, call->groups, job->entries, job->scratch, n, CHUNK_BOXES)
                               : FG_NO_MEMORY;
     if (status == FG_OK) {
@@ -344,10 +377,10 @@ static int run_by_size(const fg_runtime *runtime, nms_job *job, int64_t n)
 {
     if (job->call->groups)
         return run_groups(runtime, job, n);
-    int status = FG_NMS_UNTILED;
-    if (fg_nms_wants_tiles(job->call, n))
-        status = run_tiled(runtime, job, n);
-    return status == FG_NMS_UNTILED ? run_single(runtime, job, n) : status;
+    int status = FG_NMS_UNSUITED;
+    if (wants_many(job->call, n))
+        status = run_many(runtime, job, n);
+    return status == FG_NMS_UNSUITED ? run_single(runtime, job, n) : status;
 }
 
 static int run(const fg_runtime *runtime, nms_job *job)

@@ -9,9 +9,9 @@
 /* In the order of KINDS in reference.py. */
 enum { FG_NMS_IOU, FG_NMS_DIOU, FG_NMS_IOA };
 
-/* Which search to use; the answer is the same. FG_NMS_AUTO takes tiles where there are very many boxes, else starts
-   plainly and changes over to a grid when that gets slow. */
-enum { FG_NMS_AUTO, FG_NMS_PLAIN, FG_NMS_GRID, FG_NMS_TILES };
+/* Which search to use; the answer is the same. FG_NMS_AUTO goes by tiles or best first where there are very many
+   boxes, else starts plainly and changes over to a grid when that gets slow. */
+enum { FG_NMS_AUTO, FG_NMS_PLAIN, FG_NMS_GRID, FG_NMS_TILES, FG_NMS_BEST_FIRST };
 
 typedef struct {
     const void *boxes;     /* (n, 4) */

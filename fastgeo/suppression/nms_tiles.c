@@ -5,19 +5,15 @@
 #include <stdlib.h>
 
 #include "runtime/large_memory.h"
-#include "suppression/nms_group.h"
 
-/* A tile and all that belongs to it fit into a core's own cache. Fewer boxes than the second number do so, nearly, as
-   they come. */
-enum { TILE_BOXES = 1 << 14, MIN_BOXES_FOR_TILES = 1 << 18 };
+/* A tile and all that belongs to it fit into a core's own cache. */
+enum { TILE_BOXES = 1 << 14 };
 
 /* So small that a few hundred boxes have several: for tests. */
 enum { FORCED_TILE_BOXES = 16 };
 
 /* The side of a tile in reaches of a box at least: fewer boxes than half are near a border. */
 enum { MIN_SIDE = 8, MIN_TILES = 4, MOST_TILES_A_SIDE = 255 };
-
-enum { MOST_DEEP = 64 };
 
 /* A tile of more boxes is long from the start. */
 enum { LONG_TILE = 4 * TILE_BOXES };
@@ -51,13 +47,13 @@ typedef struct {
 #define FG_BODY "suppression/nms_tiles_body.h"
 #include "runtime/for_each_target.h"
 
-typedef void find_function(const fg_nms_tiled *tiled, nms_tiles *tiles);
-typedef void move_function(const fg_nms_tiled *tiled, nms_tiles *tiles, int64_t *next);
+typedef void find_function(const fg_nms_many *many, nms_tiles *tiles);
+typedef void move_function(const fg_nms_many *many, nms_tiles *tiles, int64_t *next);
 FG_TABLE(find_function, find_tiles);
 FG_TABLE(move_function, move_boxes);
 
 typedef struct {
-    const fg_nms_tiled *tiled;
+    const fg_nms_many *many;
     nms_tiles *tiles;
     int isa;
     atomic_int status; /* FG_OK or FG_NO_MEMORY */
@@ -94,23 +90,16 @@ static int cut_plane(nms_tiles *tiles, const fg_nms_range *range, const fg_nms_c
     return tiles->count >= MIN_TILES;
 }
 
-/* Where more boxes than MOST_DEEP lie one above another most are suppressed soon, and one grid of all is as quick. */
-static int is_deep(const fg_grid_level *all)
-{
-    const double width = all->max_x - all->min_x, height = all->max_y - all->min_y;
-    return (double)all->count * all->max_w * all->max_h > MOST_DEEP * width * height;
-}
-
 /* For `slots` tiles at a time. */
-static int allocate(const fg_nms_tiled *tiled, nms_tiles *tiles, int slots)
+static int allocate(const fg_nms_many *many, nms_tiles *tiles, int slots)
 {
-    const size_t n = (size_t)tiled->n, score = tiled->call->scores_f64 ? sizeof(double) : sizeof(float);
+    const size_t n = (size_t)many->n, score = many->call->scores_f64 ? sizeof(double) : sizeof(float);
     const size_t count = (size_t)tiles->count;
     tiles->tiles = calloc(count, sizeof *tiles->tiles);
     tiles->unfinished = malloc(count * sizeof *tiles->unfinished);
     tiles->begin = calloc(2 * count + 1, sizeof *tiles->begin);
     tiles->scores = tiles->memory = fg_malloc_large(n * (score + sizeof *tiles->origin + sizeof *tiles->tile));
-    const size_t value = tiled->call->boxes_f64 ? sizeof(double) : sizeof(float);
+    const size_t value = many->call->boxes_f64 ? sizeof(double) : sizeof(float);
     const size_t longest = n < LONG_TILE ? n : LONG_TILE;
     tiles->area_bytes = longest * sizeof(fg_ranked) + fg_nms_grid_bytes((int64_t)longest, value);
     tiles->areas = fg_malloc_large((size_t)slots * tiles->area_bytes);
@@ -134,16 +123,16 @@ static void release(nms_tiles *tiles)
 
 static void sort_into_tiles(const tiles_job *job)
 {
-    const fg_nms_tiled *tiled = job->tiled;
-    const fg_nms_call *call = tiled->call;
+    const fg_nms_many *many = job->many;
+    const fg_nms_call *call = many->call;
     nms_tiles *tiles = job->tiles;
     int64_t *next = tiles->begin + tiles->count + 1;
-    find_tiles_table[job->isa][call->boxes_f64](tiled, tiles);
+    find_tiles_table[job->isa][call->boxes_f64](many, tiles);
     for (int64_t t = 0; t < tiles->count; t++) {
         next[t] = tiles->begin[t];
         tiles->begin[t + 1] += tiles->begin[t];
     }
-    move_boxes_table[job->isa][call->boxes_f64](tiled, tiles, next);
+    move_boxes_table[job->isa][call->boxes_f64](many, tiles, next);
     const size_t box = 4 * (call->boxes_f64 ? sizeof(double) : sizeof(float));
     const size_t score = call->scores_f64 ? sizeof(double) : sizeof(float);
     for (int64_t t = 0; t < tiles->count; t++) {
@@ -151,7 +140,7 @@ static void sort_into_tiles(const tiles_job *job)
         tile->begin = tiles->begin[t];
         tile->call = *call;
         tile->call.n = tiles->begin[t + 1] - tile->begin;
-        tile->call.boxes = (const char *)tiled->soa + (size_t)tile->begin * box;
+        tile->call.boxes = (const char *)many->soa + (size_t)tile->begin * box;
         tile->call.scores = (const char *)tiles->scores + (size_t)tile->begin * score;
         tile->call.method = FG_NMS_GRID;
         tile->is_long = tile->call.n > LONG_TILE;
@@ -163,9 +152,9 @@ static void sort_into_tiles(const tiles_job *job)
 static void open_tile(const tiles_job *job, one_tile *tile, int slot)
 {
     const fg_nms_call *call = &tile->call;
-    fg_ranked *entries = job->tiled->entries + tile->begin;
+    fg_ranked *entries = job->many->entries + tile->begin;
     char *area = job->tiles->areas + (size_t)slot * job->tiles->area_bytes;
-    fg_ranked *scratch = tile->is_long ? job->tiled->scratch + tile->begin : (fg_ranked *)area;
+    fg_ranked *scratch = tile->is_long ? job->many->scratch + tile->begin : (fg_ranked *)area;
     for (int64_t i = 0; i < call->n; i++)
         entries[i] = fg_rank(call->scores, call->scores_f64, i);
     fg_sort_ranked(entries, scratch, call->n, call->scores, call->scores_f64);
@@ -179,7 +168,7 @@ static void close_tile(const tiles_job *job, one_tile *tile)
 {
     const nms_state *state = &tile->state;
     const uint32_t *origin = job->tiles->origin + tile->begin;
-    uint8_t *verdict = job->tiled->verdict;
+    uint8_t *verdict = job->many->verdict;
     for (int64_t k = 0; k < state->n_kept; k++)
         verdict[origin[fg_ranked_index(state->entries[state->kept[k]])]] = FG_NMS_KEPT;
     for (int64_t k = 1; k <= state->n_undecided; k++)
@@ -213,7 +202,7 @@ static int run_tiles(const fg_runtime *runtime, tiles_job *job)
     nms_tiles *tiles = job->tiles;
     int status = FG_OK;
     while (status == FG_OK && tiles->n_unfinished > 0) {
-        status = runtime->parallel(tiles->n_unfinished, job->tiled->call->n_threads, tile_chunk, job);
+        status = runtime->parallel(tiles->n_unfinished, job->many->call->n_threads, tile_chunk, job);
         if (status == FG_OK)
             status = atomic_load(&job->status);
         int64_t left = 0;
@@ -225,30 +214,15 @@ static int run_tiles(const fg_runtime *runtime, tiles_job *job)
     return status;
 }
 
-int fg_nms_wants_tiles(const fg_nms_call *call, int64_t n)
+int fg_nms_run_tiles(const fg_runtime *runtime, const fg_nms_many *many)
 {
-    if (call->owner || call->groups || call->max_output >= 0)
-        return 0;
-    return call->method == FG_NMS_TILES || (call->method == FG_NMS_AUTO && n >= MIN_BOXES_FOR_TILES);
-}
-
-int fg_nms_run_tiles(const fg_runtime *runtime, const fg_nms_tiled *tiled)
-{
-    const fg_nms_call *call = tiled->call;
+    const fg_nms_call *call = many->call;
     const int64_t boxes = call->method == FG_NMS_TILES ? FORCED_TILE_BOXES : TILE_BOXES;
     nms_tiles tiles = {0};
-    tiles_job job = {.tiled = tiled, .tiles = &tiles, .isa = runtime->isa};
-    fg_nms_range range;
-    /* Without runs the whole input is looked at where it is. */
-    void *runs = tiled->n == call->n ? NULL : tiled->soa;
-    nms_state all = fg_nms_open(runtime->isa, call, tiled->entries, tiled->scratch, tiled->n, runs, NULL);
-    int status = fg_nms_find_range(&all, &range);
-    if (status == FG_OK && call->method != FG_NMS_TILES && is_deep(&range.all))
-        status = FG_NMS_UNTILED;
-    if (status == FG_OK && !cut_plane(&tiles, &range, call, boxes))
-        status = FG_NMS_UNTILED;
-    if (status == FG_OK)
-        status = allocate(tiled, &tiles, runtime->slots(call->n_threads));
+    tiles_job job = {.many = many, .tiles = &tiles, .isa = runtime->isa};
+    int status = FG_NMS_UNSUITED;
+    if (cut_plane(&tiles, &many->range, call, boxes))
+        status = allocate(many, &tiles, runtime->slots(call->n_threads));
     if (status == FG_OK) {
         sort_into_tiles(&job);
         status = run_tiles(runtime, &job);
