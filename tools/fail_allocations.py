@@ -80,7 +80,8 @@ for isa in runtime.supported_isas():
             for n in (5, min(800, max(calls.SIZES.get(name, (300,))))):
                 for variant in calls.VARIANTS[name]:
                     check(name, variant, n, np.float32)
-        # Crowded enough for the grid of non-maximum suppression: one group, a large one, small ones, a head; tiles; the best first.
+        # Crowded enough for the grid of non-maximum suppression: one group, a large one, small ones, a head; tiles;
+        # the best first.
         crowded = {"iou_threshold": 0.9}
         check("nms", crowded, 6000, np.float32)
         check("batched_nms", {**crowded, "idxs": lambda n, dtype: np.zeros(n, np.int64)}, 6000, np.float32)
