@@ -368,17 +368,18 @@ class TestManyBoxesAsTheyCome:
         assert_same_answer(kernels.nms(boxes, scores, 0.5), grid)
 
     @pytest.mark.parametrize("dtype", FLOATS)
-    @pytest.mark.parametrize("cluster", [60, 3000])
-    def test_crowded_ones_begin_with_the_best(self, kernels, n_threads, dtype, cluster):
-        boxes, _, _ = scattered(280_000, dtype=dtype, cluster=cluster, spread=0.0)
-        scores = np.random.default_rng(1).random(280_000).astype(dtype)
+    @pytest.mark.parametrize(("n", "cluster"), [(9000, 300), (60_000, 1000), (280_000, 60), (280_000, 3000)])
+    def test_crowded_ones_begin_with_the_best(self, kernels, n_threads, dtype, n, cluster):
+        boxes, _, _ = scattered(n, dtype=dtype, cluster=cluster, spread=0.0)
+        scores = np.random.default_rng(1).random(n).astype(dtype)
         for options in ({}, {"kind": "ioa"}, {"kind": "diou", "score_threshold": 0.03}):
             grid, _ = nms_by_method(boxes, scores, 0.5, GRID, **options)
             assert_same_answer(kernels.nms(boxes, scores, 0.5, **options), grid)
 
-    def test_crowded_ones_of_one_score(self, kernels):
-        boxes, _, _ = scattered(280_000, cluster=200, spread=0.0)
-        scores = np.ones(280_000, np.float32)
+    @pytest.mark.parametrize("n", [20_000, 280_000])
+    def test_crowded_ones_of_one_score(self, kernels, n):
+        boxes, _, _ = scattered(n, cluster=200, spread=0.0)
+        scores = np.ones(n, np.float32)
         grid, _ = nms_by_method(boxes, scores, 0.5, GRID)
         assert_same_answer(kernels.nms(boxes, scores, 0.5), grid)
 

@@ -84,6 +84,7 @@ for isa in runtime.supported_isas():
         # the best first.
         crowded = {"iou_threshold": 0.9}
         check("nms", crowded, 6000, np.float32)
+        check("nms", crowded, 9000, np.float32)
         check("batched_nms", {**crowded, "idxs": lambda n, dtype: np.zeros(n, np.int64)}, 6000, np.float32)
         check("batched_nms", crowded, 10_000, np.float32)
         check("multiclass_nms", {**crowded, "max_output": 3000}, 3000, np.float32)

@@ -69,8 +69,8 @@ def nms(
     Kernel and reference agree to the last bit, and with ``torchvision.ops.nms`` where scores differ. The overlap is
     computed in the type of `boxes` and compared in float64. The kernel tests each box against those kept so far, and
     goes over to a grid over the boxes where that would be slow: O(N log N) time on boxes whose sizes allow it, never
-    more than O(N·K). From 2**18 boxes on it takes the best of crowded boxes first, or tiles of the plane, on as many
-    threads as :func:`fastgeo.get_num_threads` says. Memory O(N).
+    more than O(N·K). Of many boxes that are crowded it takes the best first, and from 2**18 boxes on others in tiles
+    of the plane, on as many threads as :func:`fastgeo.get_num_threads` says. Memory O(N).
 
     References
     ----------

@@ -19,7 +19,11 @@ enum { LARGE_GROUP = 2 * CHUNK_BOXES };
 /* So many boxes outgrow a core's own cache. */
 enum { MANY_BOXES = 1 << 18 };
 
-enum { MOST_DEEP = 8 };
+/* Beginning with the best pays where so many boxes lie one above another: fewer if the usual way outgrows the cache. */
+enum { MIN_BOXES_FOR_BEST_FIRST = 1 << 13, DEEP = 8, VERY_DEEP = 64 };
+
+/* Boxes that tell how they lie. */
+enum { SAMPLE = 256 };
 
 /* Steps in the first call of `parallel`; each further one has twice as many. */
 enum { FIRST_STEPS = 16 };
@@ -269,44 +273,54 @@ static void merge_groups(nms_job *job)
     call->n_keep = n;
 }
 
-/* Whether n boxes are many, and nothing is asked for that only the order of all boxes gives. */
-static int wants_many(const fg_nms_call *call, int64_t n)
-{
-    if (call->owner || call->max_output >= 0)
-        return 0;
-    return call->method > FG_NMS_GRID || (call->method == FG_NMS_AUTO && n >= MANY_BOXES);
-}
-
-/* Where more boxes than MOST_DEEP lie one above another most are suppressed soon. */
-static int is_deep(const fg_grid_level *all)
-{
-    const double width = all->max_x - all->min_x, height = all->max_y - all->min_y;
-    return (double)all->count * all->max_w * all->max_h > MOST_DEEP * width * height;
-}
-
-static int decide_many(const fg_runtime *runtime, nms_job *job, fg_nms_many *many)
+static int find_range(const nms_job *job, const fg_ranked *entries, int64_t n, fg_nms_range *range)
 {
     /* Without runs the whole input is looked at where it is. */
-    void *runs = many->n == many->call->n ? NULL : many->soa;
-    nms_state all = fg_nms_open(job->isa, many->call, many->entries, many->scratch, many->n, runs, NULL);
-    const int method = many->call->method;
-    int status = fg_nms_find_range(&all, &many->range);
-    if (status != FG_OK)
-        return status;
-    status = FG_NMS_UNSUITED;
-    if (method == FG_NMS_BEST_FIRST || (method == FG_NMS_AUTO && is_deep(&many->range.all)))
-        status = fg_nms_run_best_first(runtime, many);
-    return status == FG_NMS_UNSUITED && method != FG_NMS_BEST_FIRST ? fg_nms_run_tiles(runtime, many) : status;
+    void *runs = n == job->call->n ? NULL : job->soa;
+    nms_state state = fg_nms_open(job->isa, job->call, entries, job->scratch, n, runs, NULL);
+    return fg_nms_find_range(&state, range);
+}
+
+/* How many boxes lie one above another where these are as large as any, from a sample. */
+static int find_depth(const nms_job *job, int64_t n, double *depth)
+{
+    fg_ranked sample[SAMPLE];
+    fg_nms_range range;
+    for (int64_t k = 0; k < SAMPLE; k++)
+        sample[k] = job->entries[k * n / SAMPLE];
+    const int status = find_range(job, sample, SAMPLE, &range);
+    const double width = range.all.max_x - range.all.min_x, height = range.all.max_y - range.all.min_y;
+    *depth = status == FG_OK ? (double)n * range.all.max_w * range.all.max_h / (width * height) : 0;
+    return status;
+}
+
+/* Where boxes lie deep most are suppressed soon. Other ways than the usual ones give neither owners nor a part only. */
+static int choose_way(const nms_job *job, int64_t n, int *way)
+{
+    const fg_nms_call *call = job->call;
+    const int is_whole = !call->owner && call->max_output < 0, many = n >= MANY_BOXES;
+    *way = is_whole ? call->method : FG_NMS_AUTO;
+    if (!is_whole || call->method != FG_NMS_AUTO || n < MIN_BOXES_FOR_BEST_FIRST)
+        return FG_OK;
+    double depth;
+    const int status = find_depth(job, n, &depth);
+    if (depth > (many ? DEEP : VERY_DEEP))
+        *way = FG_NMS_BEST_FIRST;
+    else if (many)
+        *way = FG_NMS_TILES;
+    return status;
 }
 
 /* Most of the boxes in a way that suits them, if there is one, then what is undecided. */
-static int run_many(const fg_runtime *runtime, nms_job *job, int64_t n)
+static int run_many(const fg_runtime *runtime, nms_job *job, int64_t n, int way)
 {
     job->marks = new_marks(job->call->n);
     if (!job->marks)
         return FG_NO_MEMORY;
     fg_nms_many many = {job->call, job->entries, job->scratch, n, job->soa, .verdict = job->marks};
-    int status = decide_many(runtime, job, &many);
+    int status = find_range(job, job->entries, n, &many.range);
+    if (status == FG_OK)
+        status = (way == FG_NMS_TILES ? fg_nms_run_tiles : fg_nms_run_best_first)(runtime, &many);
     if (status == FG_OK) {
         large_group group;
         const int64_t count = list_marked(job, FG_NMS_UNDECIDED);
@@ -377,9 +391,11 @@ static int run_by_size(const fg_runtime *runtime, nms_job *job, int64_t n)
 {
     if (job->call->groups)
         return run_groups(runtime, job, n);
-    int status = FG_NMS_UNSUITED;
-    if (wants_many(job->call, n))
-        status = run_many(runtime, job, n);
+    int way, status = choose_way(job, n, &way);
+    if (status == FG_OK)
+        status = way < FG_NMS_TILES ? FG_NMS_UNSUITED : run_many(runtime, job, n, way);
+    if (status == FG_NMS_UNSUITED && way == FG_NMS_BEST_FIRST && n >= MANY_BOXES)
+        status = run_many(runtime, job, n, FG_NMS_TILES);
     return status == FG_NMS_UNSUITED ? run_single(runtime, job, n) : status;
 }
 
