@@ -28,19 +28,27 @@ static inline __attribute__((always_inline)) int64_t FG_NAME(first_suppressor)(c
     return bits ? j + fg_lowest_bit(bits) : -1;
 }
 
-/* Lays out the boxes before `end` in the order of the entries. */
-static inline void FG_NAME(gather)(nms_state *state, int64_t end)
+static inline __attribute__((always_inline)) void FG_NAME(lay_out_each)(const nms_state *state, int64_t begin,
+                                                                        int64_t end, int64_t repeat)
 {
     const real *boxes = state->call->boxes, offset = (real)state->call->offset;
     real *soa = state->soa;
     const int fmt = state->call->fmt;
     const int64_t stride = state->n, fetched = stride >= BEYOND_CACHE ? stride - AHEAD : 0;
-    for (int64_t p = state->n_loaded; p < end; p++) {
+    for (int64_t p = begin; p < end; p++) {
         if (p < fetched)
-            __builtin_prefetch(boxes + 4 * box_at(state, p + AHEAD));
-        FG_NAME(load_box)(boxes + 4 * box_at(state, p), fmt, offset, soa + p, stride);
+            __builtin_prefetch(boxes + 4 * box_at(state, p + AHEAD, repeat));
+        FG_NAME(load_box)(boxes + 4 * box_at(state, p, repeat), fmt, offset, soa + p, stride);
     }
-    state->n_loaded = end;
+}
+
+/* Lays out boxes in the order of the entries. A division by 1 takes its time, too, unless it is known. */
+static void FG_NAME(lay_out)(const nms_state *state, int64_t begin, int64_t end)
+{
+    if (state->call->repeat == 1)
+        FG_NAME(lay_out_each)(state, begin, end, 1);
+    else
+        FG_NAME(lay_out_each)(state, begin, end, state->call->repeat);
 }
 
 /* Every box against those kept so far, which move to the front of the runs. */
@@ -69,7 +77,8 @@ static inline __attribute__((always_inline)) void FG_NAME(run_plain)(nms_state *
 
 static void FG_NAME(plain_steps)(nms_state *state, int64_t end)
 {
-    FG_NAME(gather)(state, end);
+    FG_NAME(lay_out)(state, state->n_loaded, end);
+    state->n_loaded = end;
     if (state->call->kind == FG_NMS_IOU)
         FG_NAME(run_plain)(state, end, FG_NMS_IOU);
     else if (state->call->kind == FG_NMS_DIOU)

@@ -11,13 +11,7 @@ static void FG_NAME(load_members)(const nms_state *state, int64_t begin, int64_t
                    4 * (size_t)(end - begin) * sizeof(real));
         return;
     }
-    const int fetch = state->n >= BEYOND_CACHE;
-    for (int64_t m = begin; m < end; m++) {
-        if (fetch && m + AHEAD < state->n)
-            __builtin_prefetch((const real *)call->boxes + 4 * box_at(state, m + AHEAD));
-        FG_NAME(load_box)((const real *)call->boxes + 4 * box_at(state, m), call->fmt, (real)call->offset,
-                          (real *)state->soa + m, state->n);
-    }
+    FG_NAME(lay_out)(state, begin, end);
 }
 
 /* Members as they stand in the input, if they are numbered so. */

@@ -48,10 +48,9 @@ size_t fg_nms_grid_bytes(int64_t n, size_t value)
 static inline int fg_lowest_bit(unsigned bits) { return __builtin_ctz(bits); }
 
 /* The box of the input at a position. */
-static inline int64_t box_at(const nms_state *state, int64_t p)
+static inline int64_t box_at(const nms_state *state, int64_t p, int64_t repeat)
 {
-    const int64_t index = fg_ranked_index(state->entries[p]);
-    return state->call->repeat == 1 ? index : index / state->call->repeat;
+    return fg_ranked_index(state->entries[p]) / repeat;
 }
 
 /* The box at position `p` is kept or suppressed by that at `by`. */

@@ -38,7 +38,8 @@ static inline __attribute__((always_inline)) vmask FG_NAME(suppressed)(const vre
 {
     const vreal zero = v_set1(0);
     const vreal width = FG_NAME(length)(v_max(a[0], b[0]), v_min(a[2], b[2]), limits->offset);
-    const vreal height = FG_NAME(length)(v_max(a[1], b[1]), v_min(a[3], b[3]), limits->offset);
+    /* Below 0 it makes the product not above 0, which is all that counts of one. */
+    const vreal height = v_add(v_sub(v_min(a[3], b[3]), v_max(a[1], b[1])), limits->offset);
     const vreal inter = v_mul(width, height);
     const vreal both = kind == FG_NMS_IOA ? reduced : v_sub(v_add(a[4], b[4]), inter);
     vmask mask = m_and(v_lt(zero, inter), v_le(v_mul(both, limits->below), inter));
