@@ -13,7 +13,7 @@ enum { AHEAD = 12, BEYOND_CACHE = 1 << 14 };
 
 /* A grid pays once a box takes more vector comparisons than CHANGE_OVER against the kept ones, counted over a window of
    boxes, and enough boxes are left to make up for building it. */
-enum { WINDOW = 256, CHANGE_OVER = 4, MIN_BOXES_FOR_GRID = 1024 };
+enum { WINDOW = 256, CHANGE_OVER = 4, MIN_BOXES_FOR_GRID = 512 };
 
 /* How far the building of a grid is; each stage goes over the boxes once, in steps. */
 enum { GRID_LOAD, GRID_SMALL, GRID_COUNT, GRID_BUCKETS, GRID_PLACE, GRID_TURN, GRID_BUILT };
