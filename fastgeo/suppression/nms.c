@@ -23,7 +23,7 @@ enum { MANY_BOXES = 1 << 18 };
 enum { MIN_BOXES_FOR_BEST_FIRST = 1 << 13, DEEP = 8, VERY_DEEP = 64 };
 
 /* Boxes that tell how they lie. */
-enum { SAMPLE = 256 };
+enum { SAMPLE = 256, WIDE = 4 };
 
 /* Steps in the first call of `parallel`; each further one has twice as many. */
 enum { FIRST_STEPS = 16 };
@@ -281,7 +281,8 @@ static int find_range(const nms_job *job, const fg_ranked *entries, int64_t n, f
     return fg_nms_find_range(&state, range);
 }
 
-/* How many boxes lie one above another where these are as large as any, from a sample. */
+/* How many boxes lie one above another where these are as large as any, from a sample; 0 if they lie in a heap, where
+   the few that are kept soon suppress all. */
 static int find_depth(const nms_job *job, int64_t n, double *depth)
 {
     fg_ranked sample[SAMPLE];
@@ -289,8 +290,10 @@ static int find_depth(const nms_job *job, int64_t n, double *depth)
     for (int64_t k = 0; k < SAMPLE; k++)
         sample[k] = job->entries[k * n / SAMPLE];
     const int status = find_range(job, sample, SAMPLE, &range);
-    const double width = range.all.max_x - range.all.min_x, height = range.all.max_y - range.all.min_y;
-    *depth = status == FG_OK ? (double)n * range.all.max_w * range.all.max_h / (width * height) : 0;
+    const fg_grid_level *all = &range.all;
+    const double width = all->max_x - all->min_x, height = all->max_y - all->min_y;
+    const int is_wide = width > WIDE * all->max_w && height > WIDE * all->max_h;
+    *depth = status == FG_OK && is_wide ? (double)n * all->max_w * all->max_h / (width * height) : 0;
     return status;
 }
 

@@ -51,6 +51,45 @@ static void FG_NAME(lay_out)(const nms_state *state, int64_t begin, int64_t end)
         FG_NAME(lay_out_each)(state, begin, end, state->call->repeat);
 }
 
+/* Whether a search from one box comes upon another in a level that holds both. */
+static inline int FG_NAME(is_in_reach)(const fg_box_grid *grid, const fg_grid_box *a, const fg_grid_box *b)
+{
+    const double dx = fg_grid_reach(grid, a->w, fg_lesser(a->w, b->w), fg_greater(a->w, b->w));
+    const double dy = fg_grid_reach(grid, a->h, fg_lesser(a->h, b->h), fg_greater(a->h, b->h));
+    return fabs(a->x - b->x) <= dx && fabs(a->y - b->y) <= dy;
+}
+
+/* What a sample says of all boxes. */
+static void FG_NAME(look_at_sample)(const nms_state *state, nms_sample *sample)
+{
+    const fg_nms_call *call = state->call;
+    fg_box_grid grid;
+    fg_grid_box boxes[SAMPLE];
+    int64_t near = 0;
+    int most_w = 0, most_h = 0;
+    fg_grid_open(&grid, call->iou_threshold, call->kind == FG_NMS_IOA);
+    for (int64_t k = 0; k < SAMPLE; k++) {
+        real values[5];
+        FG_NAME(load_box)((const real *)call->boxes + 4 * box_at(state, k * state->n / SAMPLE, call->repeat), call->fmt,
+                          (real)call->offset, values, 1);
+        boxes[k] = FG_NAME(grid_box)(values, 1, (real)call->offset);
+        most_w = fg_exponent(boxes[k].w) > most_w ? fg_exponent(boxes[k].w) : most_w;
+        most_h = fg_exponent(boxes[k].h) > most_h ? fg_exponent(boxes[k].h) : most_h;
+        for (int64_t i = 0; i < k; i++)
+            near += FG_NAME(is_in_reach)(&grid, &boxes[k], &boxes[i]);
+    }
+    uint32_t seen[32] = {0};
+    for (int64_t k = 0; k < SAMPLE; k++) {
+        const int w = (most_w - fg_exponent(boxes[k].w)) / 4, h = (most_h - fg_exponent(boxes[k].h)) / 4;
+        seen[w < 31 ? w : 31] |= 1u << (h < 31 ? h : 31);
+    }
+    sample->levels = 0;
+    for (int w = 0; w < 32; w++)
+        sample->levels += __builtin_popcount(seen[w]);
+    sample->near = (double)near / (SAMPLE * (SAMPLE - 1) / 2);
+    sample->lanes = LANES;
+}
+
 /* Every box against those kept so far, which move to the front of the runs. */
 static inline __attribute__((always_inline)) void FG_NAME(run_plain)(nms_state *state, int64_t end, int kind)
 {

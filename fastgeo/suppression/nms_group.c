@@ -13,7 +13,7 @@ enum { AHEAD = 12, BEYOND_CACHE = 1 << 14 };
 
 /* A grid pays once a box takes more vector comparisons than CHANGE_OVER against the kept ones, counted over a window of
    boxes, and enough boxes are left to make up for building it. */
-enum { WINDOW = 256, CHANGE_OVER = 4, MIN_BOXES_FOR_GRID = 512 };
+enum { SAMPLE = 32, WINDOW = 256, CHANGE_OVER = 4, MIN_BOXES_FOR_GRID = 512 };
 
 /* How far the building of a grid is; each stage goes over the boxes once, in steps. */
 enum { GRID_LOAD, GRID_SMALL, GRID_COUNT, GRID_BUCKETS, GRID_PLACE, GRID_TURN, GRID_BUILT };
@@ -65,11 +65,13 @@ static inline void set_owner(const nms_state *state, int64_t p, int64_t by)
 
 typedef int check_function(const void *boxes, int64_t n);
 typedef void steps_function(nms_state *state, int64_t end);
+typedef void sample_function(const nms_state *state, nms_sample *sample);
 typedef int build_function(nms_state *state, int64_t end);
 FG_TABLE(check_function, check_boxes);
 FG_TABLE(steps_function, plain_steps);
 FG_TABLE(steps_function, grid_steps);
 FG_TABLE(build_function, build_grid);
+FG_TABLE(sample_function, look_at_sample);
 
 nms_state fg_nms_open(int isa, const fg_nms_call *call, const fg_ranked *entries, fg_ranked *scratch, int64_t n,
                       void *soa, void *spare)
@@ -93,11 +95,25 @@ int fg_check_boxes(int isa, const void *boxes, int is_f64, int64_t n)
     return check_boxes_table[isa][is_f64](boxes, n);
 }
 
-static int wants_grid(const nms_state *state, int64_t work, int64_t boxes)
+/* The vector comparisons a box from which on a grid pays. It is built of all boxes, for those that are left. Each search
+   goes over all levels, the farther in each the lower the threshold; and where most boxes lie near the others, it finds
+   them all. */
+static double least_work(nms_state *state)
+{
+    const double n = (double)state->n, left = (double)(state->n - state->position);
+    if (!state->sample.levels)
+        look_at_sample_table[state->isa][state->call->boxes_f64](state, &state->sample);
+    const double levels = 1 + 0.1 * (state->sample.levels - 1) / fg_greater(state->call->iou_threshold, 0x1p-60);
+    const double kept = (double)state->n_kept / (double)state->position;
+    return fg_greater(CHANGE_OVER * levels * n / left, 2 * kept * state->sample.near * n / state->sample.lanes);
+}
+
+static int wants_grid(nms_state *state, int64_t work, int64_t boxes)
 {
     if (state->call->method == FG_NMS_PLAIN || state->call->method == FG_NMS_GRID)
         return state->call->method == FG_NMS_GRID;
-    return work > boxes * CHANGE_OVER && state->n - state->position >= MIN_BOXES_FOR_GRID;
+    return work > boxes * CHANGE_OVER && state->n - state->position >= MIN_BOXES_FOR_GRID &&
+           (double)work > (double)boxes * least_work(state);
 }
 
 static void begin_grid(nms_state *state)

@@ -13,6 +13,12 @@ enum { CHUNK = 256 };
 
 typedef struct nms_grid nms_grid;
 
+typedef struct {
+    int levels;  /* that a grid would have; 0: not known yet */
+    int lanes;   /* of a vector */
+    double near; /* share of the other boxes that a grid would not rule out */
+} nms_sample;
+
 /* Boxes are numbered by position: 0 has the highest score. */
 typedef struct {
     const fg_nms_call *call;
@@ -26,6 +32,7 @@ typedef struct {
     int64_t n_kept, max_kept;
     int64_t position; /* the next box to look at */
     int64_t work;     /* vector comparisons so far */
+    nms_sample sample;
     nms_grid *grid;   /* NULL: not begun */
     void *spare;      /* NULL, or room for the grid unless that is of an unusual shape */
     int status;       /* FG_OK or FG_NO_MEMORY */
