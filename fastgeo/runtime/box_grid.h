@@ -172,9 +172,13 @@ static inline void fg_grid_set_exponents(fg_box_grid *grid, const fg_grid_level 
 static inline double fg_lesser(double a, double b) { return a < b ? a : b; }
 static inline double fg_greater(double a, double b) { return a > b ? a : b; }
 
-/* Takes the boxes of another level into this one. */
+/* Takes the boxes of another level into this one, which may be empty. */
 static inline void fg_grid_widen(fg_grid_level *level, const fg_grid_level *other)
 {
+    if (level->count == 0) {
+        *level = *other;
+        return;
+    }
     level->count += other->count;
     level->min_w = fg_lesser(level->min_w, other->min_w);
     level->max_w = fg_greater(level->max_w, other->max_w);
@@ -282,6 +286,25 @@ static inline uint64_t fg_grid_layout(fg_box_grid *grid)
         buckets += level->columns ? (uint64_t)(level->columns * level->rows) : size;
     }
     return buckets;
+}
+
+/* Cuts the plane of a level into cells, each a bucket; returns how many there are. */
+static inline int64_t fg_grid_cut(fg_grid_level *level, int64_t columns, int64_t rows)
+{
+    const double width = level->max_x - level->min_x, height = level->max_y - level->min_y;
+    level->columns = columns;
+    level->rows = rows;
+    level->per_x = width > 0 ? (double)columns / width : 0;
+    level->per_y = height > 0 ? (double)rows / height : 0;
+    level->first_bucket = 0;
+    return columns * rows;
+}
+
+/* From counts of each bucket, kept two further on, to the start of the next one: placing moves it to its own. */
+static inline void fg_grid_add_up(uint32_t *starts, uint64_t buckets)
+{
+    for (uint64_t b = 2; b <= buckets + 1; b++)
+        starts[b] += starts[b - 1];
 }
 
 /* Walks over the runs of boxes, in the order of the grid, that a window touches. */

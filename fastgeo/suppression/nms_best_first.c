@@ -14,11 +14,11 @@ enum { LOOK_BOXES = 1 << 15 };
 /* A kept box lies in this many cells at most, on average. */
 enum { MOST_COPIES = 16 };
 
-enum { SIDE = 2 };
+/* The side of a cell in windows of a kept box: cells hold few of these, and few of these lie in many. */
+enum { SIDE = 2, MOST_CELLS_A_SIDE = 1 << 15 };
 
+/* How many boxes ahead the kept ones are fetched. */
 enum { AHEAD = 8 };
-
-enum { MOST_CELLS_A_SIDE = 1 << 15 };
 
 /* The kept boxes, each in every cell where the centre of a box may lie that it suppresses: to look at one cell is enough. */
 typedef struct {
@@ -36,8 +36,6 @@ typedef struct {
     kept_cells cells;
 } best_first_job;
 
-static inline uint32_t score_key(fg_ranked entry) { return (uint32_t)(entry >> 32); }
-
 #define FG_BODY "suppression/nms_best_first_body.h"
 #include "runtime/for_each_target.h"
 
@@ -48,7 +46,9 @@ FG_TABLE(measure_function, measure_windows);
 FG_TABLE(fill_function, fill_cells);
 FG_TABLE(look_function, look_at_others);
 
-/* About how many boxes of BEST_SHARE have a key up to the one returned. */
+static uint32_t score_key(fg_ranked entry) { return (uint32_t)(entry >> 32); }
+
+/* About one box of BEST_SHARE has a key up to the one returned. */
 static uint32_t last_of_the_best(const fg_nms_many *many)
 {
     fg_ranked sample[SAMPLE], scratch[SAMPLE];
@@ -93,15 +93,9 @@ static void cut_cells(kept_cells *cells, const double side[2], int64_t kept)
         columns = fg_greater(columns * scale, 1);
         rows = fg_greater(fg_lesser(rows * scale, most / columns), 1);
     }
-    level->columns = (int64_t)columns;
-    level->rows = (int64_t)rows;
-    level->per_x = width > 0 ? (double)level->columns / width : 0;
-    level->per_y = height > 0 ? (double)level->rows / height : 0;
-    level->first_bucket = 0;
-    cells->count = level->columns * level->rows;
+    cells->count = fg_grid_cut(level, (int64_t)columns, (int64_t)rows);
 }
 
-/* Cells SIDE times as large as the windows of the kept boxes hold few of these, and few of these lie in many. */
 static int build_cells(best_first_job *job)
 {
     const fg_nms_many *many = job->many;

@@ -80,8 +80,7 @@ static int FG_NAME(fill_cells)(best_first_job *job)
     const int64_t copies = FG_NAME(go_through_cells)(job, most < UINT32_MAX ? most : UINT32_MAX, cells->starts + 2, NULL);
     if (copies < 0)
         return FG_NMS_UNSUITED;
-    for (int64_t c = 2; c <= cells->count + 1; c++)
-        cells->starts[c] += cells->starts[c - 1];
+    fg_grid_add_up(cells->starts, (uint64_t)cells->count);
     const size_t boxes = 5 * (size_t)FG_NAME(soa_stride)(copies + 1) * sizeof(real);
     cells->boxes = fg_malloc_large(boxes + (size_t)copies * sizeof(uint32_t));
     if (!cells->boxes)
@@ -128,10 +127,7 @@ static inline __attribute__((always_inline)) void FG_NAME(look_at)(const best_fi
         const int64_t n = end - k < CHUNK ? end - k : CHUNK, stride = FG_NAME(soa_stride)(n);
         real runs[5 * CHUNK];
         uint32_t cells[CHUNK];
-        FG_NAME(load_entries)(many, k, n, runs);
-        FG_NAME(find_cells)(job->cells.index.levels, runs, stride, n, (real)many->call->offset, cells);
-        for (int64_t i = 0; i < n; i++)
-            cells[i] = cells[i] == NO_BUCKET ? 0 : cells[i]; /* it overlaps nothing anywhere */
+        FG_NAME(load_into_cells)(many, job->cells.index.levels, k, n, runs, cells);
         for (int64_t i = 0; i < n; i++) {
             if (i + AHEAD < n)
                 FG_NAME(fetch_cell)(&job->cells, cells[i + AHEAD]);

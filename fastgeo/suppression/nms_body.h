@@ -64,28 +64,26 @@ static void FG_NAME(look_at_sample)(const nms_state *state, nms_sample *sample)
 {
     const fg_nms_call *call = state->call;
     fg_box_grid grid;
+    fg_grid_level all = {0};
     fg_grid_box boxes[SAMPLE];
     int64_t near = 0;
-    int most_w = 0, most_h = 0;
     fg_grid_open(&grid, call->iou_threshold, call->kind == FG_NMS_IOA);
     for (int64_t k = 0; k < SAMPLE; k++) {
+        const int64_t box = box_at(state, k * state->n / SAMPLE, call->repeat);
         real values[5];
-        FG_NAME(load_box)((const real *)call->boxes + 4 * box_at(state, k * state->n / SAMPLE, call->repeat), call->fmt,
-                          (real)call->offset, values, 1);
+        FG_NAME(load_box)((const real *)call->boxes + 4 * box, call->fmt, (real)call->offset, values, 1);
         boxes[k] = FG_NAME(grid_box)(values, 1, (real)call->offset);
-        most_w = fg_exponent(boxes[k].w) > most_w ? fg_exponent(boxes[k].w) : most_w;
-        most_h = fg_exponent(boxes[k].h) > most_h ? fg_exponent(boxes[k].h) : most_h;
+        const fg_grid_level one = fg_grid_level_of(&boxes[k]);
+        if (boxes[k].w > 0 && boxes[k].h > 0)
+            fg_grid_widen(&all, &one);
         for (int64_t i = 0; i < k; i++)
             near += FG_NAME(is_in_reach)(&grid, &boxes[k], &boxes[i]);
     }
-    uint32_t seen[32] = {0};
-    for (int64_t k = 0; k < SAMPLE; k++) {
-        const int w = (most_w - fg_exponent(boxes[k].w)) / 4, h = (most_h - fg_exponent(boxes[k].h)) / 4;
-        seen[w < 31 ? w : 31] |= 1u << (h < 31 ? h : 31);
-    }
-    sample->levels = 0;
-    for (int w = 0; w < 32; w++)
-        sample->levels += __builtin_popcount(seen[w]);
+    fg_grid_set_exponents(&grid, &all);
+    for (int64_t k = 0; k < SAMPLE; k++)
+        if (boxes[k].w > 0 && boxes[k].h > 0)
+            fg_grid_count(&grid, &boxes[k]);
+    sample->levels = all.count ? grid.n_levels : 1;
     sample->near = (double)near / (SAMPLE * (SAMPLE - 1) / 2);
     sample->lanes = LANES;
 }

@@ -99,10 +99,7 @@ static void FG_NAME(find_range)(const nms_state *state, nms_grid *grid, const FG
         .min_h = FG_NAME(least_lane)(least[1]), .max_h = FG_NAME(greatest_lane)(greatest[1]),
         .min_x = FG_NAME(least_lane)(least[2]) / 2, .max_x = FG_NAME(greatest_lane)(greatest[2]) / 2,
         .min_y = FG_NAME(least_lane)(least[3]) / 2, .max_y = FG_NAME(greatest_lane)(greatest[3]) / 2, .count = count};
-    if (grid->range.all.count == 0)
-        grid->range.all = here;
-    else
-        fg_grid_widen(&grid->range.all, &here);
+    fg_grid_widen(&grid->range.all, &here);
 }
 
 /* First stage. */
@@ -197,12 +194,6 @@ static void FG_NAME(find_buckets)(const nms_state *state, nms_grid *grid, int64_
                 grid->index.starts[grid->slot[m] + 2]++;
         }
     }
-}
-
-static void FG_NAME(add_up_buckets)(nms_grid *grid)
-{
-    for (size_t b = 2; b <= grid->n_buckets + 1; b++)
-        grid->index.starts[b] += grid->index.starts[b - 1];
 }
 
 /* Fetches what member m + AHEAD will write, and m + 2 AHEAD will read. */
@@ -318,7 +309,7 @@ static int FG_NAME(end_stage)(const nms_state *state, nms_grid *grid)
         status = FG_NAME(allocate_grid)(state, grid);
         break;
     case GRID_BUCKETS:
-        FG_NAME(add_up_buckets)(grid);
+        fg_grid_add_up(grid->index.starts, grid->n_buckets);
         break;
     case GRID_PLACE:
         FG_NAME(pad_grid)(grid);

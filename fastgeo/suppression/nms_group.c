@@ -96,14 +96,14 @@ int fg_check_boxes(int isa, const void *boxes, int is_f64, int64_t n)
 }
 
 /* The vector comparisons a box from which on a grid pays. It is built of all boxes, for those that are left. Each search
-   goes over all levels, the farther in each the lower the threshold; and where most boxes lie near the others, it finds
-   them all. */
+   goes over all levels, the farther in each the lower the threshold (a tenth over it, as measured); and where most boxes
+   lie near the others, it finds them all. */
 static double least_work(nms_state *state)
 {
     const double n = (double)state->n, left = (double)(state->n - state->position);
     if (!state->sample.levels)
         look_at_sample_table[state->isa][state->call->boxes_f64](state, &state->sample);
-    const double levels = 1 + 0.1 * (state->sample.levels - 1) / fg_greater(state->call->iou_threshold, 0x1p-60);
+    const double levels = 1 + 0.1 * (state->sample.levels - 1) / fg_greater(state->call->iou_threshold, LEAST_THRESHOLD);
     const double kept = (double)state->n_kept / (double)state->position;
     return fg_greater(CHANGE_OVER * levels * n / left, 2 * kept * state->sample.near * n / state->sample.lanes);
 }

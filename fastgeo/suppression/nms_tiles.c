@@ -74,19 +74,14 @@ static int cut_plane(nms_tiles *tiles, const fg_nms_range *range, const fg_nms_c
     const double threshold = range->consistent && call->kind != FG_NMS_IOA ? call->iou_threshold : 0;
     fg_grid_open(&tiles->index, threshold, 0);
     fg_grid_single_level(&tiles->index, all);
-    fg_grid_level *level = tiles->index.levels;
     const double reach_x = fg_grid_reach(&tiles->index, all->max_w, all->min_w, all->max_w);
     const double reach_y = fg_grid_reach(&tiles->index, all->max_h, all->min_h, all->max_h);
     const double width = all->max_x - all->min_x, height = all->max_y - all->min_y;
     const double share = sqrt((double)boxes / (double)all->count), shape = sqrt(width / reach_x * (reach_y / height));
     if (!(reach_x > 0 && reach_y > 0 && width > 0 && height > 0))
         return 0;
-    level->columns = tiles_along(width, width * share / shape, reach_x);
-    level->rows = tiles_along(height, height * share * shape, reach_y);
-    level->per_x = (double)level->columns / width;
-    level->per_y = (double)level->rows / height;
-    level->first_bucket = 0;
-    tiles->count = level->columns * level->rows;
+    const int64_t columns = tiles_along(width, width * share / shape, reach_x);
+    tiles->count = fg_grid_cut(tiles->index.levels, columns, tiles_along(height, height * share * shape, reach_y));
     return tiles->count >= MIN_TILES;
 }
 

@@ -8,10 +8,9 @@ static void FG_NAME(find_tiles)(const fg_nms_many *many, nms_tiles *tiles)
         const int64_t n = many->n - k < CHUNK ? many->n - k : CHUNK;
         real runs[5 * CHUNK];
         uint32_t cells[CHUNK];
-        FG_NAME(load_entries)(many, k, n, runs);
-        FG_NAME(find_cells)(tiles->index.levels, runs, FG_NAME(soa_stride)(n), n, (real)many->call->offset, cells);
+        FG_NAME(load_into_cells)(many, tiles->index.levels, k, n, runs, cells);
         for (int64_t i = 0; i < n; i++) {
-            tiles->tile[k + i] = (uint16_t)(cells[i] == NO_BUCKET ? 0 : cells[i]);
+            tiles->tile[k + i] = (uint16_t)cells[i];
             tiles->begin[tiles->tile[k + i] + 1]++;
         }
     }

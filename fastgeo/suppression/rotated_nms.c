@@ -60,8 +60,8 @@ static void place(rotated_job *job, uint64_t n_buckets)
             else
                 job->order[starts[bucket + 1]++] = (uint32_t)p;
         }
-        for (uint64_t b = 2; pass == 0 && b <= n_buckets + 1; b++)
-            starts[b] += starts[b - 1];
+        if (pass == 0)
+            fg_grid_add_up(starts, n_buckets);
     }
 }
 
@@ -73,10 +73,7 @@ static int build_grid(rotated_job *job)
         if (has_area(&job->boxes[p])) {
             const fg_grid_box box = hull(&job->boxes[p]);
             const fg_grid_level one = fg_grid_level_of(&box);
-            if (all.count)
-                fg_grid_widen(&all, &one);
-            else
-                all = one;
+            fg_grid_widen(&all, &one);
         }
     if (all.count == 0)
         return FG_OK;
