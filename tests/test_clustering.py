@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import fastgeo
 from fastgeo import reference
+from fastgeo.clustering.lloyd import squared_shift
 from fastgeo.testing import assert_same_answer
 
 FLOATS = [np.float32, np.float64]
@@ -314,6 +315,28 @@ def test_plusplus_over_many_chunks(kernels, n_threads, dtype):
     for sample_weight in (None, weights):
         actual = kernels.kmeans_plusplus(X, 12, seed=9, sample_weight=sample_weight, n_threads=n_threads)
         assert_same_answer(actual, reference.kmeans_plusplus(X, 12, seed=9, sample_weight=sample_weight))
+
+
+def test_plusplus_over_pieces_of_long_rows(kernels):
+    """Chunks of the contract's sums that are looked at a piece at a time, so that Ctrl-C need not wait for one."""
+    X = cloud(4200, 4096, np.float32)
+    weights = np.random.default_rng(0).uniform(0, 1, len(X))
+    actual = kernels.kmeans_plusplus(X, 3, seed=1, sample_weight=weights, n_threads=2)
+    assert_same_answer(actual, reference.kmeans_plusplus(X, 3, seed=1, sample_weight=weights))
+
+
+def test_long_rows_in_small_chunks(kernels):
+    """Every row has the answer that it has alone, where few rows make a chunk, a tile, or a chunk of centroids."""
+    X = cloud(42, 150_000, np.float32)
+    assign = kernels.assign(X, X[:5], n_threads=2)
+    assert_same_answer(
+        assign, tuple(map(np.concatenate, zip(*(kernels.assign(x[None], X[:5]) for x in X), strict=True)))
+    )
+    distances = kernels.pairwise_distance(X[:14], X[:5], n_threads=2)
+    assert_same_answer(distances, np.concatenate([kernels.pairwise_distance(x[None], X[:5]) for x in X[:14]]))
+    shifts = []
+    result = kernels.kmeans(X, 40, init=X[:40], max_iter=1, progress=lambda *now: shifts.append(now[2]))
+    assert shifts == [squared_shift(result.centroids, X[:40])] != [0.0]
 
 
 @pytest.mark.parametrize("kind", KINDS)

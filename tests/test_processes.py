@@ -117,6 +117,16 @@ LONG_CALLS = {
     "StreamingKMeans": _POINTS,
     "assign": "kwargs = calls.arguments({!r}, 100_000, np.float32)",
     "pairwise_distance": _PAIR,
+    **{
+        f"{name} of long rows": "X = np.random.default_rng(0).random((400, 200_000), np.float32); kwargs = " + call
+        for name, call in {
+            "kmeans": "dict(X=X, k=20, init=X[:20])",
+            "kmeans with cosine distances": "dict(X=X, k=20, init='random', metric='cosine')",
+            "kmeans_plusplus": "dict(X=X, k=20)",
+            "assign": "dict(X=X, centroids=X[:40], metric='cosine')",
+            "pairwise_distance": "dict(X=X, Y=X)",
+        }.items()
+    },
 }
 
 
@@ -305,6 +315,25 @@ print("\\n".join(sorted(libraries() - before)))
 """).split()
     assert added
     assert [path for path in added if "gomp" in path or "iomp" in path or "libomp" in path or "tbb" in path] == []
+
+
+@LINUX_ONLY
+def test_streaming_memory_is_bounded():
+    """A hundred more batches, 64 MB in all, leave nothing behind, nor does merging."""
+    grown = in_fresh_process("""
+import resource, numpy as np, fastgeo
+X = np.random.default_rng(0).random((20_000, 8), np.float32)
+model = fastgeo.StreamingKMeans(50, seed=0)
+model.partial_fit(X[:49]).partial_fit(X).partial_fit(X)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for _ in range(100):
+    model.partial_fit(X)
+other = fastgeo.StreamingKMeans(50, seed=1)
+for i in range(100):
+    other.partial_fit(X).merge(model)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+""")
+    assert int(grown) < 8e6
 
 
 @LINUX_ONLY

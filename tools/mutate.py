@@ -247,6 +247,13 @@ MUTANTS = [
         "tests/test_clustering.py",
     ),
     Mutant(
+        "kmeans_plusplus: a piece of a chunk forgets what the pieces before it would leave",
+        "fastgeo/clustering/exact_body.h",
+        "job->piece > 0 ? job->left",
+        "job->piece < 0 ? job->left",
+        "tests/test_clustering.py",
+    ),
+    Mutant(
         "dispatch: float64 is served by the float32 kernels",
         "fastgeo/runtime/isa.h",
         "{function##_##code##_f32, function##_##code##_f64},",

@@ -11,6 +11,7 @@ enum {
     SUM_CHAINS = 4,         /* chunks whose distances are added side by side: a chain waits for each addition */
     TOTAL_WORK = 1 << 16,   /* values of one chunk of totals */
     ROW_WORK = 8,           /* what a row costs besides its values, in theirs */
+    DISTANCE_WORK = 4,      /* what a value costs that is packed and compared with a centre */
     FG_MAX_CANDIDATES = 48, /* 2 + ln k is below this for any k */
 };
 
@@ -38,20 +39,33 @@ typedef struct {
 
 typedef struct {
     const fg_points *points;
+    const double *totals, *weights;
+    const void *before;
+    void *moved;
+    int64_t k, clusters; /* in all, per chunk */
+    double shift;        /* of the chunks so far */
+} averages_job;
+
+typedef struct {
+    const fg_points *points;
     const void *centroids;
     const int32_t *labels;
     double *distances;
+    int64_t rows; /* per chunk */
 } own_job;
 
 typedef struct {
     const fg_points *points;
-    int64_t n_chunks, n_candidates;
+    int64_t n_chunks, first_chunk, n_candidates;
+    int64_t piece, piece_rows; /* where in its chunk a piece begins; its length */
     double *candidates; /* (n_candidates, d), scaled */
     double *taken;      /* (d,) the centre taken last */
     double *closest;    /* (n,) squared distance from the nearest centre, but for the last in chunks that are stale */
     double *potential;  /* (n_chunks,) of all centres so far */
     double *left;       /* (n_candidates, n_chunks) what a candidate would leave of it */
     char *stale;        /* (n_chunks,) */
+    double start;       /* the distance of every point before there is a centre */
+    int64_t used;       /* every point before this one is a centre or has no weight */
     char *scratch;
     int64_t scratch_bytes;
 } plusplus_job;
@@ -173,35 +187,48 @@ int fg_sums_total(const fg_runtime *runtime, const fg_sums *sums, double *totals
     return status;
 }
 
-double fg_averages(const fg_points *points, const double *totals, const double *weights, const void *before, int64_t k,
-                   void *moved)
+/* The shift is one chain over all chunks, which run in order. */
+static void averages_chunk(void *job_, int64_t chunk, int slot)
 {
-    const int64_t d = points->d;
-    double shift = 0;
-    fg_fenv saved = fg_fenv_enter();
-    for (int64_t j = 0; j < k; j++)
+    (void)slot;
+    averages_job *job = job_;
+    const int64_t d = job->points->d, begin = chunk * job->clusters;
+    const int64_t end = begin + job->clusters < job->k ? begin + job->clusters : job->k;
+    double shift = job->shift;
+    for (int64_t j = begin; j < end; j++)
         for (int64_t l = j * d; l < j * d + d; l++) {
             double difference;
-            if (points->is_f64) {
-                ((double *)moved)[l] = totals[l] / weights[j];
-                difference = ((double *)moved)[l] - ((const double *)before)[l];
+            if (job->points->is_f64) {
+                ((double *)job->moved)[l] = job->totals[l] / job->weights[j];
+                difference = ((double *)job->moved)[l] - ((const double *)job->before)[l];
             } else {
-                ((float *)moved)[l] = (float)(totals[l] / weights[j]);
-                difference = (double)((float *)moved)[l] - (double)((const float *)before)[l];
+                ((float *)job->moved)[l] = (float)(job->totals[l] / job->weights[j]);
+                difference = (double)((float *)job->moved)[l] - (double)((const float *)job->before)[l];
             }
             shift += difference * difference;
         }
+    job->shift = shift;
+}
+
+int fg_averages(const fg_runtime *runtime, const fg_points *points, const double *totals, const double *weights,
+                const void *before, int64_t k, void *moved, double *shift)
+{
+    averages_job job = {points, totals, weights, before, moved, k, fg_chunk_rows(runtime, k, points->d), 0};
+    fg_fenv saved = fg_fenv_enter();
+    int status = runtime->parallel(fg_chunk_count(k, job.clusters), 1, averages_chunk, &job);
     fg_fenv_leave(saved);
-    return shift;
+    *shift = job.shift;
+    return status;
 }
 
 int fg_own_distances(const fg_runtime *runtime, const fg_points *points, const void *centroids,
                      const int32_t *labels, double *distances)
 {
-    own_job job = {points, centroids, labels, distances};
+    const int64_t most = fg_most_rows(runtime, points->d + ROW_WORK);
+    own_job job = {points, centroids, labels, distances, most < FG_SUM_CHUNK ? most : FG_SUM_CHUNK};
     fg_chunk *const *table = points->metric == FG_BOX_IOU ? own_losses_table : own_chunk_table;
     fg_fenv saved = fg_fenv_enter();
-    int status = runtime->parallel(fg_chunk_count(points->n, FG_SUM_CHUNK),
+    int status = runtime->parallel(fg_chunk_count(points->n, job.rows),
                                    fg_threads_for(points, 4.0 * (double)points->n * (double)(points->d + ROW_WORK)),
                                    table[runtime->isa], &job);
     fg_fenv_leave(saved);
@@ -245,9 +272,27 @@ static double potential_of(const plusplus_job *job, int64_t i)
     return job->points->weights ? job->points->weights[i] * job->closest[i] : job->closest[i];
 }
 
-/* The first point at which the running potential exceeds `draw` of the total; -1 if all potentials are 0. */
-static int64_t pick(const fg_runtime *runtime, plusplus_job *job, double draw)
+/* Brings some chunks up to the centre taken last and tries the first candidates on them: a piece of each chunk at a time,
+   since a whole one of long rows would keep Ctrl-C waiting. */
+static int look(const fg_runtime *runtime, plusplus_job *job, int64_t first_chunk, int64_t n_chunks,
+                int64_t n_candidates)
 {
+    const fg_points *points = job->points;
+    const int64_t longest = points->n < FG_SUM_CHUNK ? points->n : FG_SUM_CHUNK;
+    const double work = (double)(n_chunks * longest) * (double)(points->d * (n_candidates + 1));
+    int status = FG_OK;
+    job->first_chunk = first_chunk;
+    job->n_candidates = n_candidates;
+    for (job->piece = 0; status == FG_OK && job->piece < longest; job->piece += job->piece_rows)
+        status = runtime->parallel(n_chunks, fg_threads_for(points, work), plusplus_chunk_table[runtime->isa], job);
+    memset(job->stale + first_chunk, 0, (size_t)n_chunks);
+    return status;
+}
+
+/* *picked: the first point at which the running potential exceeds `draw` of the total; -1 if all potentials are 0. */
+static int pick(const fg_runtime *runtime, plusplus_job *job, double draw, int64_t *picked)
+{
+    int status = FG_OK;
     const double goal = draw * total_of(job->potential, job->n_chunks);
     double before = 0, running = 0;
     int64_t chunk = -1;
@@ -260,23 +305,21 @@ static int64_t pick(const fg_runtime *runtime, plusplus_job *job, double draw)
         if (running > goal)
             break;
     }
-    if (chunk < 0)
-        return -1;
-    if (job->stale[chunk]) {
-        job->n_candidates = 0;
-        plusplus_chunk_table[runtime->isa](job, chunk, 0);
-    }
+    *picked = -1;
+    if (chunk >= 0 && job->stale[chunk])
+        status = look(runtime, job, chunk, 1, 0);
+    if (chunk < 0 || status != FG_OK)
+        return status;
     const int64_t begin = chunk * FG_SUM_CHUNK;
     const int64_t end = begin + FG_SUM_CHUNK < job->points->n ? begin + FG_SUM_CHUNK : job->points->n;
-    int64_t last = -1;
     for (int64_t i = begin; i < end; i++) {
         const double potential = potential_of(job, i);
         before += potential;
-        last = potential > 0 ? i : last;
+        *picked = potential > 0 ? i : *picked;
         if (before > goal && potential > 0)
             break;
     }
-    return last;
+    return FG_OK;
 }
 
 static void set_candidate(plusplus_job *job, int64_t place, int64_t i)
@@ -289,15 +332,6 @@ static void set_candidate(plusplus_job *job, int64_t place, int64_t i)
     }
 }
 
-static int score(const fg_runtime *runtime, plusplus_job *job, int64_t n_candidates)
-{
-    const fg_points *points = job->points;
-    job->n_candidates = n_candidates;
-    return runtime->parallel(
-        job->n_chunks, fg_threads_for(points, (double)points->n * (double)(points->d * n_candidates)),
-        plusplus_chunk_table[runtime->isa], job);
-}
-
 /* Candidate t becomes a centre. The distances follow when its chunk is next looked at. */
 static void take(plusplus_job *job, int64_t t)
 {
@@ -307,14 +341,15 @@ static void take(plusplus_job *job, int64_t t)
 }
 
 /* The lowest point of positive weight that is not among the first `count` centres: all potentials are 0. */
-static int64_t lowest_unused(const fg_points *points, const int64_t *indices, int64_t count)
+static int64_t lowest_unused(plusplus_job *job, const int64_t *indices, int64_t count)
 {
-    for (int64_t i = 0; i < points->n; i++) {
-        int used = points->weights && !(points->weights[i] > 0);
+    const fg_points *points = job->points;
+    for (; job->used < points->n; job->used++) {
+        int used = points->weights && !(points->weights[job->used] > 0);
         for (int64_t j = 0; j < count && !used; j++)
-            used = indices[j] == i;
+            used = indices[j] == job->used;
         if (!used)
-            return i;
+            return job->used;
     }
     return indices[0];
 }
@@ -324,15 +359,18 @@ static int next_centre(const fg_runtime *runtime, plusplus_job *job, int64_t tri
                        const int64_t *indices, int64_t count, int64_t *chosen)
 {
     int64_t candidates[FG_MAX_CANDIDATES];
+    int status;
     for (int64_t t = 0; t < trials; t++) {
-        candidates[t] = pick(runtime, job, draws[t]);
+        status = pick(runtime, job, draws[t], candidates + t);
+        if (status != FG_OK)
+            return status;
         if (candidates[t] < 0) {
-            *chosen = lowest_unused(job->points, indices, count);
+            *chosen = lowest_unused(job, indices, count);
             return FG_OK;
         }
         set_candidate(job, t, candidates[t]);
     }
-    int status = score(runtime, job, trials);
+    status = look(runtime, job, 0, job->n_chunks, trials);
     if (status != FG_OK)
         return status;
     int64_t best = 0;
@@ -349,23 +387,47 @@ static int next_centre(const fg_runtime *runtime, plusplus_job *job, int64_t tri
     return FG_OK;
 }
 
+/* Sets every distance of a chunk to `start`. */
+static void start_chunk(void *job_, int64_t chunk, int slot)
+{
+    (void)slot;
+    plusplus_job *job = job_;
+    const int64_t end = (chunk + 1) * FG_SUM_CHUNK < job->points->n ? (chunk + 1) * FG_SUM_CHUNK : job->points->n;
+    double potential = 0;
+    for (int64_t i = chunk * FG_SUM_CHUNK; i < end; i++) {
+        job->closest[i] = job->start;
+        potential += potential_of(job, i);
+    }
+    job->potential[chunk] = potential;
+}
+
+static int start(const fg_runtime *runtime, plusplus_job *job, double distance)
+{
+    job->start = distance;
+    return runtime->parallel(job->n_chunks, fg_threads_for(job->points, (double)job->points->n), start_chunk, job);
+}
+
+/* The first centre is drawn by weight alone: as if every distance were 1. */
+static int first_centre(const fg_runtime *runtime, plusplus_job *job, double draw, int64_t *chosen)
+{
+    int status = start(runtime, job, 1);
+    if (status == FG_OK)
+        status = pick(runtime, job, draw, chosen);
+    if (status == FG_OK)
+        status = start(runtime, job, INFINITY);
+    if (status != FG_OK)
+        return status;
+    set_candidate(job, 0, *chosen);
+    status = look(runtime, job, 0, job->n_chunks, 1);
+    if (status == FG_OK)
+        take(job, 0);
+    return status;
+}
+
 static int plusplus(const fg_runtime *runtime, plusplus_job *job, int64_t k, int64_t trials, const double *draws,
                     int64_t *indices)
 {
-    const fg_points *points = job->points;
-    /* The first centre is drawn by weight alone: as if every distance were 1. */
-    for (int64_t c = 0; c < job->n_chunks; c++)
-        job->potential[c] = 0;
-    for (int64_t i = 0; i < points->n; i++) {
-        job->closest[i] = 1;
-        job->potential[i / FG_SUM_CHUNK] += potential_of(job, i);
-    }
-    indices[0] = pick(runtime, job, draws[0]);
-    for (int64_t i = 0; i < points->n; i++)
-        job->closest[i] = INFINITY;
-    set_candidate(job, 0, indices[0]);
-    int status = score(runtime, job, 1);
-    take(job, 0);
+    int status = first_centre(runtime, job, draws[0], indices);
     for (int64_t j = 1; j < k && status == FG_OK; j++)
         status = next_centre(runtime, job, trials, draws + j * trials, indices, j, indices + j);
     return status;
@@ -376,6 +438,8 @@ int fg_plusplus(const fg_runtime *runtime, const fg_points *points, int64_t k, i
 {
     const int slots = runtime->slots(points->n_threads);
     plusplus_job job = {.points = points, .n_chunks = fg_chunk_count(points->n, FG_SUM_CHUNK)};
+    const int64_t most = fg_most_rows(runtime, DISTANCE_WORK * points->d * (trials + 1));
+    job.piece_rows = most < FG_SUM_CHUNK ? most : FG_SUM_CHUNK;
     job.scratch_bytes = plusplus_bytes_table[runtime->isa](points->d);
     job.candidates = malloc((size_t)(trials * points->d) * sizeof(double));
     job.closest = malloc((size_t)points->n * sizeof(double));

@@ -40,10 +40,10 @@ int fg_sums_add_all(const fg_runtime *runtime, const fg_sums *sums, const int32_
 /* totals (k, d) and weights (k,): block by block. */
 int fg_sums_total(const fg_runtime *runtime, const fg_sums *sums, double *totals, double *weights);
 
-/* moved (k, d), of the points' type: totals / weights, none of which is 0. Returns the squared distances from `before`, of
+/* moved (k, d), of the points' type: totals / weights, none of which is 0. *shift: the squared distances from `before`, of
    the same type, added in index order. */
-double fg_averages(const fg_points *points, const double *totals, const double *weights, const void *before, int64_t k,
-                   void *moved);
+int fg_averages(const fg_runtime *runtime, const fg_points *points, const double *totals, const double *weights,
+                const void *before, int64_t k, void *moved, double *shift);
 
 /* Squared distance of every point from the centroid of its label; for FG_BOX_IOU, 1 - IoU. Unweighted. */
 int fg_own_distances(const fg_runtime *runtime, const fg_points *points, const void *centroids,

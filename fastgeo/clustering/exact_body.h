@@ -222,8 +222,8 @@ static void FG_NAME(own_chunk)(void *job_, int64_t chunk, int slot)
     (void)slot;
     const own_job *job = job_;
     const fg_points *points = job->points;
-    const int64_t end = (chunk + 1) * FG_SUM_CHUNK < points->n ? (chunk + 1) * FG_SUM_CHUNK : points->n;
-    for (int64_t first = chunk * FG_SUM_CHUNK; first < end; first += LANES) {
+    const int64_t end = (chunk + 1) * job->rows < points->n ? (chunk + 1) * job->rows : points->n;
+    for (int64_t first = chunk * job->rows; first < end; first += LANES) {
         int64_t rows[LANES], labels[LANES];
         vreal sum;
         for (int p = 0; p < LANES; p++) {
@@ -250,8 +250,8 @@ static void FG_NAME(own_losses)(void *job_, int64_t chunk, int slot)
     const own_job *job = job_;
     const fg_points *points = job->points;
     const fg_points centroids = {.x = job->centroids, .d = 2, .is_f64 = points->is_f64};
-    const int64_t end = (chunk + 1) * FG_SUM_CHUNK < points->n ? (chunk + 1) * FG_SUM_CHUNK : points->n;
-    for (int64_t i = chunk * FG_SUM_CHUNK; i < end; i++) {
+    const int64_t end = (chunk + 1) * job->rows < points->n ? (chunk + 1) * job->rows : points->n;
+    for (int64_t i = chunk * job->rows; i < end; i++) {
         const int64_t j = job->labels[i];
         job->distances[i] = FG_NAME(size_loss)(FG_NAME(value)(points, i, 0), FG_NAME(value)(points, i, 1),
                                                FG_NAME(value)(&centroids, j, 0), FG_NAME(value)(&centroids, j, 1));
@@ -339,16 +339,19 @@ static void FG_NAME(add_left)(const double *closest, const double *weights, cons
     }
 }
 
-/* Brings the distances of a chunk up to the centre taken last, then tries the candidates. */
-static void FG_NAME(plusplus_chunk)(void *job_, int64_t chunk, int slot)
+/* Brings the distances of a piece of a chunk up to the centre taken last, then tries the candidates. */
+static void FG_NAME(plusplus_chunk)(void *job_, int64_t number, int slot)
 {
     plusplus_job *job = job_;
     const fg_points *points = job->points;
-    const int64_t begin = chunk * FG_SUM_CHUNK;
-    const int64_t end = begin + FG_SUM_CHUNK < points->n ? begin + FG_SUM_CHUNK : points->n;
+    const int64_t chunk = job->first_chunk + number, begin = chunk * FG_SUM_CHUNK + job->piece;
+    const int64_t last = job->piece + job->piece_rows < FG_SUM_CHUNK ? begin + job->piece_rows : (chunk + 1) * FG_SUM_CHUNK;
+    const int64_t end = last < points->n ? last : points->n;
     double *packed = (double *)(job->scratch + slot * job->scratch_bytes);
     double *distances = packed + POINTS * points->d;
-    double left[FG_MAX_CANDIDATES] = {0};
+    double left[FG_MAX_CANDIDATES];
+    for (int64_t t = 0; t < job->n_candidates; t++)
+        left[t] = job->piece > 0 ? job->left[t * job->n_chunks + chunk] : 0;
     for (int64_t first = begin; first < end; first += POINTS) {
         const int64_t count = first + POINTS < end ? POINTS : end - first;
         const size_t bytes = (size_t)count * sizeof(double);
@@ -366,7 +369,6 @@ static void FG_NAME(plusplus_chunk)(void *job_, int64_t chunk, int slot)
         FG_NAME(centre_distances)(points, packed, job->candidates, job->n_candidates, distances);
         FG_NAME(add_left)(closest, points->weights ? weights : NULL, distances, count, job->n_candidates, left);
     }
-    job->stale[chunk] = 0;
     for (int64_t t = 0; t < job->n_candidates; t++)
         job->left[t * job->n_chunks + chunk] = left[t];
 }

@@ -41,8 +41,8 @@ cdef extern from "clustering/exact.h" nogil:
     void fg_sums_close(fg_sums *sums)
     int fg_sums_add_all(const fg_runtime *runtime, const fg_sums *sums, const int32_t *labels)
     int fg_sums_total(const fg_runtime *runtime, const fg_sums *sums, double *totals, double *weights)
-    double fg_averages(const fg_points *points, const double *totals, const double *weights, const void *before, int64_t k,
-                       void *moved)
+    int fg_averages(const fg_runtime *runtime, const fg_points *points, const double *totals, const double *weights,
+                    const void *before, int64_t k, void *moved, double *shift)
     int fg_own_distances(const fg_runtime *runtime, const fg_points *points, const void *centroids,
                          const int32_t *labels, double *distances)
     double fg_ordered_sum(const fg_points *points, const double *distances)
@@ -338,6 +338,7 @@ cdef class KernelSteps:
     def averages(self, sums, counts, centroids):
         cdef cnp.npy_intp shape[2]
         cdef double shift
+        cdef int status
         shape[0], shape[1] = cnp.PyArray_DIM(centroids, 0), self.c_points.d
         moved = new_array(2, shape, cnp.PyArray_TYPE(centroids))
         cdef const double *totals = <const double *>cnp.PyArray_DATA(sums)
@@ -345,7 +346,8 @@ cdef class KernelSteps:
         cdef const void *before = cnp.PyArray_DATA(centroids)
         cdef void *target = cnp.PyArray_DATA(moved)
         with nogil:
-            shift = fg_averages(&self.c_points, totals, weights, before, shape[0], target)
+            status = fg_averages(runtime(), &self.c_points, totals, weights, before, shape[0], target, &shift)
+        raise_status(status)
         return moved, shift
 
     def own_distances(self, centroids):

@@ -75,8 +75,12 @@ def check_points(X: Any, metric: str) -> Array:
 
 
 def unit_rows(rows: Array) -> Array:
-    """Rows divided by their lengths; a row of zeros stays."""
-    scaled: Array = (rows.astype(np.float64) * row_scales(rows)[:, None]).astype(rows.dtype)
+    """Rows divided by their lengths; a row of zeros stays. Ctrl-C is answered between a million values and the next."""
+    scaled = np.empty_like(rows)
+    step = max(1, (1 << 20) // max(1, rows.shape[1]))
+    for first in range(0, len(rows), step):
+        part = rows[first : first + step]
+        scaled[first : first + step] = part.astype(np.float64) * row_scales(part)[:, None]
     return scaled
 
 

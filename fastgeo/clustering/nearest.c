@@ -54,8 +54,8 @@ typedef struct {
     const fg_runtime *runtime;
     int32_t *starts;     /* (slots, k) with sums */
     const fg_sums *sums; /* or NULL; then every chunk is one of its blocks */
-    char *scratch;    /* per slot */
-    int64_t scratch_bytes;
+    char *scratch;    /* per slot: packed rows, then the filter's scores and hits */
+    int64_t packed_bytes, scratch_bytes;
     nearest_counts *counts; /* per chunk */
     fg_filter *filter; /* or NULL; a first look in integers */
     int along;         /* a first look with the lanes along the rows */
@@ -91,15 +91,39 @@ static double row_distance(const fg_points *points, const void *a, int64_t i, co
     return sqrt(sum);
 }
 
-static void set_moves(fg_bounds *bounds, const fg_points *points, const void *before, const void *centroids, int64_t k)
+typedef struct {
+    float *moved;
+    const fg_points *points;
+    const void *before, *centroids;
+    int64_t k, clusters; /* in all, per chunk */
+} moves_job;
+
+static void moves_chunk(void *job_, int64_t chunk, int slot)
 {
-    const double rounding = 1 + 0x1p-20 + (double)points->d * 0x1p-50;
+    (void)slot;
+    const moves_job *job = job_;
+    const int64_t end = (chunk + 1) * job->clusters < job->k ? (chunk + 1) * job->clusters : job->k;
+    const double rounding = 1 + 0x1p-20 + (double)job->points->d * 0x1p-50;
+    for (int64_t j = chunk * job->clusters; j < end; j++) {
+        const double distance = row_distance(job->points, job->before, j, job->centroids, j);
+        job->moved[j] = distance > 0 ? (float)(distance * rounding) + FLT_MIN : 0;
+    }
+}
+
+static int set_moves(const fg_runtime *runtime, fg_bounds *bounds, const fg_points *points, const void *before,
+                     const void *centroids, int64_t k)
+{
+    moves_job job = {bounds->moved, points, before, centroids, k, fg_chunk_rows(runtime, k, points->d)};
+    int status = FG_OK;
+    if (before)
+        status = runtime->parallel(fg_chunk_count(k, job.clusters),
+                                   fg_threads_for(points, (double)k * (double)points->d), moves_chunk, &job);
+    else
+        memset(bounds->moved, 0, (size_t)k * sizeof(float));
     bounds->largest_move = bounds->second_move = 0;
     bounds->farthest_mover = 0;
-    for (int64_t j = 0; j < k; j++) {
-        const double distance = before ? row_distance(points, before, j, centroids, j) : 0;
-        const float moved = distance > 0 ? (float)(distance * rounding) + FLT_MIN : 0;
-        bounds->moved[j] = moved;
+    for (int64_t j = 0; status == FG_OK && j < k; j++) {
+        const float moved = bounds->moved[j];
         if (moved > bounds->largest_move) {
             bounds->second_move = bounds->largest_move;
             bounds->largest_move = moved;
@@ -107,6 +131,7 @@ static void set_moves(fg_bounds *bounds, const fg_points *points, const void *be
         } else if (moved > bounds->second_move)
             bounds->second_move = moved;
     }
+    return status;
 }
 
 /* Whether a chunk may be a whole block of the sums: enough of them for the threads, and none too long for Ctrl-C. */
@@ -122,8 +147,10 @@ static int search_all(const fg_runtime *runtime, nearest_job *job, int n_threads
     fg_nearest_call *call = job->call;
     const int isa = runtime->isa, is_f64 = call->points->is_f64;
     const int64_t n_chunks = job->sums ? job->sums->blocks : fg_chunk_count(call->points->n, job->rows);
-    job->scratch_bytes = packed_bytes_table[isa][is_f64](call->points->d);
-    if (job->filter || job->along || call->points->d > DEEP)
+    const int64_t d = call->points->d;
+    job->packed_bytes = packed_bytes_table[isa][is_f64](job->filter || job->along || d < DEEP ? d : DEEP);
+    job->scratch_bytes = job->packed_bytes;
+    if (job->filter || job->along || d > DEEP)
         job->scratch_bytes += filter_bytes_table[isa][is_f64](call->k);
     void *scratch = malloc((size_t)(runtime->slots(n_threads) * job->scratch_bytes + FG_LINE));
     job->starts = job->sums ? malloc((size_t)(runtime->slots(n_threads) * call->k) * sizeof(int32_t)) : NULL;
@@ -223,8 +250,9 @@ int fg_move_bounds(const fg_runtime *runtime, fg_bounds *bounds, const fg_points
     bounds->slack = (float)(1 + 2 * bounds->error + 0x1p-18);
     bounds->least = (float)(4 * sqrt(bounds->underflow)) + FLT_MIN;
     fg_fenv saved = fg_fenv_enter();
-    set_moves(bounds, points, before, centroids, k);
-    int status = set_gaps(runtime, bounds, points, centroids, k);
+    int status = set_moves(runtime, bounds, points, before, centroids, k);
+    if (status == FG_OK)
+        status = set_gaps(runtime, bounds, points, centroids, k);
     fg_fenv_leave(saved);
     return status;
 }

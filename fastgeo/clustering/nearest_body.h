@@ -332,9 +332,9 @@ static void FG_NAME(label_and_add)(const nearest_job *job, int64_t block, FG_NAM
 static void FG_NAME(nearest_chunk)(void *job_, int64_t chunk, int slot)
 {
     nearest_job *job = job_;
-    const int64_t n = job->call->points->n, d = job->call->points->d, begin = chunk * job->rows;
+    const int64_t n = job->call->points->n, begin = chunk * job->rows;
     FG_NAME(passage) passage = {.packed = (real *)(job->scratch + slot * job->scratch_bytes), .current = -1};
-    passage.scores = (real *)((char *)passage.packed + FG_NAME(packed_bytes)(d));
+    passage.scores = (real *)((char *)passage.packed + job->packed_bytes);
     passage.hits = (hit *)(void *)(passage.scores + job->call->k * POINTS);
     if (job->starts)
         passage.starts = job->starts + slot * job->call->k;

@@ -7,7 +7,7 @@
 
 /* A tile of the table: some rows by columns that are packed once and stay in the second cache; less than 1 ms. Columns are
    read anew for every panel of rows: one strip, or some where they do not stay in the first cache. */
-enum { MOST_COLUMNS = 1024, LEAST_COLUMNS = 32, PACKED_BYTES = 1 << 18, WIDE_BYTES = 1 << 10 };
+enum { MOST_COLUMNS = 1024, LEAST_COLUMNS = 32, SCALAR_COLUMNS = 2, PACKED_BYTES = 1 << 18, WIDE_BYTES = 1 << 10 };
 enum { LEAST_ROWS = 60, TILE_WORK = 1 << 25, SCALAR_WORK = 1 << 22 };
 
 /* Rows of a tile in registers, at most. */
@@ -18,7 +18,7 @@ enum { MOST_STRIP = 12 };
 enum { PRODUCT_COLUMNS = 32 };
 #define NEAR 0.125
 
-/* Vectors of near pairs whose differences are taken side by side; rows measured in one chunk. */
+/* Vectors of near pairs whose differences are taken side by side; rows measured in one chunk, at most. */
 enum { TOGETHER = 4, LENGTHS = 512 };
 
 /* A row of a panel and a vector of the tile's columns; a bit for each pair that is near. */
@@ -37,7 +37,7 @@ typedef struct {
        what crossed products add. Half a square that differences find below `surely` times the sum of the former, less
        `underflow`, products find near too. */
     void *lengths, *row_near, *row_lift, *column_near, *column_lift;
-    int64_t row_chunks;
+    int64_t measured_rows, row_chunks;
     double surely, underflow;
     char *scratch; /* per slot: the list of near vectors, the packed columns, the scaled rows */
     int64_t near_bytes, scratch_bytes;
@@ -52,13 +52,17 @@ FG_TABLE(fg_chunk, lengths_chunk);
 static void set_tiles(const fg_runtime *runtime, pairwise_job *job)
 {
     const int64_t d = job->rows->d > 0 ? job->rows->d : 1, n = job->rows->n, m = job->columns->n;
-    const int64_t value = job->rows->is_f64 ? 8 : 4, work = runtime->isa == FG_ISA_scalar ? SCALAR_WORK : TILE_WORK;
+    const int scalar = runtime->isa == FG_ISA_scalar;
+    const int64_t value = job->rows->is_f64 ? 8 : 4, work = scalar ? SCALAR_WORK : TILE_WORK;
     /* The first tile to touch its rows of the output waits for their pages: the rows span at most 8 MB there. */
-    const int64_t paging = (8 << 20) / (m * value + 1), fit = PACKED_BYTES / value / d / LEAST_COLUMNS * LEAST_COLUMNS;
-    job->tile_columns = fit < LEAST_COLUMNS ? LEAST_COLUMNS : fit < MOST_COLUMNS ? fit : MOST_COLUMNS;
+    const int64_t paging = (8 << 20) / (m * value + 1), unit = scalar ? SCALAR_COLUMNS : LEAST_COLUMNS;
+    const int64_t fit = PACKED_BYTES / value / d / unit * unit;
+    job->tile_columns = fit < unit ? unit : fit < MOST_COLUMNS ? fit : MOST_COLUMNS;
     int64_t rows = work / (d * job->tile_columns);
     rows = rows < paging ? rows : paging;
-    rows = rows > LEAST_ROWS ? rows : LEAST_ROWS;
+    /* Fewer rows are not worth the packing of their columns, unless all together take too long for Ctrl-C. */
+    const int64_t least = d * job->tile_columns * LEAST_ROWS > 8 * work ? MOST_STRIP : LEAST_ROWS;
+    rows = rows > least ? rows : least;
     /* Tiles of about one height, whole strips each. */
     const int64_t tiles = fg_chunk_count(n, rows);
     job->tile_rows = fg_chunk_count(n, (tiles > 1 ? tiles : 1) * MOST_STRIP) * MOST_STRIP;
@@ -89,8 +93,10 @@ static int set_lengths(const fg_runtime *runtime, pairwise_job *job, int n_threa
     job->row_lift = at + n * value;
     job->column_near = at + 2 * n * value;
     job->column_lift = at + (2 * n + beyond) * value;
-    job->row_chunks = fg_chunk_count(n, LENGTHS);
-    return runtime->parallel(job->row_chunks + fg_chunk_count(job->columns->n, LENGTHS), n_threads,
+    const int64_t most = fg_most_rows(runtime, job->rows->d);
+    job->measured_rows = most < LENGTHS ? most : LENGTHS;
+    job->row_chunks = fg_chunk_count(n, job->measured_rows);
+    return runtime->parallel(job->row_chunks + fg_chunk_count(job->columns->n, job->measured_rows), n_threads,
                              lengths_chunk_table[runtime->isa][is_f64], job);
 }
 

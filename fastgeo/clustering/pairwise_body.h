@@ -1,3 +1,4 @@
+#include "clustering/squares_body.h"
 #include "clustering/tile_body.h"
 
 /* Rows of the result in registers. */
@@ -329,8 +330,8 @@ static void FG_NAME(lengths_chunk)(void *job_, int64_t chunk, int slot)
     const int of_rows = chunk < job->row_chunks;
     const fg_points *points = of_rows ? job->rows : job->columns;
     real *near = of_rows ? job->row_near : job->column_near, *lift = of_rows ? job->row_lift : job->column_lift;
-    const int64_t d = points->d, begin = (of_rows ? chunk : chunk - job->row_chunks) * LENGTHS;
-    const int64_t end = begin + LENGTHS < points->n ? begin + LENGTHS : points->n;
+    const int64_t d = points->d, begin = (of_rows ? chunk : chunk - job->row_chunks) * job->measured_rows;
+    const int64_t end = begin + job->measured_rows < points->n ? begin + job->measured_rows : points->n;
     for (int64_t i = begin; i < end; i += SIDE_BY_SIDE) {
         const real *row[SIDE_BY_SIDE];
         real scale[SIDE_BY_SIDE];
@@ -340,9 +341,8 @@ static void FG_NAME(lengths_chunk)(void *job_, int64_t chunk, int slot)
             row[p] = (const real *)points->x + at * d;
             scale[p] = points->scale ? (real)points->scale[at] : 1;
         }
-        for (int64_t l = 0; l < d && !points->scale; l++)
-            for (int p = 0; p < SIDE_BY_SIDE; p++)
-                square[p] += (double)row[p][l] * (double)row[p][l];
+        if (!points->scale)
+            FG_NAME(row_squares)(points, i, end - i < SIDE_BY_SIDE ? end - i : SIDE_BY_SIDE, square);
         for (int64_t l = 0; l + 3 <= d; l += 3)
             for (int p = 0; p < SIDE_BY_SIDE; p++)
                 crossed[p] += (double)(row[p][l] * scale[p]) * (double)(row[p][l + 1] * scale[p]);

@@ -5,19 +5,29 @@
 
 #include "runtime/fenv.h"
 
-/* ROW_UNIT: a multiple of every block of points, so that only the last block of a chunk is ragged. A large call is cut
-   into MANY chunks, each of LEAST_WORK operations at least and of MOST_WORK at most: a few ms, where the operations are
-   vectors; without them a chunk of LEAST_WORK takes as long. */
-enum { ROW_UNIT = 64, MANY = 128, LEAST_WORK = 1 << 22, MOST_WORK = 1 << 26 };
+/* BLOCK and SCALAR_BLOCK are multiples of every block of points, so that only the last block of a chunk is ragged. A large
+   call is cut into MANY chunks, each of LEAST_WORK operations at least and of MOST_WORK at most: a few ms, where the
+   operations are vectors; without them a chunk of LEAST_WORK takes as long. */
+enum { BLOCK = 32, SCALAR_BLOCK = 2, MANY = 128, LEAST_WORK = 1 << 22, MOST_WORK = 1 << 26 };
+
+static int64_t whole_blocks(const fg_runtime *runtime, int64_t rows)
+{
+    const int64_t block = runtime->isa == FG_ISA_scalar ? SCALAR_BLOCK : BLOCK;
+    return rows > block ? rows / block * block : block;
+}
+
+int64_t fg_most_rows(const fg_runtime *runtime, int64_t work)
+{
+    const int64_t most = runtime->isa == FG_ISA_scalar ? LEAST_WORK : MOST_WORK;
+    return whole_blocks(runtime, most / (work > 0 ? work : 1));
+}
 
 int64_t fg_chunk_rows(const fg_runtime *runtime, int64_t n, int64_t work)
 {
-    const int64_t each = work > 0 ? work : 1, most = runtime->isa == FG_ISA_scalar ? LEAST_WORK : MOST_WORK;
+    const int64_t least = LEAST_WORK / (work > 0 ? work : 1), most = fg_most_rows(runtime, work);
     int64_t rows = n / MANY;
-    rows = rows < most / each ? rows : most / each;
-    rows = rows > LEAST_WORK / each ? rows : LEAST_WORK / each;
-    rows = rows / ROW_UNIT * ROW_UNIT;
-    rows = rows > ROW_UNIT ? rows : ROW_UNIT;
+    rows = rows < most ? rows : most;
+    rows = whole_blocks(runtime, rows > least ? rows : least);
     return rows < n || n == 0 ? rows : n;
 }
 

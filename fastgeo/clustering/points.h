@@ -17,7 +17,10 @@ typedef struct {
     int n_threads;
 } fg_points;
 
-/* Rows per chunk so that a chunk of `work` operations a row lasts from 20 µs to a few ms. */
+/* Rows that take a few ms together, at `work` operations a row: whole blocks, one at least. */
+int64_t fg_most_rows(const fg_runtime *runtime, int64_t work);
+
+/* Rows per chunk so that a chunk lasts from 20 µs to a few ms. */
 int64_t fg_chunk_rows(const fg_runtime *runtime, int64_t n, int64_t work);
 
 static inline int64_t fg_chunk_count(int64_t n, int64_t rows) { return (n + rows - 1) / rows; }

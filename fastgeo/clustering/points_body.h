@@ -1,3 +1,5 @@
+#include "clustering/squares_body.h"
+
 static void FG_NAME(check_chunk)(void *job_, int64_t chunk, int slot)
 {
     (void)slot;
@@ -19,22 +21,16 @@ static void FG_NAME(check_chunk)(void *job_, int64_t chunk, int slot)
     job->bad[chunk] = (char)bad;
 }
 
-/* The sum of squares is one chain in index order, as in the reference; some rows run side by side. */
 static void FG_NAME(scale_chunk)(void *job_, int64_t chunk, int slot)
 {
     (void)slot;
     points_job *job = job_;
-    const int64_t n = job->points->n, d = job->points->d;
+    const int64_t n = job->points->n;
     const int64_t end = (chunk + 1) * job->rows < n ? (chunk + 1) * job->rows : n;
     for (int64_t first = chunk * job->rows; first < end; first += SIDE_BY_SIDE) {
-        const real *row[SIDE_BY_SIDE];
-        double sum[SIDE_BY_SIDE] = {0};
+        double sum[SIDE_BY_SIDE];
         const int64_t count = end - first < SIDE_BY_SIDE ? end - first : SIDE_BY_SIDE;
-        for (int p = 0; p < SIDE_BY_SIDE; p++)
-            row[p] = (const real *)job->points->x + (first + (p < count ? p : 0)) * d;
-        for (int64_t l = 0; l < d; l++)
-            for (int p = 0; p < SIDE_BY_SIDE; p++)
-                sum[p] += (double)row[p][l] * (double)row[p][l];
+        FG_NAME(row_squares)(job->points, first, count, sum);
         for (int p = 0; p < count; p++)
             job->scale[first + p] = sum[p] > 0 ? 1 / sqrt(sum[p]) : 0;
     }
