@@ -36,6 +36,30 @@ class TestMulticlass:
         answer = impl.multiclass_nms(self.boxes, self.scores, 0.5, max_output=3, class_agnostic=True)
         assert [part.tolist() for part in answer[1:]] == [[[0.9, 0.7, 0]], [[0, 1, -1]], [[0, 2, -1]], [2]]
 
+    @pytest.mark.parametrize("n_classes", [1, 2, 3, 8, 40])
+    @pytest.mark.parametrize("max_output", [1, 7, 10_000])
+    def test_classes_merge_by_score(self, kernels, n_classes, max_output):
+        """Scores apart by their last bits alone, some of them equal, and classes that run out early."""
+        rng = np.random.default_rng(n_classes)
+        boxes, _ = head(2, 50, n_classes)
+        scores = 0.5 + 2.0**-50 * rng.integers(0, 60, (2, 50, n_classes))
+        scores[:, 5:, ::3] = 0
+        for kind in (scores, scores.astype(np.float32) * (scores > 0.5 + 2.0**-46)):
+            case = dict(boxes=boxes, scores=kind, iou_threshold=0.9, max_output=max_output)
+            assert_same_answer(kernels.multiclass_nms(**case), reference.multiclass_nms(**case))
+
+    def test_more_boxes_than_are_written_at_a_time(self, kernels):
+        boxes = np.zeros((1, 20_000, 4), np.float32)
+        boxes[..., 0] = boxes[..., 2] = np.arange(20_000)
+        boxes[..., 2:] += 1
+        scores = np.random.default_rng(0).random((1, 20_000, 2))
+        _, written, classes, indices, counts = kernels.multiclass_nms(boxes, scores, 0.5, max_output=50_000)
+        order = np.argsort(-scores.ravel(), kind="stable")
+        assert counts.tolist() == [40_000]
+        np.testing.assert_array_equal(written[0, :40_000], scores.ravel()[order])
+        np.testing.assert_array_equal(indices[0, :40_000] * 2 + classes[0, :40_000], order)
+        assert not written[0, 40_000:].any()
+
     def test_thresholds_of_each_class(self, impl):
         answer = impl.multiclass_nms(self.boxes, self.scores, [0.7, 0.5], score_threshold=[0.1, 0.5], max_output=3)
         assert [part.tolist() for part in answer[1:]] == [[[0.9, 0.8, 0.7]], [[0, 0, 1]], [[0, 1, 2]], [3]]

@@ -93,6 +93,10 @@ LONG_CALLS = {
     # One set alone, of equal boxes that all stay.
     "multiclass_nms": "n = 40_000; boxes = np.zeros((1, n, 4), np.float32); boxes[..., 2:] = 1; kwargs = "
     "dict(boxes=boxes, scores=np.random.default_rng(0).random((1, n, 1)), iou_threshold=1.0, max_output=n)",
+    # Many classes whose boxes nearly all stay.
+    "multiclass_nms of many classes": "random = np.random.default_rng(0).random; "
+    "boxes = random((1, 1500, 4), np.float32); boxes[..., 2:] += boxes[..., :2]; kwargs = "
+    "dict(boxes=boxes, scores=random((1, 1500, 2000), np.float32), iou_threshold=0.95, max_output=100_000)",
     "weighted_boxes_fusion": "kwargs = calls.arguments({!r}, 100_000, np.float32)",
     "histogram_auc": "kwargs = calls.arguments({!r}, 100_000_000, np.float32)",
     "histogram_auc with weights": _WEIGHTS.replace("10_000_000", "50_000_000"),

@@ -254,6 +254,13 @@ MUTANTS = [
         "tests/test_clustering.py",
     ),
     Mutant(
+        "multiclass_nms: a class sinks past one of the two that follow it",
+        "fastgeo/suppression/multiclass.c",
+        "child <= 2 * place + 2 &&",
+        "child <= 2 * place + 1 &&",
+        "tests/test_heads.py",
+    ),
+    Mutant(
         "dispatch: float64 is served by the float32 kernels",
         "fastgeo/runtime/isa.h",
         "{function##_##code##_f32, function##_##code##_f64},",

@@ -6,8 +6,8 @@
 #include "suppression/nms.h"
 #include "suppression/score_order.h"
 
-/* Fewer scores in all are not worth a second thread. */
-enum { MIN_SCORES_FOR_THREADS = 1 << 15 };
+/* Fewer scores in all are not worth a second thread. Boxes of the result are written so many at a time. */
+enum { MIN_SCORES_FOR_THREADS = 1 << 15, WRITTEN = 1 << 14 };
 
 /* A set is what suppresses among itself: one class of one image, or a whole image where classes do not matter. In it a
    candidate is numbered box · n_classes + class. */
@@ -24,6 +24,10 @@ typedef struct {
     int64_t *numbers;
     fg_nms_call *calls;
     fg_nms_set *sets;
+    /* Of the image whose sets are being merged: a heap of the sets that still have candidates, the one with the best in
+       front; where in `kept` the next candidate of each stands, and where its last one ends. */
+    int64_t image, heap_size;
+    int64_t *heap, *next, *ends;
 } multiclass_job;
 
 enum { HOLDS_NAN = -1, LACKS_MEMORY = -2, TOO_LONG = -3 };
@@ -141,26 +145,70 @@ static void write_box(const fg_multiclass_call *call, int64_t image, int64_t k, 
     call->out_indices[at] = box;
 }
 
-/* The kept candidates of all sets of an image, by descending score. `scratch` has room for all of them. */
-static void merge_image(const multiclass_job *job, int64_t image, fg_ranked *scratch)
+/* Whether the next candidate of set a comes before that of set b. */
+static int leads(const multiclass_job *job, int64_t a, int64_t b)
 {
-    const fg_multiclass_call *call = job->call;
-    fg_ranked *first = job->kept + image * job->sets_per_image * job->capacity;
-    int64_t n = 0;
-    for (int64_t s = 0; s < job->sets_per_image; s++) {
-        const int64_t count = job->counts[image * job->sets_per_image + s];
-        memmove(first + n, first + s * job->capacity, (size_t)count * sizeof *first);
-        n += count;
-    }
-    fg_sort_unordered(first, scratch, n, image_scores(call, image), call->scores_f64);
-    if (call->max_output < n)
-        n = call->max_output;
-    for (int64_t k = 0; k < n; k++)
-        write_box(call, image, k, fg_ranked_index(first[k]));
-    call->out_counts[image] = n;
+    const fg_ranked x = job->kept[job->next[a]], y = job->kept[job->next[b]];
+    if (x >> 32 != y >> 32 || !job->call->scores_f64)
+        return x < y;
+    return fg_ranks_before(image_scores(job->call, job->image), 1, fg_ranked_index(x), fg_ranked_index(y));
 }
 
-static int run(const fg_runtime *runtime, multiclass_job *job, fg_ranked *merge_scratch)
+/* Lets the set in this place of the heap sink below those that lead it. */
+static void sink(multiclass_job *job, int64_t place)
+{
+    int64_t *heap = job->heap;
+    for (;;) {
+        int64_t first = place;
+        for (int64_t child = 2 * place + 1; child <= 2 * place + 2 && child < job->heap_size; child++)
+            if (leads(job, heap[child], heap[first]))
+                first = child;
+        if (first == place)
+            return;
+        const int64_t set = heap[place];
+        heap[place] = heap[first];
+        heap[first] = set;
+        place = first;
+    }
+}
+
+/* The candidates kept of all sets of the image by descending score, some of them: each set has its own in this order. */
+static void write_chunk(void *argument, int64_t chunk, int slot)
+{
+    (void)slot;
+    multiclass_job *job = argument;
+    const int64_t n = job->call->out_counts[job->image];
+    const int64_t end = (chunk + 1) * WRITTEN < n ? (chunk + 1) * WRITTEN : n;
+    for (int64_t k = chunk * WRITTEN; k < end; k++) {
+        const int64_t set = job->heap[0];
+        write_box(job->call, job->image, k, fg_ranked_index(job->kept[job->next[set]]));
+        if (++job->next[set] == job->ends[set])
+            job->heap[0] = job->heap[--job->heap_size];
+        sink(job, 0);
+    }
+}
+
+static int merge_image(const fg_runtime *runtime, multiclass_job *job, int64_t image)
+{
+    int64_t n = 0;
+    job->image = image;
+    job->heap_size = 0;
+    for (int64_t s = 0; s < job->sets_per_image; s++) {
+        const int64_t set = image * job->sets_per_image + s, count = job->counts[set];
+        job->next[s] = set * job->capacity;
+        job->ends[s] = job->next[s] + count;
+        if (count > 0)
+            job->heap[job->heap_size++] = s;
+        n += count;
+    }
+    for (int64_t place = job->heap_size / 2 - 1; place >= 0; place--)
+        sink(job, place);
+    n = n < job->call->max_output ? n : job->call->max_output;
+    job->call->out_counts[image] = n;
+    return runtime->parallel((n + WRITTEN - 1) / WRITTEN, 1, write_chunk, job);
+}
+
+static int run(const fg_runtime *runtime, multiclass_job *job)
 {
     const fg_multiclass_call *call = job->call;
     const int64_t n_boxes = call->batch * call->n * (call->own_boxes ? call->n_classes : 1);
@@ -174,11 +222,9 @@ static int run(const fg_runtime *runtime, multiclass_job *job, fg_ranked *merge_
             status = job->counts[set] == HOLDS_NAN ? FG_BAD_VALUE : FG_NO_MEMORY;
     if (status == FG_OK)
         status = run_long_sets(runtime, job, sets);
-    if (status != FG_OK)
-        return status;
-    for (int64_t image = 0; image < call->batch; image++)
-        merge_image(job, image, merge_scratch);
-    return FG_OK;
+    for (int64_t image = 0; status == FG_OK && image < call->batch; image++)
+        status = merge_image(runtime, job, image);
+    return status;
 }
 
 static int64_t least(int64_t a, int64_t b) { return a >= 0 && a < b ? a : b; }
@@ -195,7 +241,7 @@ int fg_multiclass_nms(const fg_runtime *runtime, const fg_multiclass_call *call)
     job.sets_per_image = call->class_agnostic ? 1 : call->n_classes;
     job.candidates = call->class_agnostic ? call->n * call->n_classes : call->n;
     job.capacity = least(call->top_k, least(call->max_output, job.candidates));
-    const size_t sets = (size_t)(call->batch * job.sets_per_image), per_image = (size_t)job.sets_per_image;
+    const size_t sets = (size_t)(call->batch * job.sets_per_image);
     const size_t value = call->boxes_f64 ? sizeof(double) : sizeof(float);
     const size_t slots = (size_t)runtime->slots(call->n_threads);
     job.scratch_bytes = ((size_t)job.candidates * (2 * sizeof(fg_ranked) + 5 * value) + 63) / 64 * 64;
@@ -204,12 +250,15 @@ int fg_multiclass_nms(const fg_runtime *runtime, const fg_multiclass_call *call)
     job.numbers = malloc((size_t)job.areas * sizeof *job.numbers);
     job.calls = malloc((size_t)job.areas * sizeof *job.calls);
     job.sets = malloc((size_t)job.areas * sizeof *job.sets);
-    job.kept = malloc((sets + per_image) * (size_t)job.capacity * sizeof *job.kept + 1);
+    job.kept = malloc(sets * (size_t)job.capacity * sizeof *job.kept + 1);
     job.counts = malloc(sets * sizeof *job.counts);
+    job.heap = malloc(3 * (size_t)job.sets_per_image * sizeof *job.heap);
     int status = FG_NO_MEMORY;
-    if (job.scratch && job.numbers && job.calls && job.sets && job.kept && job.counts) {
+    if (job.scratch && job.numbers && job.calls && job.sets && job.kept && job.counts && job.heap) {
         const fg_fenv saved = fg_fenv_enter();
-        status = run(runtime, &job, job.kept + sets * (size_t)job.capacity);
+        job.next = job.heap + job.sets_per_image;
+        job.ends = job.next + job.sets_per_image;
+        status = run(runtime, &job);
         fg_fenv_leave(saved);
     }
     free(job.scratch);
@@ -218,5 +267,6 @@ int fg_multiclass_nms(const fg_runtime *runtime, const fg_multiclass_call *call)
     free(job.sets);
     free(job.kept);
     free(job.counts);
+    free(job.heap);
     return status;
 }

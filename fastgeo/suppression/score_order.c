@@ -105,13 +105,3 @@ void fg_sort_ranked(fg_ranked *entries, fg_ranked *scratch, int64_t n, const voi
     if (is_f64)
         sort_ties(entries, scratch, n, scores);
 }
-
-void fg_sort_unordered(fg_ranked *entries, fg_ranked *scratch, int64_t n, const void *scores, int is_f64)
-{
-    for (int64_t k = 0; k < n; k++)
-        entries[k] = entries[k] << 32 | (uint64_t)fg_ranked_index(entries[k]);
-    sort_by_upper(entries, scratch, n);
-    for (int64_t k = 0; k < n; k++)
-        entries[k] = fg_rank(scores, is_f64, fg_ranked_index(entries[k]));
-    fg_sort_ranked(entries, scratch, n, scores, is_f64);
-}

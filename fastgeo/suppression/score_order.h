@@ -43,9 +43,6 @@ static inline fg_ranked fg_rank(const void *scores, int is_f64, int64_t i)
    `entries`. */
 void fg_sort_ranked(fg_ranked *entries, fg_ranked *scratch, int64_t n, const void *scores, int is_f64);
 
-/* The same for entries in any order. */
-void fg_sort_unordered(fg_ranked *entries, fg_ranked *scratch, int64_t n, const void *scores, int is_f64);
-
 /* 1 if box i comes before box j. */
 static inline int fg_ranks_before(const void *scores, int is_f64, int64_t i, int64_t j)
 {
