@@ -6,7 +6,7 @@ Random numbers are drawn here, so both see the same ones; restarts, stopping and
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -128,11 +128,16 @@ def kmeans(
     start = check_init(init, k, points, metric)
     if progress is not None and not callable(progress):
         raise TypeError(f"progress: expected a callable, got {type(progress).__name__}")
-    rng = checks.generator("seed", seed)
+    seed = checks.seed("seed", seed)
     steps = steps_of(points, metric, weights, checks.thread_count(n_threads))
+    starts: Iterable[Array]
+    if start is None:
+        rng = np.random.default_rng(seed)
+        starts = (starting_centroids(steps, points, weights, init, k, rng) for _ in range(n_init))
+    else:  # without a generator: fresh entropy takes as long as clustering a hundred points
+        starts = [start]
     best: KMeansResult | None = None
-    for _ in range(1 if start is not None else n_init):
-        centroids = starting_centroids(steps, points, weights, init, k, rng) if start is None else start
+    for centroids in starts:
         result = lloyd(steps, centroids, max_iter, tol, metric, weights, progress)
         if n_init > 1:  # the next start writes to them
             result = result._replace(labels=result.labels.copy())
@@ -210,11 +215,12 @@ def means(steps: Steps, centroids: Array, metric: str, weights: Array | None) ->
 
     A cluster that stays empty, or whose members cancel, keeps its centroid.
     """
-    sums, counts = steps.sums(len(centroids))
-    if not counts.all():
+    k = len(centroids)
+    sums, counts = steps.sums(k)
+    if np.count_nonzero(counts) < k:
         refill(steps, centroids, counts, weights)
-        sums, counts = steps.sums(len(centroids))
-    if metric != "cosine" and counts.all():
+        sums, counts = steps.sums(k)
+    if metric != "cosine" and np.count_nonzero(counts) == k:
         return steps.averages(sums, counts, centroids)
     filled = counts > 0
     averages = np.divide(sums, counts[:, None], out=np.zeros_like(sums), where=filled[:, None])

@@ -225,8 +225,11 @@ def part_weights_array(name: str, value: Any, like_name: str, like: Array) -> Ar
     return weights
 
 
-def generator(name: str, seed: Any) -> np.random.Generator:
-    """The random numbers of a call: from a Generator, an integer, or (None) fresh entropy."""
-    if seed is None or isinstance(seed, np.random.Generator):
-        return np.random.default_rng(seed)
-    return np.random.default_rng(integer(name, seed, 0))
+def seed(name: str, value: Any) -> int | np.random.Generator | None:
+    """What `numpy.random.default_rng` takes: a Generator, an integer, or (None) fresh entropy."""
+    return value if value is None or isinstance(value, np.random.Generator) else integer(name, value, 0)
+
+
+def generator(name: str, value: Any) -> np.random.Generator:
+    """The random numbers of a call."""
+    return np.random.default_rng(seed(name, value))
