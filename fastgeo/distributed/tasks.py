@@ -8,7 +8,7 @@ wanted at once goes to the scheduler directly.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from operator import getitem
 from typing import Any, NamedTuple
@@ -94,7 +94,7 @@ def _fused_layers(layers: Iterable[Mapping[Any, Any]], wanted: set[Any]) -> Grap
         if key in every and key not in nodes:  # what is not in the graph lies on the cluster already
             nodes[key] = node = _as_node(key, every)
             todo += node.dependencies
-            uses.update(node.dependencies)
+            uses.update(_references(node))
     if config.get("optimization.fuse.active", None) is not False:
         for key in [key for key, node in nodes.items() if type(node) is Task and node.func is on_batch]:
             if nodes[key].dependencies:
@@ -105,6 +105,18 @@ def _fused_layers(layers: Iterable[Mapping[Any, Any]], wanted: set[Any]) -> Grap
 def _as_node(key: Any, graph: Graph) -> Any:
     node = convert_legacy_task(key, graph[key], graph)
     return node if isinstance(node, GraphNode) else DataNode(key, node)
+
+
+def _references(node: Any) -> Iterator[Any]:
+    """The keys that a node refers to, each as often as it does: what it takes twice must be made once."""
+    if not isinstance(node, Task):
+        yield from node.dependencies
+        return
+    for part in (*node.args, *node.kwargs.values()):
+        if isinstance(part, TaskRef):
+            yield part.key
+        elif isinstance(part, GraphNode):
+            yield from _references(part)
 
 
 def _with_own(argument: Any, nodes: dict[Any, Any], uses: Counter[Any]) -> Any:
