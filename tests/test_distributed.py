@@ -81,14 +81,28 @@ def test_histogram_auc_on_every_scheduler(scheduler):
     assert lazy.compute() == expected
 
 
-def test_dataframe_and_delayed_batches():
-    labels, scores = predictions()
-    frame = dd.from_pandas(pd.DataFrame({"y": labels, "p": scores}), npartitions=4)
-    expected = fastgeo.roc_auc(labels, scores)
-    assert distributed.roc_auc(frame.y, frame.p) == expected
-    batches = [dask.delayed((labels[i : i + 999], scores[i : i + 999])) for i in range(0, len(labels), 999)]
-    assert distributed.roc_auc(batches) == expected
-    assert distributed.histogram_auc(batches) == fastgeo.histogram_auc(labels, scores)
+@pytest.mark.parametrize("kind", ["frame", "batches"])
+def test_dataframe_and_delayed_batches(kind):
+    labels, _ = predictions()
+    rng = np.random.default_rng(2)
+    scores = rng.integers(0, 100, len(labels)) / 128  # every value a bin of its own, of 128
+    weights = rng.random(len(labels))
+    if kind == "frame":
+        frame = dd.from_pandas(pd.DataFrame({"y": labels, "p": scores, "w": weights}), npartitions=4)
+        columns, weighted = (frame.y, frame.p), {"labels": frame.y, "scores": frame.p, "sample_weight": frame.w}
+    else:
+        starts = range(0, len(labels), 999)
+        cut = [[column[i : i + 999] for column in (labels, scores, weights)] for i in starts]
+        columns, weighted = ([dask.delayed(batch[:2]) for batch in cut],), {"labels": list(map(dask.delayed, cut))}
+    assert distributed.roc_auc(*columns) == fastgeo.roc_auc(labels, scores)
+    assert distributed.histogram_auc(*columns) == fastgeo.histogram_auc(labels, scores)
+    precision = distributed.average_precision(*columns, n_bins=128)
+    assert precision == pytest.approx(fastgeo.average_precision(labels, scores), rel=1e-13)
+    assert precision == distributed.average_precision(da.from_array(labels, -1), da.from_array(scores, -1), n_bins=128)
+    expected = fastgeo.histogram_auc(labels, scores, sample_weight=weights)
+    assert distributed.histogram_auc(**weighted) == pytest.approx(expected, rel=1e-13)
+    expected = fastgeo.average_precision(labels, scores, sample_weight=weights)
+    assert distributed.average_precision(**weighted, n_bins=128) == pytest.approx(expected, rel=1e-13)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -570,6 +584,24 @@ def test_images_are_refused_at_once():
         distributed.max_pool2d(lazy, 2, return_indices=True)
 
 
+@pytest.mark.parametrize(("name", "argument"), [("conv2d", np.ones((3, 3, 2, 1))), ("max_pool2d", 3)])
+@pytest.mark.parametrize("bad_type", [complex, str, object])
+@pytest.mark.parametrize(("height", "readers"), [(8, "5"), (4, "10|11")])
+def test_a_bad_chunk_of_images_is_named(name, argument, bad_type, height, readers):
+    """One that its task reads alone, and one that is put together with rows of its neighbour."""
+    pictures = np.ones((8, 8, 6, 2))
+
+    def spoil(block, block_id):
+        return block.astype(bad_type) if block_id[:2] == (5, 0) else block
+
+    lazy = da.from_array(pictures, (1, height, 6, 2)).map_blocks(spoil, meta=pictures[:0])
+    with pytest.raises(TypeError, match=r"^inputs: expected an array of numbers") as expected:
+        getattr(fastgeo, name)(pictures.astype(bad_type), argument, stride=1, padding=1)
+    later = getattr(distributed, name)(lazy, argument, stride=1, padding=1)
+    with pytest.raises(TypeError, match=f"^chunk ({readers}): {re.escape(str(expected.value))}$"):
+        later.compute(scheduler="threads")
+
+
 def tasks_run(lazy_or_call):
     """Names of the functions' layers of all tasks that ran."""
     names = []
@@ -647,6 +679,34 @@ def test_what_two_answers_share_is_made_once():
     answers = dask.compute(auc, precision, scheduler="synchronous")
     assert len(made) == 4
     assert answers == (distributed.histogram_auc(*lazy), distributed.average_precision(*lazy))
+
+
+def test_what_one_task_takes_twice_is_made_once():
+    """A column that is labels, scores or weights at once, and a batch of one delayed value twice."""
+    made = []
+
+    def make(block):
+        made.append(1)
+        return block
+
+    labels = np.arange(1000) % 3 == 0
+    scores = np.random.default_rng(0).random(1000)
+    held = da.from_array(scores, 250)
+    lazy = held.map_blocks(make, meta=np.zeros(0))
+    pairs = [dask.delayed(lambda a, b: (a > 0.5, b))(block, block) for block in lazy.to_delayed()]
+    weighted = fastgeo.histogram_auc(labels, scores, sample_weight=scores)
+    calls = [
+        (weighted, da.from_array(labels, 250), lazy, {"sample_weight": lazy}),
+        (weighted, da.from_array(labels, 250), held, {"sample_weight": held}),
+        (1.0, pairs, None, {}),
+    ]
+    with dask.config.set(scheduler="synchronous"):
+        for expected, *columns, options in calls:
+            for compute in (True, False):
+                made.clear()
+                answer = distributed.histogram_auc(*columns, compute=compute, **options)
+                assert (answer if compute else answer.compute()) == pytest.approx(expected, rel=1e-13)
+                assert len(made) == (0 if columns[1] is held else 4)
 
 
 def test_chunks_reach_the_kernels_uncopied():
@@ -804,17 +864,43 @@ def test_the_client_needs_no_more_memory_for_longer_chunks(cluster):
     assert large < 8 * 160_000 * 4 * 8  # all rows; the 2**18 bins of roc_auc take more than one chunk does
 
 
-def test_nothing_is_computed_early():
+def chunked(kind, watch):
+    """Labels, images or detections in two chunks, which `watch` sees when they are made."""
+    if kind == "labels":
+        return da.from_array(np.arange(10) % 2, 5).map_blocks(watch, meta=np.zeros(0, int))
+    if kind == "images":
+        return da.ones((1, 8, 6, 1), chunks=(1, 4, 6, 1)).map_blocks(watch, meta=np.zeros((0,) * 4))
+    frames = detections(2, 10)
+    if kind == "frame":
+        return dd.from_delayed([dask.delayed(f) for f in frames], meta=frames[0]).map_partitions(watch, meta=frames[0])
+    columns = [["x1", "y1", "x2", "y2"], "score", "category_id"]
+    return db.from_sequence([[f[c].to_numpy() for c in columns] for f in frames], npartitions=2).map(watch)
+
+
+@pytest.mark.parametrize(
+    ("kind", "call"),
+    [
+        ("labels", lambda labels: distributed.histogram_auc(labels, labels, compute=False)),
+        ("labels", lambda labels: distributed.average_precision(labels, labels, compute=False)),
+        ("images", lambda images: distributed.conv2d(images, np.ones((3, 3, 1, 1)), padding=1, padding_mode="reflect")),
+        ("images", lambda images: distributed.max_pool2d(images, 2)),
+        ("images", lambda images: distributed.avg_pool2d(images, 3, 1, 1)),
+        ("images", lambda images: distributed.lp_pool2d(images, 2)),
+        ("frame", lambda frame: distributed.nms(frame, 0.5)),
+        ("frame", lambda frame: distributed.batched_nms(frame, 0.5)),
+        ("bag", lambda bag: distributed.nms(bag.map(lambda image: image[:2]), 0.5)),
+        ("bag", lambda bag: distributed.batched_nms(bag, 0.5)),
+    ],
+)
+def test_nothing_is_computed_early(kind, call):
     made = []
 
-    def make(block):
+    def watch(chunk):
         made.append(1)
-        return block
+        return chunk
 
-    images = da.zeros((1, 32, 32, 1), chunks=(1, 16, 16, 1)).map_blocks(make, meta=np.zeros((0, 0, 0, 0)))
-    lazy = distributed.conv2d(images, np.ones((3, 3, 1, 1)))
-    labels = da.zeros(10, chunks=5).map_blocks(make, meta=np.zeros(0))
-    distributed.histogram_auc(labels, labels, compute=False)
-    assert not made
-    lazy.compute(scheduler="synchronous")
-    assert len(made) == 4
+    with dask.config.set(scheduler="synchronous"):
+        later = call(chunked(kind, watch))
+        assert not made
+        later.compute()
+    assert len(made) == 2

@@ -54,7 +54,8 @@ def conv2d(
     Raises
     ------
     ValueError, TypeError
-        At once, as :func:`fastgeo.conv2d`; for chunks of unknown sizes.
+        At once, as :func:`fastgeo.conv2d`; for chunks of unknown sizes. When computed, for chunks of another type than
+        the array's, with ``chunk i: `` in front, i being the first chunk of the result that reads them.
 
     See Also
     --------
@@ -110,7 +111,8 @@ def max_pool2d(inputs: Any, size: Any, stride: Any = None, padding: Any = 0, **o
     Raises
     ------
     ValueError, TypeError
-        At once, as :func:`fastgeo.max_pool2d`; for chunks of unknown sizes, and for ``return_indices``.
+        At once, as :func:`fastgeo.max_pool2d`; for chunks of unknown sizes, and for ``return_indices``. When computed,
+        as :func:`fastgeo.distributed.conv2d`.
 
     See Also
     --------
@@ -249,18 +251,23 @@ def _slide(
         ranges.insert(3 if layout == "NHWC" else 1, (0, window.channels))
         piece = _piece(inputs, ranges, (name, "edge", index), layer)
         key = (name, *geometry.layout_shape((b, r, c, 0), layout))
-        pads = (row.pads, column.pads)
-        layer[key] = Task(key, in_chunk, index, call.function, piece, *fixed, call.stride, pads, **call.options)
+        args = [call.function, *piece, *fixed, call.stride, (row.pads, column.pads)]
+        layer[key] = Task(key, in_chunk, index, _on_piece, *args, **call.options)
     lengths = [inputs.chunks[0], *(tuple(span.outputs for span in axis) for axis in spans), (window.out_channels,)]
     chunks = geometry.layout_shape(tuple(lengths), layout)
     graph = HighLevelGraph.from_collections(name, layer, [inputs])
     return da.Array(graph, name, chunks, dtype=dtype)
 
 
-def _piece(inputs: Any, ranges: Sequence[tuple[int, int]], name: tuple[Any, ...], layer: dict[Any, Any]) -> Any:
-    """The cells of these ranges: one chunk as it is, or put together from several; cuts of them go to `layer`."""
+Place = tuple[slice, ...]
+
+
+def _piece(
+    inputs: Any, ranges: Sequence[tuple[int, int]], name: tuple[Any, ...], layer: dict[Any, Any]
+) -> tuple[Any, list[Place], tuple[int, ...]]:
+    """The cells of these ranges: parts of chunks, their places and the shape of all; cuts of chunks go to `layer`."""
     parts: list[Any] = []
-    places = []
+    places: list[Place] = []
     for blocks in product(*(_overlaps(*axis) for axis in zip(inputs.chunks, ranges, strict=True))):
         part: Any = TaskRef((inputs.name, *(block.number for block in blocks)))
         if not all(block.whole for block in blocks):
@@ -269,9 +276,7 @@ def _piece(inputs: Any, ranges: Sequence[tuple[int, int]], name: tuple[Any, ...]
             part = TaskRef(key)
         parts.append(part)
         places.append(tuple(block.place for block in blocks))
-    if len(parts) == 1:
-        return parts[0]
-    return Task(None, _put_together, List(*parts), places, tuple(end - begin for begin, end in ranges))
+    return List(*parts), places, tuple(end - begin for begin, end in ranges)
 
 
 class Overlap(NamedTuple):
@@ -294,8 +299,22 @@ def _overlaps(chunks: tuple[int, ...], cells: tuple[int, int]) -> list[Overlap]:
     return found or [Overlap(0, slice(0, 0), slice(0, 0), False)]
 
 
-def _put_together(parts: Sequence[Any], places: Sequence[tuple[slice, ...]], shape: tuple[int, ...]) -> Any:
-    piece = np.empty(shape, parts[0].dtype)
+def _on_piece(
+    function: Callable[..., Any],
+    parts: Sequence[Any],
+    places: Sequence[Place],
+    shape: tuple[int, ...],
+    *args: Any,
+    **options: Any,
+) -> Any:
+    """Call on one chunk as it is, or on what is put together from several."""
+    piece = parts[0] if len(parts) == 1 else _put_together(parts, places, shape)
+    return function(piece, *args, **options)
+
+
+def _put_together(parts: Sequence[Any], places: Sequence[Place], shape: tuple[int, ...]) -> Any:
+    # Of a type that holds every part: a part of a type that is refused must not be cast to one that is not.
+    piece = np.empty(shape, np.result_type(*parts))
     for part, place in zip(parts, places, strict=True):
         piece[place] = part
     return piece
