@@ -6,12 +6,12 @@ import multiprocessing
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 import tracemalloc
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from functools import partial
 
 import numpy as np
 import pytest
@@ -759,13 +759,19 @@ def _slow_batch(i, n=1000):
     return predictions(n, seed=i)
 
 
-def test_a_killed_worker_changes_nothing():
+@pytest.fixture(scope="module")
+def mortal_cluster():
+    """A cluster whose workers tests may kill."""
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        yield cluster
+
+
+def test_a_killed_worker_changes_nothing(mortal_cluster):
     """The nanny restarts what is killed; lost chunks are made again."""
     batches = [dask.delayed(_slow_batch)(i) for i in range(30)]
     parts = [predictions(1000, seed=i) for i in range(30)]
     expected = fastgeo.histogram_auc(*map(np.concatenate, zip(*parts, strict=True)))
-    own_cluster = LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None)
-    with own_cluster as cluster, Client(cluster) as client:
+    with Client(mortal_cluster) as client:
         future = client.compute(distributed.histogram_auc(batches, compute=False))
         time.sleep(1.0)
         os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
@@ -797,22 +803,45 @@ def test_a_killed_worker_changes_nothing():
         assert (found.centroids.tobytes(), found.inertia) == (alone.centroids.tobytes(), alone.inertia)
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="counts threads through Linux's /proc")
-def test_kernels_start_no_threads_of_their_own():
-    code = """
-import os, dask.array as da, numpy as np, fastgeo
-from fastgeo import distributed
-images = np.random.default_rng(0).uniform(size=(2, 256, 256, 16))
-kernel = np.ones((3, 3, 16, 32))
-lazy = distributed.conv2d(da.from_array(images, (1, 256, 256, 16)), kernel)
-before = len(os.listdir("/proc/self/task"))
-lazy.compute(scheduler="synchronous")
-inside = len(os.listdir("/proc/self/task"))
-fastgeo.conv2d(images, kernel, n_threads=3)
-print(inside - before, len(os.listdir("/proc/self/task")) - before)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert done.stdout.split() == ["0", "2"], done.stderr  # none from tasks; two from the call that asks for them
+def _slowly(chunk):
+    time.sleep(0.15)
+    return chunk
+
+
+@pytest.mark.parametrize("name", ["conv2d", "max_pool2d", "nms of a bag", "nms of a dataframe"])
+def test_a_killed_worker_loses_no_image(name, mortal_cluster):
+    """One that holds results which the answer still needs is killed: they are made again."""
+    if name in ("conv2d", "max_pool2d"):
+        images = np.random.default_rng(0).uniform(-1, 1, (6, 12, 9, 2))  # in bands, which need their neighbours' edges
+        slow = da.from_array(images, (1, 6, 9, 2)).map_blocks(_slowly, meta=images[:0])
+        argument = 3 if name == "max_pool2d" else np.random.default_rng(1).uniform(-1, 1, (3, 3, 2, 4))
+        later = getattr(distributed, name)(slow, argument, stride=1, padding=1)
+        expected = getattr(fastgeo, name)(images, argument, stride=1, padding=1)
+    else:
+        frames = detections(12, 50)
+        images = [(f[["x1", "y1", "x2", "y2"]].to_numpy(), f.score.to_numpy()) for f in frames]
+        kept = [fastgeo.nms(*image, 0.4) for image in images]
+        if name == "nms of a bag":
+            later, expected = distributed.nms(db.from_sequence(images, npartitions=12).map(_slowly), 0.4), kept
+        else:
+            frame = dd.from_delayed([dask.delayed(_slowly)(f) for f in frames], meta=frames[0])
+            later = distributed.nms(frame, 0.4)
+            expected = pd.concat([f.iloc[keep] for f, keep in zip(frames, kept, strict=True)])
+    with Client(mortal_cluster) as client:
+        client.wait_for_workers(2)
+        pids = client.run(os.getpid)
+        future = client.compute(later)
+        while not (holding := [worker for worker, keys in client.has_what().items() if keys]):
+            time.sleep(0.01)
+        os.kill(pids[holding[0]], signal.SIGKILL)
+        assert not future.done()
+        answer = future.result(timeout=120)
+        assert pids[holding[0]] not in client.run(os.getpid).values()
+    if name == "nms of a dataframe":
+        pd.testing.assert_frame_equal(answer, expected)
+    else:
+        assert len(answer) == len(expected)
+        assert all(one.tobytes() == other.tobytes() for one, other in zip(answer, expected, strict=True))
 
 
 def _native_threads():
@@ -820,48 +849,78 @@ def _native_threads():
     return len(os.listdir("/proc/self/task")) - threading.active_count()
 
 
-def _conv2d_on_three_threads(images, kernel):
-    fastgeo.conv2d(images, kernel, n_threads=3)
-
-
-@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="counts threads through Linux's /proc")
-def test_a_cluster_worker_keeps_to_its_one_thread(cluster):
-    images, kernel = np.ones((2, 256, 256, 16)), np.ones((3, 3, 16, 32))
-
-    def call_all(images, rows):
-        distributed.conv2d(da.from_array(images, (1, -1, -1, -1)), kernel).compute()
-        X = da.from_array(np.random.default_rng(0).random((rows, 8)), (rows // 2, 8))
+def _call_all(size, rows, **config):
+    """Calls that would take all cores if they were let, of two chunks each, made by the workers."""
+    with dask.config.set(**config):
+        images = da.random.default_rng(0).random((2, size, size, 16), chunks=(1, -1, -1, -1))
+        distributed.conv2d(images, np.ones((3, 3, 16, 32)))[:, 0, 0].compute()
+        distributed.max_pool2d(images, 3, 1)[:, 0, 0].compute()
+        X = da.random.default_rng(0).random((rows, 8), chunks=(rows // 2, 8))
         distributed.kmeans(X, 16, init=np.eye(16, 8), max_iter=2)
         distributed.histogram_auc(X[:, 0] < 0.5, X[:, 1])
 
-    with Client(cluster) as client:
-        call_all(images[:, :8, :8], 100)  # imports
-        before = client.run(_native_threads)
-        call_all(images, 100_000)
-        assert client.run(_native_threads) == before
-        client.run(_conv2d_on_three_threads, images, kernel)  # two more: the count would have shown them
-        assert client.run(_native_threads) == {worker: count + 2 for worker, count in before.items()}
+
+def _conv2d_on_three_threads():
+    fastgeo.conv2d(np.ones((2, 256, 256, 16)), np.ones((3, 3, 16, 32)), n_threads=3)
 
 
-def test_the_client_needs_no_more_memory_for_longer_chunks(cluster):
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="counts threads through Linux's /proc")
+@pytest.mark.parametrize("scheduler", ["synchronous", "threads", "processes", "distributed"])
+def test_kernels_keep_to_the_workers_threads(scheduler, request):
+    """In a fresh process, where no earlier call has left threads, or in the workers of a cluster."""
+    with ExitStack() as stack:
+        if scheduler == "distributed":
+            client = stack.enter_context(Client(request.getfixturevalue("cluster")))
+            call_all, in_workers = _call_all, client.run
+        else:
+            pool = stack.enter_context(ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")))
+
+            def in_workers(function, *args, **config):
+                return {0: pool.submit(function, *args, **config).result()}
+
+            call_all = partial(in_workers, _call_all, scheduler=scheduler, num_workers=2)
+            if scheduler == "processes":
+                call_all = partial(_call_all, scheduler=scheduler, pool=pool)
+        call_all(8, 100)  # imports
+        before = in_workers(_native_threads)
+        call_all(256, 2_000_000)
+        assert in_workers(_native_threads) == before
+        in_workers(_conv2d_on_three_threads)  # two more: the count would have shown them
+        assert in_workers(_native_threads) == {worker: count + 2 for worker, count in before.items()}
+
+
+def _image(n, seed):
+    """Boxes and scores of one image."""
+    return random_boxes(n, np.float64, seed=seed), np.random.default_rng(seed).random(n)
+
+
+@pytest.mark.parametrize("name", ["histogram_auc", "average_precision", "roc_auc", "kmeans", "conv2d", "nms"])
+def test_the_client_needs_no_more_memory_for_longer_chunks(name, cluster):
     """Eight times the rows in as many chunks: the client holds graphs and answers only."""
 
     def peak(rows):
         X = da.random.default_rng(0).random((8 * rows, 4), chunks=(rows, 4))
+        images = X.reshape((8, rows // 20, 20, 4))
+        bag = db.from_delayed([dask.delayed(lambda i: [_image(rows // 10, i)])(i) for i in range(8)])
+        call = {
+            "histogram_auc": lambda: distributed.histogram_auc(X[:, 0] < 0.5, X[:, 1]),
+            "average_precision": lambda: distributed.average_precision(X[:, 0] < 0.5, X[:, 1]),
+            "roc_auc": lambda: distributed.roc_auc(X[:, 0] < 0.5, X[:, 1]),
+            "kmeans": lambda: distributed.kmeans(X, 4, init=np.eye(4), max_iter=2),
+            "conv2d": lambda: distributed.conv2d(images, np.ones((3, 3, 4, 4)), padding=1).sum().compute(),
+            "nms": lambda: distributed.nms(bag, 0.5).map(len).sum().compute(),
+        }[name]
         tracemalloc.start()
-        distributed.histogram_auc(X[:, 0] < 0.5, X[:, 1])
-        distributed.average_precision(X[:, 0] < 0.5, X[:, 1])
-        distributed.roc_auc(X[:, 0] < 0.5, X[:, 1])
-        distributed.kmeans(X, 4, init=np.eye(4), max_iter=2)
+        call()
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return most
 
     with Client(cluster):
-        peak(10)  # imports
+        peak(100)  # imports
         small, large = peak(20_000), peak(160_000)
     assert large < 1.5 * small
-    assert large < 8 * 160_000 * 4 * 8  # all rows; the 2**18 bins of roc_auc take more than one chunk does
+    assert large < 8 * 16_000 * 5 * 8  # all detections; rows and images are eight times more
 
 
 def chunked(kind, watch):
