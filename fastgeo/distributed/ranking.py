@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -241,17 +241,24 @@ def _of_merged_histogram(
     sample_weight: Any,
     compute: bool,
 ) -> Any:
-    AUCHistogram(n_bins, range=range)  # raises for what no chunk could use
+    inputs.bin_range(range, checks.integer("n_bins", n_bins, 1, inputs.MAX_BINS))  # raise for what no chunk could use
     batches = row_batches(labels) if scores is None else row_batches(labels, scores, sample_weight)
     count = partial(_histogram, n_bins=n_bins, range=range)
     if compute:
-        return batches.reduced(count, _merge, finish=finish, adds=True)
+        count_several = partial(_histogram_of_several, n_bins=n_bins, range=range)
+        return batches.reduced(count, _merge, finish=finish, of_several=count_several)
     return batches.reduce(count, _merge, finish=finish)
 
 
-def _histogram(batch: Sequence[Any], n_bins: int, range: Any, into: AUCHistogram | None = None) -> AUCHistogram:
-    histogram = AUCHistogram(n_bins, range=range) if into is None else into
-    return histogram.update(*batch)
+def _histogram(batch: Sequence[Any], n_bins: int, range: Any) -> AUCHistogram:
+    return AUCHistogram(n_bins, range=range).update(*batch)
+
+
+def _histogram_of_several(batches: Iterable[Sequence[Any]], n_bins: int, range: Any) -> AUCHistogram:
+    histogram = AUCHistogram(n_bins, range=range)
+    for batch in batches:
+        histogram.update(*batch)
+    return histogram
 
 
 def _auc(histogram: AUCHistogram, on_undefined: str) -> float:

@@ -33,6 +33,8 @@ SHARE = 4
 
 Graph = dict[Any, Any]
 
+Layers = Mapping[Any, Mapping[Any, Any]]
+
 Join = Callable[[Sequence[Any]], Any]
 Finish = Callable[[Any], Any] | None
 
@@ -47,7 +49,11 @@ def _named(index: int, function: Callable[..., Any], *args: Any, **kwargs: Any) 
     try:
         return function(*args, **kwargs)
     except (ValueError, TypeError) as error:
-        raise type(error)(f"chunk {index}: {error}") from error
+        raise _of_chunk(index, error) from error
+
+
+def _of_chunk(index: int, error: Exception) -> Exception:
+    return type(error)(f"chunk {index}: {error}")
 
 
 def on_batch(index: int, function: Callable[..., Any], n_columns: int | None, *args: Any) -> Any:
@@ -167,17 +173,24 @@ def _are_made_alone(graph: Graph, keys: Sequence[Any]) -> bool:
     return all(type(graph.get(part)) is DataNode for part in needed)
 
 
-def _through_chunks(
-    function: Callable[..., Any], join: Join, adds: bool, first: int, batches: list[list[Any]], shared: Sequence[Any]
-) -> Any:
-    """Work through consecutive chunks: the join of what they give, or what each adds to the result of those before."""
+def _through_chunks(function: Callable[..., Any], first: int, batches: list[Any], shared: Sequence[Any]) -> Any:
+    """Work through consecutive chunks by a function that takes them one by one; an error names the last it took."""
+    index = first
+
+    def taken() -> Iterator[Any]:
+        nonlocal index
+        for index, batch in enumerate(batches, first):  # noqa: B007
+            yield batch
+
     with fastgeo.threads(1):
-        if not adds:
-            return join([_named(first + i, function, batch, *shared) for i, batch in enumerate(batches)])
-        total = None
-        for i, batch in enumerate(batches):
-            total = _named(first + i, function, batch, *shared, into=total)
-        return total
+        try:
+            return function(taken(), *shared)
+        except (ValueError, TypeError) as error:
+            raise _of_chunk(index, error) from error
+
+
+def _joined(batches: Iterable[Any], *shared: Any, function: Callable[..., Any], join: Join) -> Any:
+    return join([function(batch, *shared) for batch in batches])
 
 
 class ChunkResult(Delayed):  # type: ignore[misc]
@@ -209,29 +222,35 @@ class Batches(NamedTuple):
         return ChunkResult(key, HighLevelGraph.from_collections(name, layer, self.sources), layer=name)
 
     def reduced(
-        self, function: Callable[..., Any], join: Join, *shared: Any, finish: Finish = None, adds: bool = False
+        self,
+        function: Callable[..., Any],
+        join: Join,
+        *shared: Any,
+        finish: Finish = None,
+        of_several: Callable[..., Any] | None = None,
     ) -> Any:
         """What :meth:`reduce` computes to, without the expressions that Dask would build first.
 
         They cost as much as counting a million rows. A machine's own schedulers get a task for FAN_IN chunks where
         that is no loss: handing one over, and coming back to Dask's code when a chunk has driven it out of the caches,
-        costs as much as counting a hundred thousand rows. With `adds` the function takes an earlier result, `into`
-        which it counts; that must come to the same bits as joining.
+        costs as much as counting a hundred thousand rows. `of_several` takes an iterable of batches, where that is less
+        work than `function` of each and their `join`; it must come to the same bits.
         """
-        get, ready = get_scheduler(cls=Delayed), self._ready()
+        get, held = get_scheduler(cls=Delayed), self._held()
         can_spare = _can_spare_tasks(get, len(self.keys))
         if can_spare and self.keys and all(isinstance(batch, list) for batch in self.keys):
-            batches = [[_value(key, ready) for key in batch] for batch in self.keys]
+            batches = [[_value(key, held) for key in batch] for batch in self.keys]
             if not any(column is None for batch in batches for column in batch):
-                return get(*_grouped(batches, function, join, shared, finish, adds))
-        name, layer, keys = self._layer_or_empty(function, shared, ready)
+                several = of_several or partial(_joined, function=function, join=join)
+                return get(*_grouped(batches, several, join, shared, finish))
+        name, layer, keys = self._layer_or_empty(function, shared, held)
         graph = self._with_sources(name, layer, keys)
         inside = can_spare and _are_made_alone(graph, keys)
         return get(graph, _join_all(name, graph, keys, join, finish, inside=inside))
 
     def exchanged(self, cut: Callable[..., Any], n_parts: int, own: Join, join: Join, *shared: Any) -> Any:
         """Cut every batch into parts, `own` of the first parts of all, of the second ..., and `join` of these."""
-        name, layer, keys = self._layer(cut, shared, self._ready())
+        name, layer, keys = self._layer(cut, shared, self._held())
         graph, get = self._with_sources(name, layer, keys), get_scheduler(cls=Delayed)
         shares_memory = get in (local.get_sync, threaded.get)
         parts = [(name, "own", i) for i in range(n_parts)]
@@ -245,11 +264,11 @@ class Batches(NamedTuple):
             graph[part] = Task(part, own, List(*(TaskRef(piece.key) for piece in pieces)))
         return get(graph, _join_all(name, graph, parts, join))
 
-    def _ready(self) -> Graph:
-        """What the sources' graphs hold already, such as the chunks of an array in memory."""
-        layers = (layer for source in self.sources for layer in _layers_of(source.__dask_graph__()))
-        written_out = [layer.items() for layer in layers if _is_written_out(layer)]
-        return {key: value for items in written_out for key, value in items if isinstance(value, np.ndarray)}
+    def _held(self) -> Layers:
+        """The layers in which a value may lie already, such as the chunks of an array in memory."""
+        graphs = [source.__dask_graph__() for source in self.sources]
+        layers = [item for graph in graphs if isinstance(graph, HighLevelGraph) for item in graph.layers.items()]
+        return {name: layer for name, layer in layers if _is_written_out(layer)}
 
     def _with_sources(self, name: str, layer: Graph, keys: list[Any]) -> Graph:
         """The fused tasks of a layer, and those of the sources that they need."""
@@ -261,18 +280,18 @@ class Batches(NamedTuple):
         return fused(HighLevelGraph.from_collections(name, layer, self.sources), keys)
 
     def _layer_or_empty(
-        self, function: Callable[..., Any], shared: Sequence[Any], ready: Graph | None = None
+        self, function: Callable[..., Any], shared: Sequence[Any], held: Layers | None = None
     ) -> tuple[str, Graph, list[Any]]:
-        name, layer, keys = self._layer(function, shared, ready)
+        name, layer, keys = self._layer(function, shared, held)
         if not keys:
             keys = [(name, 0)]
             layer[keys[0]] = Task(keys[0], function, [[], []], *map(TaskRef, layer))
         return name, layer, keys
 
     def _layer(
-        self, function: Callable[..., Any], shared: Sequence[Any], ready: Graph | None = None
+        self, function: Callable[..., Any], shared: Sequence[Any], held: Layers | None = None
     ) -> tuple[str, Graph, list[Any]]:
-        """A task for each batch, with what is `ready` inside: the name of their layer, the layer, and their keys."""
+        """A task for each batch, with what is `held` inside: the name of their layer, the layer, and their keys."""
         name = new_name(function)
         layer: Graph = {}
         for i, value in enumerate(shared):
@@ -281,7 +300,7 @@ class Batches(NamedTuple):
         keys = [(name, i) for i in range(len(self.keys))]
         for i, (key, batch) in enumerate(zip(keys, self.keys, strict=True)):
             columns = batch if isinstance(batch, list) else [batch]
-            parts = [_part(part, ready or {}) for part in columns]
+            parts = [_part(part, held or {}) for part in columns]
             layer[key] = Task(key, on_batch, i, function, len(parts) if columns is batch else None, *parts, *arguments)
         return name, layer, keys
 
@@ -290,31 +309,29 @@ def _own_of_part(own: Join, part: int, cuts: Sequence[Any]) -> Any:
     return own([pieces[part] for pieces in cuts])
 
 
-def _value(key: Any, ready: Graph) -> Any:
+def _value(key: Any, held: Layers) -> Any:
     """A column of a batch, if it lies in memory or is a plain integer; otherwise None."""
-    return key if isinstance(key, int) else ready.get(key)
+    if isinstance(key, int):
+        return key
+    value = held.get(key[0] if isinstance(key, tuple) else key, {}).get(key)
+    return value if isinstance(value, np.ndarray) else None
 
 
-def _part(key: Any, ready: Graph) -> Any:
+def _part(key: Any, held: Layers) -> Any:
     """A column of a batch as an argument."""
-    value = _value(key, ready)
+    value = _value(key, held)
     return TaskRef(key) if value is None else value
 
 
 def _grouped(
-    batches: list[list[Any]],
-    function: Callable[..., Any],
-    join: Join,
-    shared: Sequence[Any],
-    finish: Finish,
-    adds: bool,
+    batches: list[list[Any]], function: Callable[..., Any], join: Join, shared: Sequence[Any], finish: Finish
 ) -> tuple[Graph, Any]:
     """A graph of batches that lie in memory, FAN_IN to a task, and the key of its top."""
     name, graph = "chunks", {}
     for first in range(0, len(batches), FAN_IN):
         key = (name, first // FAN_IN)
         # Within one argument, so that Dask does not look through the batches for tasks.
-        some = partial(_through_chunks, function, join, adds, first, batches[first : first + FAN_IN], shared)
+        some = partial(_through_chunks, function, first, batches[first : first + FAN_IN], shared)
         graph[key] = Task(key, some)
     return graph, _join_all(name, graph, list(graph), join, finish, level=1)
 
@@ -383,4 +400,6 @@ def _chunks(column: Any, like: Any) -> tuple[list[Any], list[Any]]:
 
 def _same_cuts(cuts: tuple[float, ...], others: tuple[float, ...]) -> bool:
     """Whether chunks are alike; lengths not known yet (NaN) are taken to be."""
-    return len(cuts) == len(others) and all(a == b or a != a or b != b for a, b in zip(cuts, others, strict=True))
+    return cuts == others or (
+        len(cuts) == len(others) and all(a == b or a != a or b != b for a, b in zip(cuts, others, strict=True))
+    )
