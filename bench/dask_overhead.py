@@ -1,12 +1,15 @@
 """Rows a second of the Dask calls, and their overhead against the one-machine call on the same rows.
 
-python bench/dask_overhead.py [--rows-per-chunk 1000000] [--chunks 8]
+python bench/dask_overhead.py [--rows-per-chunk 1000000] [--chunks 8] [--seconds 15]
 
-One worker thread against one kernel thread, in turn, the minimum of several rounds: on Dask's synchronous scheduler,
-and on its threaded one, which hands every task to its worker thread and waits.
+One worker thread against one kernel thread: on Dask's synchronous scheduler, and on its threaded one, which hands every
+task to its worker thread and waits. Each Dask call follows a one-machine call at once and is divided by it; the
+overhead is the median of these ratios over many rounds, with their quartiles. What slows the machine down for a while
+slows both calls of a pair; the minima of either, which may come from different moments, swing more.
 """
 
 import argparse
+import statistics
 import time
 
 import dask
@@ -20,16 +23,28 @@ from fastgeo import distributed
 SCHEDULERS = [{"scheduler": "synchronous"}, {"scheduler": "threads", "num_workers": 1}]
 
 
-def best_in_turn(calls, seconds=1.5):
-    """Seconds of each, measured in turn for about so long, and 3 times at least."""
-    times = [[] for _ in calls]
+MIN_ROUNDS = 7
+
+
+def seconds_of(call):
+    begin = time.perf_counter()
+    call()
+    return time.perf_counter() - begin
+
+
+def pairs_in_turn(one_machine, others, seconds):
+    """For each of the others, of every round: the seconds of the one-machine call and its own right after."""
+    pairs = [[] for _ in others]
     end = time.perf_counter() + seconds
-    while len(times[0]) < 3 or time.perf_counter() < end:
-        for call, own in zip(calls, times, strict=True):
-            begin = time.perf_counter()
-            call()
-            own.append(time.perf_counter() - begin)
-    return [min(own) for own in times]
+    while len(pairs[0]) < MIN_ROUNDS or time.perf_counter() < end:
+        for call, own in zip(others, pairs, strict=True):
+            own.append((seconds_of(one_machine), seconds_of(call)))
+    return pairs
+
+
+def overhead(pairs):
+    low, middle, high = statistics.quantiles([own / one - 1 for one, own in pairs], n=4)
+    return f"{middle:+6.1%} ({low:+.0%} to {high:+.0%})"
 
 
 def on(scheduler, call):
@@ -95,18 +110,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows-per-chunk", type=int, default=1_000_000)
     parser.add_argument("--chunks", type=int, default=8)
+    parser.add_argument("--seconds", type=float, default=15, help="for each row of the table")
     parser.add_argument("--only", default="", help="rows whose name begins so")
     options = parser.parse_args()
-    print(f"chunks of {options.rows_per_chunk} rows; overhead: synchronous, one worker thread")
+    print(f"chunks of {options.rows_per_chunk} rows; overhead: synchronous, one worker thread; median (quartiles)")
     with fastgeo.threads(1):
         for name, n, one_machine, on_dask in works(options.rows_per_chunk, options.chunks):
             if not name.startswith(options.only):
                 continue
-            one, *many = best_in_turn([one_machine, *(on(scheduler, on_dask) for scheduler in SCHEDULERS)])
-            overheads = ", ".join(f"{seconds / one - 1:+7.1%}" for seconds in many)
+            many = pairs_in_turn(one_machine, [on(scheduler, on_dask) for scheduler in SCHEDULERS], options.seconds)
+            one, own = map(statistics.median, zip(*many[0], strict=True))
             print(
-                f"{name:42} one machine {one * 1e3:8.2f} ms, Dask {many[0] * 1e3:8.2f} ms "
-                f"({n / many[0]:.3g} rows/s): {overheads}",
+                f"{name:42} one machine {one * 1e3:8.2f} ms, Dask {own * 1e3:8.2f} ms ({n / own:.3g} rows/s): "
+                f"{', '.join(map(overhead, many))}; {len(many[0])} rounds",
                 flush=True,
             )
 
