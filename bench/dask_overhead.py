@@ -5,7 +5,8 @@ python bench/dask_overhead.py [--rows-per-chunk 1000000] [--chunks 8] [--seconds
 One worker thread against one kernel thread: on Dask's synchronous scheduler, and on its threaded one, which hands every
 task to its worker thread and waits. Each Dask call follows a one-machine call at once and is divided by it; the
 overhead is the median of these ratios over many rounds, with their quartiles. What slows the machine down for a while
-slows both calls of a pair; the minima of either, which may come from different moments, swing more.
+slows both calls of a pair; the minima of either, which may come from different moments, swing more. On one core
+(`taskset -c 1 python ...`) the worker thread's ratios do not measure the difference between two cores as well.
 """
 
 import argparse
