@@ -602,6 +602,19 @@ def test_a_bad_chunk_of_images_is_named(name, argument, bad_type, height, reader
         later.compute(scheduler="threads")
 
 
+@pytest.mark.parametrize(("height", "readers"), [(8, "5"), (4, "10|11")])
+def test_a_chunk_of_another_shape_is_named(height, readers):
+    """It would be spread over the channels that it lacks."""
+    pictures = np.ones((8, 8, 6, 2))
+
+    def spoil(block, block_id):
+        return block[..., :1] if block_id[:2] == (5, 0) else block
+
+    lazy = da.from_array(pictures, (1, height, 6, 2)).map_blocks(spoil, meta=pictures[:0])
+    with pytest.raises(ValueError, match=rf"^chunk ({readers}): inputs: expected shape .* 6, 2\), got .* 6, 1\)$"):
+        distributed.max_pool2d(lazy, 3, stride=1, padding=1).compute(scheduler="threads")
+
+
 def tasks_run(lazy_or_call):
     """Names of the functions' layers of all tasks that ran."""
     names = []

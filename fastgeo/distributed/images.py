@@ -54,8 +54,8 @@ def conv2d(
     Raises
     ------
     ValueError, TypeError
-        At once, as :func:`fastgeo.conv2d`; for chunks of unknown sizes. When computed, for chunks of another type than
-        the array's, with ``chunk i: `` in front, i being the first chunk of the result that reads them.
+        At once, as :func:`fastgeo.conv2d`; for chunks of unknown sizes. When computed, for chunks of another type or
+        shape than the array's, with ``chunk i: `` in front, i being the first chunk of the result that reads them.
 
     See Also
     --------
@@ -307,7 +307,11 @@ def _on_piece(
     *args: Any,
     **options: Any,
 ) -> Any:
-    """Call on one chunk as it is, or on what is put together from several."""
+    """Call on one chunk as it is, or on what is put together from several; all of the shape that the array states."""
+    for part, place in zip(parts, places, strict=True):
+        expected = tuple(cells.stop - cells.start for cells in place)
+        if np.shape(part) != expected:
+            raise ValueError(f"inputs: expected shape {expected}, got {np.shape(part)}")
     piece = parts[0] if len(parts) == 1 else _put_together(parts, places, shape)
     return function(piece, *args, **options)
 
