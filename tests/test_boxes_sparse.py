@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 import fastgeo
 from fastgeo import reference
+from fastgeo.boxes import kernels as box_kernels
 from fastgeo.testing import assert_same_answer
 
 FLOATS = [np.float32, np.float64]
-MANY, ROWS = 3000, 300  # enough for a tree
+MANY, ROWS = 3000, 500  # so many that a tree pays if few overlap
 
 
 def filtered(boxes1, boxes2, threshold, fmt="xyxy"):
@@ -21,6 +22,14 @@ def filtered(boxes1, boxes2, threshold, fmt="xyxy"):
     table = fastgeo.box_iou(boxes1, boxes2, fmt=fmt)
     rows, cols = np.nonzero(table.astype(np.float64) > threshold)
     return rows, cols, table[rows, cols]
+
+
+def assert_sparse(monkeypatch, boxes1, boxes2, threshold, **options):
+    """With a tree, without, and as the call decides."""
+    expected = filtered(boxes1, boxes2, threshold, options.get("fmt", "xyxy"))
+    for use_tree in (None, False, True):
+        monkeypatch.setattr(box_kernels, "use_tree", use_tree)
+        assert_same_answer(fastgeo.sparse_box_iou(boxes1, boxes2, threshold, **options), expected)
 
 
 def test_sparse_literals(impl):
@@ -66,23 +75,36 @@ def clouds(dtype):
     yield "inverted", inverted
 
 
+@pytest.mark.parametrize("n_threads", [1, 3])
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("label", [label for label, _ in clouds(np.float32)])
-def test_sparse_is_the_filtered_table(kernels, n_threads, dtype, label):
+def test_sparse_is_the_filtered_table(kernels, monkeypatch, n_threads, dtype, label):
     boxes = dict(clouds(dtype))[label]
     for threshold in (0.0, 0.6):
-        actual = kernels.sparse_box_iou(boxes[:ROWS], boxes, threshold, n_threads=n_threads)
-        assert_same_answer(actual, filtered(boxes[:ROWS], boxes, threshold))
+        assert_sparse(monkeypatch, boxes[:ROWS], boxes, threshold, n_threads=n_threads)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize(
-    ("n", "m"), [(0, 5), (5, 0), (1, 1), (17, 33), (256, 1024), (255, 1100), (300, 4096), (600, 1025)]
+    ("n", "m"), [(0, 5), (5, 0), (1, 1), (17, 33), (5, 64), (3, 65), (40, 127), (256, 1024), (300, 4096), (600, 1025)]
 )
-def test_sparse_of_any_size(kernels, dtype, n, m):
+def test_sparse_of_any_size(kernels, monkeypatch, dtype, n, m):
     boxes1, boxes2 = random_boxes(n, dtype, size=300.0), random_boxes(m, dtype, seed=1, size=300.0)
     for fmt in ("xyxy", "xywh", "cxcywh"):
-        assert_same_answer(kernels.sparse_box_iou(boxes1, boxes2, 0.2, fmt=fmt), filtered(boxes1, boxes2, 0.2, fmt))
+        assert_sparse(monkeypatch, boxes1, boxes2, 0.2, fmt=fmt)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("m", [1, 7, 65, 200, 1041])
+def test_rows_in_which_so_many_are_found(kernels, monkeypatch, dtype, m):
+    """None, one, all, and about a quarter of the columns, up to which a row is kept and not compared again."""
+    quarter = m // 4
+    counts = np.tile([0, 1, quarter - 1, quarter, quarter + 1, m - 1, m], 100).clip(0, m)
+    left = 2.0 * np.random.default_rng(0).permutation(m)
+    boxes2 = np.column_stack([left, np.zeros(m), left + 1, np.ones(m)]).astype(dtype)
+    boxes1 = np.column_stack([np.zeros((700, 2)), 2.0 * counts, np.ones(700)]).astype(dtype)
+    assert_sparse(monkeypatch, boxes1, boxes2, 0.0, n_threads=2)
+    np.testing.assert_array_equal(np.bincount(fastgeo.sparse_box_iou(boxes1, boxes2)[0], minlength=700), counts)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

@@ -8,104 +8,122 @@
 #include "runtime/fenv.h"
 
 /* A chunk is as many rows as make about this many pairs. */
-enum { PAIRS_PER_CHUNK = 1 << 21, MOST_ROWS = 512 };
+enum { PAIRS_PER_CHUNK = 1 << 20, MOST_ROWS = 512 };
 
-/* Below this many pairs, waking a helper costs more than it brings; with fewer rows or columns, a tree does. */
-enum { MIN_PAIRS_FOR_THREADS = 1 << 18, MIN_ROWS_FOR_TREE = 256, MIN_COLUMNS_FOR_TREE = 1024 };
+/* Below this many pairs, waking a helper costs more than it brings. */
+enum { MIN_PAIRS_FOR_THREADS = 1 << 18 };
 
+/* What a tree costs for each of its boxes and what searching it costs for each row, in comparisons of two boxes; and how
+   many rows tell whether it pays. */
+enum { BUILDING = 400, SEARCHING = 512, SAMPLE = 16 };
+
+/* A row in which more than one column in so many is found is not kept: to compare it again is sooner done than to write
+   so much to fresh memory. */
+enum { REPEATED = 4 };
+
+/* Vectors of columns that are looked at together. */
+enum { VECTORS = 4 };
+
+/* Of one chunk: the rows that are kept, one after the other, of each the values and then the columns. */
 typedef struct {
-    int64_t row, col;
-    double value;
-} pair;
+    char *memory;
+    size_t size, capacity;
+    int64_t count; /* pairs, of all rows */
+    int64_t first; /* how many pairs the chunks before hold */
+} row_list;
 
-typedef struct {
-    pair *pairs;
-    int64_t count, capacity;
-    int64_t first; /* how many pairs the lists before hold */
-} pair_list;
-
-/* One list for each chunk, in order. */
 struct fg_sparse_pairs {
-    int is_f64;
-    int64_t n_lists;
-    pair_list lists[];
+    fg_sparse_call call;
+    int isa;
+    int n_threads;          /* at most so many slots */
+    const void *soa1, *soa2;
+    const int32_t *columns; /* 0, 1, 2, …: those found are picked from them */
+    box_tree tree;          /* of boxes2; without levels if every row is compared with every column */
+    char *scratch;          /* of all slots */
+    size_t scratch_bytes;
+    atomic_int no_memory;
+    int32_t *counts; /* of the pairs of each row */
+    int64_t rows;    /* per chunk */
+    int64_t n_lists; /* chunks */
+    row_list lists[];
 };
 
+/* Of one slot: the pairs of a row and, if there is a tree, what its search needs. A column found is marked in `marks`,
+   and its word of marks in `summary`; all are clear between rows. */
 typedef struct {
-    const fg_sparse_call *call;
-    const void *soa1, *soa2;
-    box_tree tree; /* of boxes2; without levels if every row is compared with every column */
-    int64_t rows;  /* per chunk */
-    char *scratch; /* of all slots */
-    size_t scratch_bytes;
-    fg_sparse_pairs *found;
-    atomic_int no_memory;
-} sparse_job;
-
-/* Of one slot. A column found is marked in `marks`, and its word of marks in `summary`; all are clear between rows. */
-typedef struct {
+    void *values;
+    int32_t *columns;
     int64_t *leaves;
     uint64_t *summary, *marks;
-    double *values;
+    void *by_column; /* values */
 } row_scratch;
 
 static int64_t words(int64_t bits) { return (bits + 63) / 64; }
 
-static row_scratch scratch_of(const sparse_job *job, int slot)
+/* Values for m columns, rounded up to the longest vector. */
+static int64_t padded(int64_t m) { return (m + 15) / 16 * 16; }
+
+static size_t value_size(const fg_sparse_pairs *pairs) { return pairs->call.is_f64 ? sizeof(double) : sizeof(float); }
+
+static row_scratch scratch_of(const fg_sparse_pairs *pairs, int slot)
 {
-    const int64_t m = job->call->m;
-    row_scratch scratch = {0};
-    if (job->tree.levels) {
+    const int64_t m = pairs->call.m;
+    row_scratch scratch = {.values = pairs->scratch + (size_t)slot * pairs->scratch_bytes};
+    scratch.columns = (int32_t *)((double *)scratch.values + padded(m));
+    if (pairs->tree.levels) {
         /* A search may overshoot its limit by one group of siblings. */
-        scratch.leaves = (int64_t *)(job->scratch + (size_t)slot * job->scratch_bytes);
-        scratch.summary = (uint64_t *)(scratch.leaves + job->tree.leaves / 4 + FAN + 1);
+        scratch.leaves = (int64_t *)(scratch.columns + padded(m));
+        scratch.summary = (uint64_t *)(scratch.leaves + pairs->tree.leaves / 2 + FAN + 1);
         scratch.marks = scratch.summary + words(words(m));
-        scratch.values = (double *)(scratch.marks + words(m));
+        scratch.by_column = scratch.marks + words(m);
     }
     return scratch;
 }
 
-static size_t scratch_size(int64_t leaves, int64_t m)
+static size_t scratch_size(const fg_sparse_pairs *pairs)
 {
-    return 8 * (size_t)(leaves / 4 + FAN + 1 + words(words(m)) + words(m) + m);
+    const int64_t m = pairs->call.m;
+    const size_t row = (sizeof(double) + sizeof(int32_t)) * (size_t)padded(m);
+    return pairs->tree.levels ? row + 8 * (size_t)(pairs->tree.leaves / 2 + FAN + 1 + words(words(m)) + words(m) + m) : row;
 }
 
 static inline int lowest_bit(uint64_t bits) { return __builtin_ctzll(bits); }
 
-static inline void mark(const row_scratch *scratch, int64_t col, double value)
+static inline int is_kept(const fg_sparse_pairs *pairs, int64_t count) { return count <= pairs->call.m / REPEATED; }
+
+/* Of a row that is kept; whole doubles. */
+static size_t row_size(const fg_sparse_pairs *pairs, int64_t count)
 {
-    scratch->values[col] = value;
-    scratch->marks[col >> 6] |= (uint64_t)1 << (col & 63);
-    scratch->summary[col >> 12] |= (uint64_t)1 << (col >> 6 & 63);
+    return ((size_t)count * (value_size(pairs) + sizeof(int32_t)) + 7) / 8 * 8;
 }
 
-/* Room for `more` pairs; 0 if there is no memory. */
-static int reserve(pair_list *list, int64_t more)
+/* Room for `more` bytes; 0 if there is no memory. */
+static int reserve(row_list *list, size_t more)
 {
-    if (list->count + more <= list->capacity)
+    const size_t size = list->size + more;
+    if (size <= list->capacity)
         return 1;
-    int64_t capacity = 2 * list->capacity > list->count + more ? 2 * list->capacity : list->count + more + 64;
-    pair *pairs = (size_t)capacity > SIZE_MAX / sizeof(pair) ? 0 : realloc(list->pairs, (size_t)capacity * sizeof(pair));
-    if (!pairs)
+    const size_t capacity = 2 * list->capacity > size ? 2 * list->capacity : size + 512;
+    char *memory = realloc(list->memory, capacity);
+    if (!memory)
         return 0;
-    list->pairs = pairs;
+    list->memory = memory;
     list->capacity = capacity;
     return 1;
 }
 
-/* Appends the marked columns in ascending order, and clears the marks. */
-static void take_marks(const row_scratch *scratch, int64_t m, int64_t row, pair_list *list)
+/* Appends the row in `scratch`; 0 if there is no memory. */
+static int keep_row(const fg_sparse_pairs *pairs, const row_scratch *scratch, int64_t count, row_list *list)
 {
-    for (int64_t s = 0; s < words(words(m)); s++) {
-        for (; scratch->summary[s]; scratch->summary[s] &= scratch->summary[s] - 1) {
-            const int64_t w = 64 * s + lowest_bit(scratch->summary[s]);
-            for (uint64_t bits = scratch->marks[w]; bits; bits &= bits - 1) {
-                const int64_t col = 64 * w + lowest_bit(bits);
-                list->pairs[list->count++] = (pair){row, col, scratch->values[col]};
-            }
-            scratch->marks[w] = 0;
-        }
-    }
+    if (count == 0)
+        return 1;
+    const size_t size = row_size(pairs, count), value_bytes = (size_t)count * value_size(pairs);
+    if (!reserve(list, size))
+        return 0;
+    memcpy(list->memory + list->size, scratch->values, value_bytes);
+    memcpy(list->memory + list->size + value_bytes, scratch->columns, (size_t)count * sizeof(int32_t));
+    list->size += size;
+    return 1;
 }
 
 /* The bits of x as an integer that sorts as x does. */
@@ -124,29 +142,40 @@ static int size_level(float size)
     return bits >> 31 ? 0 : (int)(bits >> 24);
 }
 
+/* The answer. */
+typedef struct {
+    fg_sparse_pairs *pairs;
+    int64_t *rows, *cols;
+    void *values;
+} copy_job;
+
 #define FG_BODY "boxes/sparse_body.h"
 #include "runtime/for_each_target.h"
 
-typedef int64_t stride_function(int64_t n);
 typedef int load_function(const fg_sparse_call *call, void *soa1, void *soa2);
 typedef void entries_function(const void *soa, int64_t n, tree_entry *entries);
 typedef void fill_function(box_tree *tree, const void *soa);
-FG_TABLE(stride_function, soa_stride);
+typedef int64_t sample_function(const fg_sparse_pairs *pairs, int64_t step);
 FG_TABLE(load_function, sparse_load);
 FG_TABLE(entries_function, sparse_entries);
 FG_TABLE(fill_function, sparse_fill);
-FG_TABLE(fg_chunk, sparse_chunk);
+FG_TABLE(sample_function, sparse_sample);
+FG_TABLE(fg_chunk, sparse_find);
+FG_TABLE(fg_chunk, sparse_copy);
 
 /* Sorts by key, least significant byte first; passes in which all keys agree are left out. */
 static void radix_sort(tree_entry *entries, tree_entry *other, int64_t n)
 {
     tree_entry *from = entries, *to = other;
+    uint64_t differing = 0;
+    for (int64_t i = 0; i < n; i++)
+        differing |= entries[i].key ^ entries[0].key;
     for (int shift = 0; shift < 64; shift += 8) {
         int64_t count[256] = {0}, at = 0;
+        if (!(differing >> shift & 255))
+            continue;
         for (int64_t i = 0; i < n; i++)
             count[from[i].key >> shift & 255]++;
-        if (count[from[0].key >> shift & 255] == n)
-            continue;
         for (int digit = 0; digit < 256; digit++) {
             const int64_t size = count[digit];
             count[digit] = at;
@@ -209,91 +238,102 @@ static int shape_tree(box_tree *tree, int64_t n, size_t value)
     return tree->order && tree->boxes && tree->bounds;
 }
 
-static int build_tree(const fg_runtime *runtime, sparse_job *job)
+static int build_tree(fg_sparse_pairs *pairs)
 {
-    const int isa = runtime->isa, is_f64 = job->call->is_f64;
-    const int64_t m = job->call->m;
+    const int isa = pairs->isa, is_f64 = pairs->call.is_f64;
+    const int64_t m = pairs->call.m;
     tree_entry *entries = malloc(2 * (size_t)m * sizeof *entries);
-    if (!entries || !shape_tree(&job->tree, m, is_f64 ? sizeof(double) : sizeof(float))) {
+    if (!entries || !shape_tree(&pairs->tree, m, value_size(pairs))) {
         free(entries);
         return FG_NO_MEMORY;
     }
-    sparse_entries_table[isa][is_f64](job->soa2, m, entries);
+    sparse_entries_table[isa][is_f64](pairs->soa2, m, entries);
     radix_sort(entries, entries + m, m);
     cut_slices(entries, m);
     radix_sort(entries, entries + m, m);
     for (int64_t i = 0; i < m; i++)
-        job->tree.order[i] = entries[i].box;
+        pairs->tree.order[i] = entries[i].box;
     free(entries);
-    sparse_fill_table[isa][is_f64](&job->tree, job->soa2);
+    sparse_fill_table[isa][is_f64](&pairs->tree, pairs->soa2);
     return FG_OK;
 }
 
-/* Builds the tree where it pays, and the scratch that its search needs. */
-static int prepare(const fg_runtime *runtime, sparse_job *job, int64_t n_chunks)
+/* Whether comparing each row with what is near it saves more than a tree costs. */
+static int tree_pays(const fg_sparse_pairs *pairs)
 {
-    const fg_sparse_call *call = job->call;
-    if (call->n < MIN_ROWS_FOR_TREE || call->m < MIN_COLUMNS_FOR_TREE)
-        return FG_OK;
-    int status = build_tree(runtime, job);
-    if (status != FG_OK)
-        return status;
-    int64_t slots = runtime->slots(call->n_threads);
-    job->scratch_bytes = scratch_size(job->tree.leaves, call->m);
-    job->scratch = calloc((size_t)(slots < n_chunks ? slots : n_chunks), job->scratch_bytes);
-    return job->scratch ? FG_OK : FG_NO_MEMORY;
+    const fg_sparse_call *call = &pairs->call;
+    const double costs = BUILDING * (double)call->m, saved = (double)call->m - SEARCHING;
+    if (call->tree != FG_TREE_IF_IT_PAYS || (double)call->n * saved <= costs)
+        return call->tree == FG_TREE_ALWAYS;
+    const int64_t step = call->n / SAMPLE;
+    const int64_t overlaps = sparse_sample_table[pairs->isa][call->is_f64](pairs, step);
+    return (double)call->n * (saved - 16 * (double)overlaps / SAMPLE) > costs;
 }
 
-static int find(const fg_runtime *runtime, sparse_job *job, void *soa1, void *soa2)
+static int find(const fg_runtime *runtime, fg_sparse_pairs *pairs)
 {
-    const fg_sparse_call *call = job->call;
-    int status = sparse_load_table[runtime->isa][call->is_f64](call, soa1, soa2);
+    const fg_sparse_call *call = &pairs->call;
+    int status = sparse_load_table[pairs->isa][call->is_f64](call, (void *)pairs->soa1, (void *)pairs->soa2);
     if (status != FG_OK || call->n == 0 || call->m == 0)
         return status;
-    status = prepare(runtime, job, job->found->n_lists);
-    if (status == FG_OK) {
-        int n_threads = call->n < MIN_PAIRS_FOR_THREADS / call->m ? 1 : call->n_threads;
-        fg_chunk *run = sparse_chunk_table[runtime->isa][call->is_f64];
-        status = runtime->parallel(job->found->n_lists, n_threads, run, job);
-    }
-    if (status == FG_OK && atomic_load(&job->no_memory))
-        status = FG_NO_MEMORY;
-    free_tree(&job->tree);
-    free(job->scratch);
-    return status;
+    if (tree_pays(pairs) && build_tree(pairs) != FG_OK)
+        return FG_NO_MEMORY;
+    pairs->scratch_bytes = scratch_size(pairs);
+    const int64_t slots = pairs->n_threads < pairs->n_lists ? pairs->n_threads : pairs->n_lists;
+    pairs->scratch = calloc((size_t)slots, pairs->scratch_bytes);
+    if (!pairs->scratch)
+        return FG_NO_MEMORY;
+    status = runtime->parallel(pairs->n_lists, pairs->n_threads, sparse_find_table[pairs->isa][call->is_f64], pairs);
+    return status == FG_OK && atomic_load(&pairs->no_memory) ? FG_NO_MEMORY : status;
 }
 
-int fg_sparse_find(const fg_runtime *runtime, const fg_sparse_call *call, fg_sparse_pairs **pairs)
+/* With all that a search needs but the tree; NULL if there is no memory. */
+static fg_sparse_pairs *new_pairs(const fg_runtime *runtime, const fg_sparse_call *call)
 {
-    const size_t run_bytes = 5 * (call->is_f64 ? sizeof(double) : sizeof(float));
-    const size_t bytes1 = run_bytes * (size_t)soa_stride_table[runtime->isa][call->is_f64](call->n);
-    const size_t bytes2 = run_bytes * (size_t)soa_stride_table[runtime->isa][call->is_f64](call->m);
-    sparse_job job = {.call = call};
-    job.rows = PAIRS_PER_CHUNK / (call->m + 1);
-    job.rows = job.rows < 1 ? 1 : job.rows > MOST_ROWS ? MOST_ROWS : job.rows;
-    const int64_t n_chunks = (call->n + job.rows - 1) / job.rows;
-    char *soa = malloc(bytes1 + bytes2 + 1);
-    job.found = calloc(1, sizeof(fg_sparse_pairs) + (size_t)n_chunks * sizeof(pair_list));
-    if (!soa || !job.found) {
-        free(soa);
-        free(job.found);
-        return FG_NO_MEMORY;
+    int64_t rows = PAIRS_PER_CHUNK / (call->m + 1);
+    rows = rows < 1 ? 1 : rows > MOST_ROWS ? MOST_ROWS : rows;
+    const int64_t n_chunks = (call->n + rows - 1) / rows;
+    fg_sparse_pairs *pairs = calloc(1, sizeof *pairs + (size_t)n_chunks * sizeof *pairs->lists);
+    if (!pairs)
+        return NULL;
+    pairs->call = *call;
+    pairs->isa = runtime->isa;
+    pairs->n_threads = call->m == 0 || call->n < MIN_PAIRS_FOR_THREADS / call->m ? 1 : runtime->slots(call->n_threads);
+    pairs->rows = rows;
+    pairs->n_lists = n_chunks;
+    const size_t bytes1 = 5 * value_size(pairs) * (size_t)padded(call->n);
+    const size_t bytes2 = 5 * value_size(pairs) * (size_t)padded(call->m);
+    char *soa = malloc(bytes1 + bytes2 + sizeof(int32_t) * (size_t)(padded(call->m) + call->n) + 1);
+    pairs->soa1 = soa;
+    if (!soa) {
+        fg_sparse_free(pairs);
+        return NULL;
     }
-    job.found->is_f64 = call->is_f64;
-    job.found->n_lists = n_chunks;
-    job.soa1 = soa;
-    job.soa2 = soa + bytes1;
+    pairs->soa2 = soa + bytes1;
+    int32_t *columns = (int32_t *)(soa + bytes1 + bytes2);
+    for (int64_t j = 0; j < padded(call->m); j++)
+        columns[j] = (int32_t)j;
+    pairs->columns = columns;
+    pairs->counts = columns + padded(call->m);
+    return pairs;
+}
+
+int fg_sparse_find(const fg_runtime *runtime, const fg_sparse_call *call, fg_sparse_pairs **found)
+{
+    fg_sparse_pairs *pairs = call->m < INT32_MAX - 16 ? new_pairs(runtime, call) : NULL;
+    if (!pairs)
+        return FG_NO_MEMORY;
     fg_fenv saved = fg_fenv_enter();
-    int status = find(runtime, &job, soa, soa + bytes1);
+    int status = find(runtime, pairs);
     fg_fenv_leave(saved);
-    free(soa);
+    free_tree(&pairs->tree);
     if (status != FG_OK) {
-        fg_sparse_free(job.found);
+        fg_sparse_free(pairs);
         return status;
     }
-    for (int64_t i = 1; i < n_chunks; i++)
-        job.found->lists[i].first = job.found->lists[i - 1].first + job.found->lists[i - 1].count;
-    *pairs = job.found;
+    for (int64_t i = 1; i < pairs->n_lists; i++)
+        pairs->lists[i].first = pairs->lists[i - 1].first + pairs->lists[i - 1].count;
+    *found = pairs;
     return FG_OK;
 }
 
@@ -301,45 +341,28 @@ int64_t fg_sparse_count(const fg_sparse_pairs *pairs)
 {
     if (pairs->n_lists == 0)
         return 0;
-    const pair_list *last = &pairs->lists[pairs->n_lists - 1];
+    const row_list *last = &pairs->lists[pairs->n_lists - 1];
     return last->first + last->count;
 }
 
-typedef struct {
-    fg_sparse_pairs *pairs;
-    int64_t *rows, *cols;
-    void *values;
-} copy_job;
-
-/* Copies one list and frees it: the answer grows while the lists shrink. */
-static void copy_list(void *argument, int64_t chunk, int slot)
-{
-    (void)slot;
-    const copy_job *job = argument;
-    pair_list *list = &job->pairs->lists[chunk];
-    for (int64_t k = 0, at = list->first; k < list->count; k++, at++) {
-        job->rows[at] = list->pairs[k].row;
-        job->cols[at] = list->pairs[k].col;
-        if (job->pairs->is_f64)
-            ((double *)job->values)[at] = list->pairs[k].value;
-        else
-            ((float *)job->values)[at] = (float)list->pairs[k].value;
-    }
-    free(list->pairs);
-    list->pairs = NULL;
-}
-
-int fg_sparse_take(const fg_runtime *runtime, int n_threads, fg_sparse_pairs *pairs, int64_t *rows, int64_t *cols,
-                   void *values)
+int fg_sparse_take(const fg_runtime *runtime, fg_sparse_pairs *pairs, int64_t *rows, int64_t *cols, void *values)
 {
     copy_job job = {pairs, rows, cols, values};
     const int64_t count = fg_sparse_count(pairs);
-    return runtime->parallel(pairs->n_lists, count < MIN_PAIRS_FOR_THREADS ? 1 : n_threads, copy_list, &job);
+    if (count == 0)
+        return FG_OK;
+    const int n_threads = count < MIN_PAIRS_FOR_THREADS ? 1 : pairs->n_threads;
+    fg_fenv saved = fg_fenv_enter();
+    int status = runtime->parallel(pairs->n_lists, n_threads, sparse_copy_table[pairs->isa][pairs->call.is_f64], &job);
+    fg_fenv_leave(saved);
+    return status;
 }
 
 void fg_sparse_free(fg_sparse_pairs *pairs)
 {
     for (int64_t i = 0; i < pairs->n_lists; i++)
-        free(pairs->lists[i].pairs);
+        free(pairs->lists[i].memory);
+    free((void *)pairs->soa1);
+    free(pairs->scratch);
     free(pairs);
 }

@@ -5,12 +5,16 @@
 #include "runtime/box_format.h"
 #include "runtime/runtime.h"
 
+/* Whether there is a tree of boxes2. */
+enum { FG_TREE_NEVER, FG_TREE_ALWAYS, FG_TREE_IF_IT_PAYS };
+
 typedef struct {
     const void *boxes1, *boxes2; /* (n, 4), (m, 4) */
     int64_t n, m;
     double threshold;
     int is_f64;
     int fmt;
+    int tree;
     int n_threads;
 } fg_sparse_call;
 
@@ -23,8 +27,7 @@ int fg_sparse_find(const fg_runtime *runtime, const fg_sparse_call *call, fg_spa
 int64_t fg_sparse_count(const fg_sparse_pairs *pairs);
 
 /* Moves them, in row-major order, into arrays of fg_sparse_count() entries. FG_OK, FG_INTERRUPTED or FG_FORKED. */
-int fg_sparse_take(const fg_runtime *runtime, int n_threads, fg_sparse_pairs *pairs, int64_t *rows, int64_t *cols,
-                   void *values);
+int fg_sparse_take(const fg_runtime *runtime, fg_sparse_pairs *pairs, int64_t *rows, int64_t *cols, void *values);
 
 void fg_sparse_free(fg_sparse_pairs *pairs);
 

@@ -1,5 +1,7 @@
 # Overlaps that are found without a table of all pairs, and those of rotated boxes.
 cdef extern from "boxes/sparse.h" nogil:
+    enum:
+        FG_TREE_IF_IT_PAYS
     ctypedef struct fg_sparse_call:
         const void *boxes1
         const void *boxes2
@@ -8,13 +10,13 @@ cdef extern from "boxes/sparse.h" nogil:
         double threshold
         int is_f64
         int fmt
+        int tree
         int n_threads
     ctypedef struct fg_sparse_pairs:
         pass
     int fg_sparse_find(const fg_runtime *runtime, const fg_sparse_call *call, fg_sparse_pairs **pairs)
     int64_t fg_sparse_count(const fg_sparse_pairs *pairs)
-    int fg_sparse_take(const fg_runtime *runtime, int n_threads, fg_sparse_pairs *pairs, int64_t *rows, int64_t *cols,
-                       void *values)
+    int fg_sparse_take(const fg_runtime *runtime, fg_sparse_pairs *pairs, int64_t *rows, int64_t *cols, void *values)
     void fg_sparse_free(fg_sparse_pairs *pairs)
 
 cdef extern from "boxes/rotated.h" nogil:
@@ -27,6 +29,10 @@ cdef extern from "boxes/rotated.h" nogil:
         int is_f64
         int n_threads
     int fg_rotated_pairwise_iou(const fg_runtime *runtime, const fg_rotated_call *call)
+
+
+# Tests and benchmarks say True or False, to have a tree of boxes2 whether it pays or not.
+use_tree = None
 
 
 def sparse_box_iou(boxes1, boxes2, threshold=0.0, *, fmt="xyxy", n_threads=None):
@@ -42,6 +48,7 @@ def sparse_box_iou(boxes1, boxes2, threshold=0.0, *, fmt="xyxy", n_threads=None)
         boxes1, boxes2 = checks.box_pair(boxes1, boxes2)
     call.fmt = format_index(fmt, "fmt")
     call.threshold = checks.in_range("threshold", threshold, 0, 1)
+    call.tree = FG_TREE_IF_IT_PAYS if use_tree is None else use_tree
     call.is_f64 = is_f64(boxes1)
     call.n = cnp.PyArray_DIM(boxes1, 0)
     call.m = cnp.PyArray_DIM(boxes2, 0)
@@ -60,7 +67,7 @@ def sparse_box_iou(boxes1, boxes2, threshold=0.0, *, fmt="xyxy", n_threads=None)
         row_data, col_data = <int64_t *>cnp.PyArray_DATA(rows), <int64_t *>cnp.PyArray_DATA(cols)
         value_data = cnp.PyArray_DATA(values)
         with nogil:
-            status = fg_sparse_take(runtime(), call.n_threads, pairs, row_data, col_data, value_data)
+            status = fg_sparse_take(runtime(), pairs, row_data, col_data, value_data)
         raise_status(status)
     finally:
         fg_sparse_free(pairs)
