@@ -20,6 +20,7 @@ RENAMED = ("malloc", "calloc", "realloc", "aligned_alloc", "free")
 DRIVER = """
 import ctypes, sys, numpy as np, fastgeo, calls
 from fastgeo import runtime
+from fastgeo.boxes import kernels as box_kernels
 from fastgeo.suppression.kernels import nms_by_method
 from fastgeo.testing import assert_same_answer
 library = ctypes.CDLL(sys.argv[1])
@@ -92,6 +93,9 @@ for isa in runtime.supported_isas():
         for method in (3, 4):
             apart = {"boxes": lambda n, dtype: calls.boxes(n, dtype) + far, "method": method}
             check("nms", apart, 600, np.float32, nms_by_method)
+        box_kernels.use_tree = True
+        check("sparse_box_iou", {}, 700, np.float32)
+        box_kernels.use_tree = None
 held = outstanding()
 print(*sorted(set(findings)), sep="\\n")
 print(f"{injected} allocation failures injected, {len(findings)} findings")
