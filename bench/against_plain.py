@@ -22,8 +22,9 @@ from fastgeo.suppression.kernels import nms_by_method
 LIMIT = 1.2
 PLAIN = 1  # method of nms_by_method
 THRESHOLDS = (0.0, 0.5, 0.9)
+NMS_THRESHOLDS = (0.0, 0.3, 0.5, 0.7, 0.9)
 SHAPES = [(256, 1020), (256, 1028), (300, 3000), (1000, 1000), (3000, 250), (3000, 1028), (3000, 3000), (10_000, 1500)]
-COUNTS = (300, 1000, 3000, 10_000)
+COUNTS = (300, 1000, 1500, 3000, 10_000)
 
 
 def corners_and_sizes(kind, n, rng):
@@ -117,7 +118,7 @@ def comparisons():
                     )
         for n in COUNTS:
             boxes, scores = boxes_of(kind, n), np.random.default_rng(2).random(n, np.float32)
-            for threshold in THRESHOLDS:
+            for threshold in NMS_THRESHOLDS:
                 case = boxes, scores, threshold
                 yield (
                     f"nms, {kind}, {n}, t={threshold}",

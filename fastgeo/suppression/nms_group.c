@@ -13,7 +13,7 @@ enum { AHEAD = 12, BEYOND_CACHE = 1 << 14 };
 
 /* A grid pays once a box takes more vector comparisons than CHANGE_OVER against the kept ones, counted over a window of
    boxes, and enough boxes are left to make up for building it. */
-enum { SAMPLE = 32, WINDOW = 256, CHANGE_OVER = 4, MIN_BOXES_FOR_GRID = 512 };
+enum { SAMPLE = 32, WINDOW = 256, CHANGE_OVER = 6, MIN_BOXES_FOR_GRID = 512 };
 
 /* How far the building of a grid is; each stage goes over the boxes once, in steps. */
 enum { GRID_LOAD, GRID_SMALL, GRID_COUNT, GRID_BUCKETS, GRID_PLACE, GRID_TURN, GRID_BUILT };
@@ -96,16 +96,16 @@ int fg_check_boxes(int isa, const void *boxes, int is_f64, int64_t n)
 }
 
 /* The vector comparisons a box from which on a grid pays. It is built of all boxes, for those that are left. Each search
-   goes over all levels, the farther in each the lower the threshold (a tenth over it, as measured); and where most boxes
+   goes over all levels, the farther in each the lower the threshold (0.15 over it, as measured); and where most boxes
    lie near the others, it finds them all. */
 static double least_work(nms_state *state)
 {
     const double n = (double)state->n, left = (double)(state->n - state->position);
     if (!state->sample.levels)
         look_at_sample_table[state->isa][state->call->boxes_f64](state, &state->sample);
-    const double levels = 1 + 0.1 * (state->sample.levels - 1) / fg_greater(state->call->iou_threshold, LEAST_THRESHOLD);
+    const double levels = 1 + 0.15 * (state->sample.levels - 1) / fg_greater(state->call->iou_threshold, LEAST_THRESHOLD);
     const double kept = (double)state->n_kept / (double)state->position;
-    return fg_greater(CHANGE_OVER * levels * n / left, 2 * kept * state->sample.near * n / state->sample.lanes);
+    return fg_greater(CHANGE_OVER * levels * n / left, 4 * kept * state->sample.near * n / state->sample.lanes);
 }
 
 static int wants_grid(nms_state *state, int64_t work, int64_t boxes)
