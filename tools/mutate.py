@@ -305,8 +305,15 @@ MUTANTS = [
     Mutant(
         "pool: helpers leave the last chunk to nobody",
         "fastgeo/runtime/pool.c",
-        "        if (chunk >= n_chunks)\n",
-        "        if (chunk >= n_chunks - 1)\n",
+        "        if (chunk < share->end)\n",
+        "        if (chunk < share->end - 1)\n",
+        "tests/test_threads.py",
+    ),
+    Mutant(
+        "pool: no one runs the chunks of a helper that does not come",
+        "fastgeo/runtime/pool.c",
+        "for (int i = 0; i < pool.n_slots; i++) {",
+        "for (int i = 0; i < 1; i++) {",
         "tests/test_threads.py",
     ),
     Mutant(

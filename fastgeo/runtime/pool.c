@@ -10,19 +10,25 @@
 typedef struct {
     fg_mutex lock;
     fg_cond wake, done;
-    int n_workers; /* started so far */
-    int seats;     /* how many more workers may join the current job */
-    int next_slot; /* slot of the next worker to join */
-    int running;   /* workers inside the current job */
+    int n_workers;      /* started so far */
+    atomic_int seats;   /* how many more workers may join the current job */
+    atomic_int running; /* workers inside the current job */
+    int next_slot;      /* slot of the next worker to join */
+    int n_slots;        /* of the current job */
     fg_chunk *run;
     void *job;
-    int64_t n_chunks;
 } fg_pool;
+
+/* A slot's own chunks, neighbours: jobs over the same data find them in the cache of the core that had them last. */
+typedef struct {
+    _Alignas(64) _Atomic int64_t next;
+    int64_t end;
+} fg_share;
 
 static const fg_pool fresh_pool = {.lock = FG_MUTEX_INIT, .wake = FG_COND_INIT, .done = FG_COND_INIT};
 static fg_pool pool = {.lock = FG_MUTEX_INIT, .wake = FG_COND_INIT, .done = FG_COND_INIT};
 static atomic_flag busy = ATOMIC_FLAG_INIT;
-static _Atomic int64_t next_chunk;
+static fg_share shares[FG_MAX_THREADS];
 static atomic_int forks; /* how many forks lie between the first process and this one */
 static atomic_int default_threads = 1;
 static _Thread_local int thread_limit;
@@ -30,18 +36,75 @@ static _Thread_local double last_poll;
 static _Thread_local unsigned single_chunks;
 static fg_poll *poll_callback;
 
+/* `coarse`: to some milliseconds, where that is cheaper: a small call shall not pay for reading the clock. */
+static double seconds(int coarse)
+{
+    struct timespec now;
+#ifdef CLOCK_MONOTONIC_COARSE
+    clock_gettime(coarse ? CLOCK_MONOTONIC_COARSE : CLOCK_MONOTONIC, &now);
+#else
+    (void)coarse;
+    timespec_get(&now, TIME_UTC);
+#endif
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void share_chunks(int64_t n_chunks, int n_slots)
+{
+    int64_t begin = 0;
+    for (int s = 0; s < n_slots; s++) {
+        const int64_t end = begin + n_chunks / n_slots + (s < n_chunks % n_slots);
+        shares[s].end = end;
+        atomic_store(&shares[s].next, begin);
+        begin = end;
+    }
+}
+
+/* From the slot's own share, then from those of the others; -1 if no chunk is left. */
+static int64_t take_chunk(int slot)
+{
+    for (int i = 0; i < pool.n_slots; i++) {
+        fg_share *share = shares + (slot + i) % pool.n_slots;
+        if (atomic_load(&share->next) >= share->end)
+            continue;
+        const int64_t chunk = atomic_fetch_add(&share->next, 1);
+        if (chunk < share->end)
+            return chunk;
+    }
+    return -1;
+}
+
+static void drop_chunks(void)
+{
+    for (int s = 0; s < pool.n_slots; s++)
+        atomic_store(&shares[s].next, shares[s].end);
+}
+
 static void run_chunks(int slot)
 {
-    int64_t chunk;
-    while ((chunk = atomic_fetch_add(&next_chunk, 1)) < pool.n_chunks)
+    for (int64_t chunk; (chunk = take_chunk(slot)) >= 0;)
         pool.run(pool.job, chunk, slot);
+}
+
+/* Looks for a moment whether a count is zero, or no longer is: threads that fell asleep at once would spend a tenth of an
+   algorithm of many short jobs on waking up. */
+static void look_for(const atomic_int *count, int zero)
+{
+    const double begin = seconds(0), most = 50e-6; /* as long as a thread takes to wake up */
+    while ((atomic_load(count) == 0) != zero) {
+        const double now = seconds(0);
+        if (!(begin <= now && now < begin + most))
+            return;
+        fg_relax();
+    }
 }
 
 static void serve_jobs(void)
 {
     fg_fenv_enter();
-    fg_lock(&pool.lock);
     for (;;) {
+        look_for(&pool.seats, 0);
+        fg_lock(&pool.lock);
         while (pool.seats == 0)
             fg_wait(&pool.wake, &pool.lock);
         pool.seats--;
@@ -52,6 +115,7 @@ static void serve_jobs(void)
         fg_lock(&pool.lock);
         if (--pool.running == 0)
             fg_wake_all(&pool.done);
+        fg_unlock(&pool.lock);
     }
 }
 
@@ -93,24 +157,12 @@ int fg_slots(int n_threads)
     return n < FG_MAX_THREADS ? n : FG_MAX_THREADS;
 }
 
-/* To some milliseconds, where that is cheaper: a small call shall not pay for reading the clock. */
-static double seconds(void)
-{
-    struct timespec now;
-#ifdef CLOCK_MONOTONIC_COARSE
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-#else
-    timespec_get(&now, TIME_UTC);
-#endif
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /* Polls, but not more often than every 20 ms of this thread. The clock is read across calls, since an algorithm may
    make many short ones. */
 static int poll_if_due(void)
 {
     const double interval = 0.02;
-    const double now = seconds();
+    const double now = seconds(1);
     if (now - last_poll < interval && now >= last_poll)
         return 0;
     last_poll = now;
@@ -122,8 +174,8 @@ static int run_polling(int64_t n_chunks, fg_chunk *run, void *job, int shared)
 {
     const int forks_before = atomic_load(&forks);
     for (int64_t own = 0;; own++) {
-        int64_t chunk = shared ? atomic_fetch_add(&next_chunk, 1) : own;
-        if (chunk >= n_chunks)
+        const int64_t chunk = shared ? take_chunk(0) : own;
+        if (chunk < 0 || chunk >= n_chunks)
             return FG_OK;
         run(job, chunk, 0);
         const int stop = poll_if_due();
@@ -134,15 +186,16 @@ static int run_polling(int64_t n_chunks, fg_chunk *run, void *job, int shared)
     }
 }
 
-static void open_job(int64_t n_chunks, int helpers, fg_chunk *run, void *job)
+static void open_job(int64_t n_chunks, int n_slots, fg_chunk *run, void *job)
 {
+    const int helpers = n_slots - 1;
     fg_lock(&pool.lock);
     pool.run = run;
     pool.job = job;
-    pool.n_chunks = n_chunks;
+    pool.n_slots = n_slots;
     pool.next_slot = 1;
     pool.seats = helpers;
-    atomic_store(&next_chunk, 0);
+    share_chunks(n_chunks, n_slots);
     while (pool.n_workers < helpers && fg_start_thread(worker_main))
         pool.n_workers++;
     for (int i = 0; i < helpers; i++)
@@ -155,6 +208,9 @@ static void close_job(void)
 {
     fg_lock(&pool.lock);
     pool.seats = 0;
+    fg_unlock(&pool.lock);
+    look_for(&pool.running, 1);
+    fg_lock(&pool.lock);
     while (pool.running > 0)
         fg_wait(&pool.done, &pool.lock);
     fg_unlock(&pool.lock);
@@ -168,15 +224,15 @@ int fg_parallel(int64_t n_chunks, int n_threads, fg_chunk *run, void *job)
         return ++single_chunks % 4 == 0 && poll_if_due() ? FG_INTERRUPTED : FG_OK;
     }
     int slots = fg_slots(n_threads);
-    int64_t threads = slots < n_chunks ? slots : n_chunks;
-    if (threads <= 1 || atomic_flag_test_and_set(&busy))
+    const int n_slots = slots < n_chunks ? slots : (int)n_chunks;
+    if (n_slots <= 1 || atomic_flag_test_and_set(&busy))
         return run_polling(n_chunks, run, job, 0);
-    open_job(n_chunks, (int)threads - 1, run, job);
+    open_job(n_chunks, n_slots, run, job);
     int status = run_polling(n_chunks, run, job, 1);
     if (status == FG_FORKED)
         return status;
     if (status != FG_OK)
-        atomic_store(&next_chunk, n_chunks);
+        drop_chunks();
     close_job();
     atomic_flag_clear(&busy);
     return status;

@@ -60,4 +60,14 @@ static inline int fg_start_thread(void *(*main)(void *))
 static inline void fg_at_fork(void (*child)(void)) { pthread_atfork(0, 0, child); }
 #endif
 
+/* Between two looks at what another thread may change. */
+static inline void fg_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ __volatile__("yield");
+#endif
+}
+
 #endif
