@@ -93,6 +93,17 @@ def test_empty_cluster_literal(impl):
     np.testing.assert_array_equal(result.centroids, [[2.75], [10]])
 
 
+def test_cluster_that_stays_empty_keeps_its_centroid_literal(impl):
+    # Nothing can fill it: every point lies on a centroid. 2 moves to 2.5 (shift 0.25), 30 stays.
+    moved = []
+    result = impl.kmeans([[2.0], [3.0]], 2, init=[[2.0], [30.0]], max_iter=1, progress=lambda *s: moved.append(s))
+    np.testing.assert_array_equal(result.centroids, [[2], [3]])  # 3, off its centroid, fills cluster 1
+    assert moved[0][2] == 27.0**2
+    result = impl.kmeans([[2.0], [2.0]], 2, init=[[2.0], [30.0]], progress=lambda *s: moved.append(s))
+    np.testing.assert_array_equal(result.centroids, [[2], [30]])
+    assert moved[1][2] == 0
+
+
 def test_empty_clusters_take_distinct_points(impl):
     X = np.array([[0.0], [0.0], [5.0], [7.0]])
     result = impl.kmeans(X, 3, init=[[0.0], [100.0], [200.0]], max_iter=1)
@@ -239,6 +250,42 @@ def test_assign_is_reference(kernels, n_threads, dtype, metric, n, d, k):
     assert labels.dtype == np.int32 and distances.dtype == dtype
     np.testing.assert_array_equal(labels[clear], expected_labels[clear])
     np.testing.assert_allclose(distances, expected, rtol=bound, atol=bound if metric == "cosine" else 0)
+
+
+@pytest.mark.parametrize(("d", "k"), [(60, 40_000), (128, 20_000), (300, 20_000)])
+def test_centroids_in_groups(kernels, n_threads, d, k):
+    """So many that a block of points meets them in several groups: as if each thousand were asked alone."""
+    X, centroids = cloud(41, d, np.float32), cloud(k, d, np.float32, seed=1)
+    centroids[k - 5] = centroids[7]
+    X[3] = centroids[7]
+    labels, distances = kernels.assign(X, centroids, n_threads=n_threads)
+    parts = [kernels.assign(X, centroids[first : first + 1000]) for first in range(0, k, 1000)]
+    each = np.array([part[1] for part in parts])
+    best = each.argmin(axis=0)
+    assert_same_answer(distances, each.min(axis=0))
+    assert_same_answer(labels, np.array([1000 * p + parts[p][0][i] for i, p in enumerate(best)], np.int32))
+
+
+@pytest.mark.parametrize(("n", "d", "k"), [(9000, 5, 4500), (9000, 1100, 3)])
+def test_sums_over_many_clusters_rows_and_columns(kernels, n_threads, n, d, k):
+    """Parts of a chunk of sums: the room for them, and the rows."""
+    from fastgeo.clustering.kernels import KernelSteps
+    from fastgeo.clustering.reference import ReferenceSteps
+
+    X, weights = cloud(n, d), np.random.default_rng(2).uniform(0, 2, n)
+    labels = np.random.default_rng(3).integers(k, size=n)
+    answers = []
+    for steps_of in (KernelSteps, ReferenceSteps):
+        steps = steps_of(X, "euclidean", weights, n_threads)
+        steps.labels[...] = labels
+        steps.relabelled()
+        answers.append([steps.sums(k) for _ in range(2)])  # the second in the same memory
+    assert_same_answer(answers[0], answers[1])
+
+
+def test_shift_over_parts_is_one_sum():
+    a, b = cloud(3, 800_000), cloud(3, 800_000, seed=1)
+    assert squared_shift(a, b) == np.cumsum(np.square(a - b))[-1]
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

@@ -131,6 +131,13 @@ LONG_CALLS = {
             "pairwise_distance": "dict(X=X, Y=X)",
         }.items()
     },
+    # One block of points has 10⁸ values of centroids before it.
+    "assign among many long centroids": "random = np.random.default_rng(0).random; "
+    "kwargs = dict(X=random((64, 20_000), np.float32), centroids=random((5_000, 20_000), np.float32))",
+    "assign among a million centroids": "random = np.random.default_rng(0).random; "
+    "kwargs = dict(X=random((64, 100), np.float32), centroids=random((1_000_000, 100), np.float32))",
+    "kmeans among a million centroids": "X = np.random.default_rng(0).random((1_000_000, 100), np.float32); "
+    "kwargs = dict(X=X, k=1_000_000, init='random')",
 }
 
 

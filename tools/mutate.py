@@ -261,6 +261,13 @@ MUTANTS = [
         "tests/test_clustering.py",
     ),
     Mutant(
+        "kmeans: centroids beyond the first group do not compete",
+        "fastgeo/clustering/nearest_body.h",
+        "if (end == k || ",
+        "if (1 || ",
+        "tests/test_clustering.py -k groups",
+    ),
+    Mutant(
         "pairwise_distance: near pairs keep what cancelled in their products",
         "fastgeo/clustering/pairwise.c",
         "#define NEAR 0.125",
@@ -327,9 +334,16 @@ MUTANTS = [
     Mutant(
         "pool: no signal is looked for",
         "fastgeo/runtime/pool.c",
-        "return poll_callback && poll_callback();",
-        "return 0;",
+        "stop_due = poll_callback && poll_callback();",
+        "stop_due = 0;",
         "tests/test_processes.py::test_interrupt_is_answered[box_iou]",
+    ),
+    Mutant(
+        "pool: no signal is looked for inside a long chunk",
+        "fastgeo/runtime/pool.c",
+        "stop_due || poll_if_due(); }",
+        "0; }",
+        "tests/test_processes.py -k million",
     ),
     Mutant(
         "checks: NaN among boxes passes",

@@ -132,10 +132,10 @@ static void order_rows(const int32_t *labels, int64_t k, int64_t first, int64_t 
         rows->order[end - first + r] = (int16_t)(end - first - 1);
 }
 
-void fg_sums_clear(const fg_sums *sums, int64_t block, int64_t column, int64_t column_end)
+void fg_sums_clear(const fg_sums *sums, int64_t block, int64_t first, int64_t end, int64_t column, int64_t column_end)
 {
-    double *row = sums->partial + block * sums->k * sums->stride + column;
-    for (int64_t j = 0; j < sums->k; j++, row += sums->stride)
+    double *row = sums->partial + (block * sums->k + first) * sums->stride + column;
+    for (int64_t j = first; j < end; j++, row += sums->stride)
         memset(row, 0, (size_t)(column_end - column) * sizeof(double));
 }
 
@@ -149,15 +149,25 @@ void fg_sums_add(const fg_runtime *runtime, const fg_sums *sums, const int32_t *
     }
 }
 
-/* A chunk is one block of rows and one strip of columns. */
+/* A chunk is one block of rows and one strip of columns; both the clusters and the rows may be very many. */
 static void sums_chunk(void *job_, int64_t chunk, int slot)
 {
     const sums_job *job = job_;
-    const int64_t block = chunk / job->strips, column = chunk % job->strips * SUM_STRIP, stride = job->sums->stride;
-    const int64_t column_end = column + SUM_STRIP < stride ? column + SUM_STRIP : stride;
-    fg_sums_clear(job->sums, block, column, column_end);
-    fg_sums_add(job->runtime, job->sums, job->labels, block, fg_block_begin(job->sums, block),
-                fg_block_begin(job->sums, block + 1), column, column_end, job->starts + slot * job->sums->k);
+    const fg_sums *sums = job->sums;
+    const int64_t block = chunk / job->strips, column = chunk % job->strips * SUM_STRIP;
+    const int64_t column_end = column + SUM_STRIP < sums->stride ? column + SUM_STRIP : sums->stride;
+    const int64_t end_row = fg_block_begin(sums, block + 1);
+    for (int64_t j = 0; j < sums->k; j += FG_ORDERED) {
+        fg_sums_clear(sums, block, j, j + FG_ORDERED < sums->k ? j + FG_ORDERED : sums->k, column, column_end);
+        if (job->runtime->stopped(slot))
+            return;
+    }
+    for (int64_t i = fg_block_begin(sums, block); i < end_row; i += FG_ORDERED) {
+        fg_sums_add(job->runtime, sums, job->labels, block, i, i + FG_ORDERED < end_row ? i + FG_ORDERED : end_row, column,
+                    column_end, job->starts + slot * sums->k);
+        if (job->runtime->stopped(slot))
+            return;
+    }
 }
 
 int fg_sums_add_all(const fg_runtime *runtime, const fg_sums *sums, const int32_t *labels)
@@ -197,13 +207,18 @@ static void averages_chunk(void *job_, int64_t chunk, int slot)
     double shift = job->shift;
     for (int64_t j = begin; j < end; j++)
         for (int64_t l = j * d; l < j * d + d; l++) {
+            const int stays = !(job->weights[j] > 0);
             double difference;
             if (job->points->is_f64) {
-                ((double *)job->moved)[l] = job->totals[l] / job->weights[j];
-                difference = ((double *)job->moved)[l] - ((const double *)job->before)[l];
+                const double before = ((const double *)job->before)[l];
+                double *moved = (double *)job->moved + l;
+                *moved = stays ? before : job->totals[l] / job->weights[j];
+                difference = *moved - before;
             } else {
-                ((float *)job->moved)[l] = (float)(job->totals[l] / job->weights[j]);
-                difference = (double)((float *)job->moved)[l] - (double)((const float *)job->before)[l];
+                const float before = ((const float *)job->before)[l];
+                float *moved = (float *)job->moved + l;
+                *moved = stays ? before : (float)(job->totals[l] / job->weights[j]);
+                difference = (double)*moved - (double)before;
             }
             shift += difference * difference;
         }
@@ -224,8 +239,7 @@ int fg_averages(const fg_runtime *runtime, const fg_points *points, const double
 int fg_own_distances(const fg_runtime *runtime, const fg_points *points, const void *centroids,
                      const int32_t *labels, double *distances)
 {
-    const int64_t most = fg_most_rows(runtime, points->d + ROW_WORK);
-    own_job job = {points, centroids, labels, distances, most < FG_SUM_CHUNK ? most : FG_SUM_CHUNK};
+    own_job job = {points, centroids, labels, distances, fg_most_rows(runtime, points->d + ROW_WORK, FG_SUM_CHUNK)};
     fg_chunk *const *table = points->metric == FG_BOX_IOU ? own_losses_table : own_chunk_table;
     fg_fenv saved = fg_fenv_enter();
     int status = runtime->parallel(fg_chunk_count(points->n, job.rows),
@@ -438,8 +452,7 @@ int fg_plusplus(const fg_runtime *runtime, const fg_points *points, int64_t k, i
 {
     const int slots = runtime->slots(points->n_threads);
     plusplus_job job = {.points = points, .n_chunks = fg_chunk_count(points->n, FG_SUM_CHUNK)};
-    const int64_t most = fg_most_rows(runtime, DISTANCE_WORK * points->d * (trials + 1));
-    job.piece_rows = most < FG_SUM_CHUNK ? most : FG_SUM_CHUNK;
+    job.piece_rows = fg_most_rows(runtime, DISTANCE_WORK * points->d * (trials + 1), FG_SUM_CHUNK);
     job.scratch_bytes = plusplus_bytes_table[runtime->isa](points->d);
     job.candidates = malloc((size_t)(trials * points->d) * sizeof(double));
     job.closest = malloc((size_t)points->n * sizeof(double));

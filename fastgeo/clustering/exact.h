@@ -27,8 +27,8 @@ static inline int64_t fg_block_begin(const fg_sums *sums, int64_t block)
     return n / sums->blocks * block + n % sums->blocks * block / sums->blocks;
 }
 
-/* Sets columns [column, column_end) of a block to zero. */
-void fg_sums_clear(const fg_sums *sums, int64_t block, int64_t column, int64_t column_end);
+/* Sets columns [column, column_end) of a block to zero, for clusters [first, end). */
+void fg_sums_clear(const fg_sums *sums, int64_t block, int64_t first, int64_t end, int64_t column, int64_t column_end);
 
 /* Adds rows [first, end) of a block, columns [column, column_end) of the stride; `starts` is room for k numbers. */
 void fg_sums_add(const fg_runtime *runtime, const fg_sums *sums, const int32_t *labels, int64_t block, int64_t first,
@@ -40,8 +40,8 @@ int fg_sums_add_all(const fg_runtime *runtime, const fg_sums *sums, const int32_
 /* totals (k, d) and weights (k,): block by block. */
 int fg_sums_total(const fg_runtime *runtime, const fg_sums *sums, double *totals, double *weights);
 
-/* moved (k, d), of the points' type: totals / weights, none of which is 0. *shift: the squared distances from `before`, of
-   the same type, added in index order. */
+/* moved (k, d), of the points' type: totals / weights; where a weight is 0, as before. *shift: the squared distances from
+   `before`, of the same type, added in index order. */
 int fg_averages(const fg_runtime *runtime, const fg_points *points, const double *totals, const double *weights,
                 const void *before, int64_t k, void *moved, double *shift);
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from fastgeo.runtime import checks
-from fastgeo.runtime.checks import Array
+from fastgeo.runtime.checks import Array, row_parts
 
 METRICS = ("euclidean", "cosine", "iou")
 INITS = ("k-means++", "random")
@@ -38,7 +38,7 @@ class Steps(Protocol):
         """Weighted sum of the points of each label, (k, d), and their total weights, (k,); float64."""
 
     def averages(self, sums: Array, counts: Array, centroids: Array) -> tuple[Array, float]:
-        """`sums` / `counts`, in the type of the centroids, and `squared_shift` of these; no count is 0."""
+        """`sums` / `counts`, in the type of the centroids, and `squared_shift` of these; a count of 0 moves nothing."""
 
     def own_distances(self, centroids: Array) -> Array:
         """What each point adds to the inertia, unweighted: float64 (n,)."""
@@ -74,13 +74,18 @@ def check_points(X: Any, metric: str) -> Array:
     return checks.points_array("X", X, 2 if metric == "iou" else "d")
 
 
+def take_rows(rows: Array, indices: Array) -> Array:
+    taken = np.empty((len(indices), rows.shape[1]), rows.dtype)
+    for part in row_parts(taken):
+        taken[part] = rows.take(indices[part], axis=0)
+    return taken
+
+
 def unit_rows(rows: Array) -> Array:
-    """Rows divided by their lengths; a row of zeros stays. Ctrl-C is answered between a million values and the next."""
+    """Rows divided by their lengths; a row of zeros stays."""
     scaled = np.empty_like(rows)
-    step = max(1, (1 << 20) // max(1, rows.shape[1]))
-    for first in range(0, len(rows), step):
-        part = rows[first : first + step]
-        scaled[first : first + step] = part.astype(np.float64) * row_scales(part)[:, None]
+    for part in row_parts(rows):
+        scaled[part] = rows[part].astype(np.float64) * row_scales(rows[part])[:, None]
     return scaled
 
 
@@ -162,11 +167,11 @@ def starting_centroids(
     steps: Steps, points: Array, weights: Array | None, init: str, k: int, rng: np.random.Generator
 ) -> Array:
     if init == "k-means++":
-        return points.take(steps.plusplus(k, plusplus_draws(rng, k)), axis=0)
+        return take_rows(points, steps.plusplus(k, plusplus_draws(rng, k)))
     candidates = np.arange(len(points)) if weights is None else np.flatnonzero(weights)
     if len(candidates) < k:
         candidates = np.arange(len(points))
-    return points.take(rng.choice(candidates, k, replace=False), axis=0)
+    return take_rows(points, rng.choice(candidates, k, replace=False))
 
 
 def lloyd(
@@ -207,7 +212,11 @@ def inertia(steps: Steps, centroids: Array, metric: str) -> float:
 
 def squared_shift(moved: Array, centroids: Array) -> float:
     """Squared distances that all centroids moved, added in index order."""
-    return float(np.cumsum(np.square(np.subtract(moved, centroids, dtype=np.float64)))[-1])
+    shift = 0.0
+    for part in row_parts(moved):
+        squares = np.square(np.subtract(moved[part], centroids[part], dtype=np.float64))
+        shift = float(np.cumsum(np.append(shift, squares))[-1])
+    return shift
 
 
 def means(steps: Steps, centroids: Array, metric: str, weights: Array | None) -> tuple[Array, float]:
@@ -220,15 +229,19 @@ def means(steps: Steps, centroids: Array, metric: str, weights: Array | None) ->
     if np.count_nonzero(counts) < k:
         refill(steps, centroids, counts, weights)
         sums, counts = steps.sums(k)
-    if metric != "cosine" and np.count_nonzero(counts) == k:
+    if metric != "cosine":
         return steps.averages(sums, counts, centroids)
-    filled = counts > 0
-    averages = np.divide(sums, counts[:, None], out=np.zeros_like(sums), where=filled[:, None])
-    if metric == "cosine":
-        averages = unit_rows(averages)
-        filled = np.asarray(averages.any(axis=1))
-    moved = np.where(filled[:, None], averages, centroids).astype(centroids.dtype)
+    moved = np.empty_like(centroids)
+    for part in row_parts(sums):
+        directions = unit_rows(mean_rows(sums[part], counts[part], np.zeros_like(sums[part])))
+        moved[part] = np.where(np.asarray(directions.any(axis=1))[:, None], directions, centroids[part])
     return moved, squared_shift(moved, centroids)
+
+
+def mean_rows(sums: Array, counts: Array, otherwise: Array) -> Array:
+    """`sums` / `counts`; rows of float64 `otherwise` where a count is 0."""
+    means: Array = np.divide(sums, counts[:, None], out=otherwise, where=counts[:, None] > 0)
+    return means
 
 
 def refill(steps: Steps, centroids: Array, counts: Array, weights: Array | None) -> None:

@@ -174,7 +174,7 @@ static void FG_NAME(settle_look)(const fg_nearest_call *call, const FG_NAME(look
     const unsigned all = ~0u >> (32 - POINTS);
     if ((safe & all) != all && FG_NAME(list_hits)(call->k, reach, look->whole, passage) > call->k) {
         FG_NAME(settle_all_pairs)(call, passage);
-        passage->changed += FG_NAME(settle)(call, numbers, count, passage->packed, passage->scores);
+        passage->changed += FG_NAME(settle)(passage, numbers, count);
         return;
     }
     for (int64_t p = 0; points->scale && p < count; p++)

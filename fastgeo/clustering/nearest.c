@@ -11,8 +11,8 @@
 /* What a search looks for. */
 enum { NEAREST, NEAREST_TWO, SIZES };
 
-/* Points listed at a time, before they are searched in blocks. */
-enum { LISTED = 512 };
+/* Points listed at a time, before they are searched in blocks; points of a block, at most. */
+enum { LISTED = 512, BLOCK = 32 };
 
 /* Points of more columns are searched so many at a time. */
 enum { DEEP = 128 };
@@ -51,6 +51,7 @@ typedef struct {
 typedef struct {
     fg_nearest_call *call;
     int64_t rows;     /* points per chunk */
+    int64_t group;    /* centroids that are compared with a block of points at a time: a few ms */
     const fg_runtime *runtime;
     int32_t *starts;     /* (slots, k) with sums */
     const fg_sums *sums; /* or NULL; then every chunk is one of its blocks */
@@ -194,6 +195,7 @@ int fg_nearest(const fg_runtime *runtime, fg_nearest_call *call)
     nearest_job job = {.call = call, .runtime = runtime};
     int status = FG_OK;
     job.rows = fg_chunk_rows(runtime, points->n, points->d * call->k + ROW_WORK);
+    job.group = fg_most_rows(runtime, BLOCK * (points->d < DEEP ? points->d : DEEP), INT64_MAX);
     fg_fenv saved = fg_fenv_enter();
     if (call->filtered && !call->distances && runtime->isa != FG_ISA_scalar) {
         if (fg_filter_suits(points, call->k)) {

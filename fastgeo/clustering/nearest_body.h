@@ -60,29 +60,72 @@ static inline __attribute__((always_inline)) void FG_NAME(compete)(const real *p
     }
 }
 
-static inline __attribute__((always_inline)) void FG_NAME(find)(const real *packed, const real *centroids, int64_t d,
-                                                                int64_t k, int mode, FG_NAME(winners) *out)
+static inline FG_NAME(winners) FG_NAME(no_winners)(void)
 {
     FG_NAME(winners) w;
     for (int v = 0; v < 2; v++) {
         w.best[v] = w.second[v] = v_set1((real)INFINITY);
         w.index[v] = i_set1(0);
     }
-    int64_t j = 0;
-    for (; j + CENTROIDS <= k; j += CENTROIDS)
+    return w;
+}
+
+/* Lets centroids [begin, end) compete. */
+static inline __attribute__((always_inline)) FG_NAME(winners) FG_NAME(find)(const real *packed, const real *centroids,
+                                                                            int64_t d, int64_t begin, int64_t end,
+                                                                            int mode, FG_NAME(winners) w)
+{
+    int64_t j = begin;
+    for (; j + CENTROIDS <= end; j += CENTROIDS)
         FG_NAME(compete)(packed, centroids, d, j, CENTROIDS, mode, &w);
-    if (CENTROIDS > 6 && j + 6 <= k) {
+    if (CENTROIDS > 6 && j + 6 <= end) {
         FG_NAME(compete)(packed, centroids, d, j, 6, mode, &w);
         j += 6;
     }
-    switch (k - j) {
+    switch (end - j) {
     case 5: FG_NAME(compete)(packed, centroids, d, j, 5, mode, &w); break;
     case 4: FG_NAME(compete)(packed, centroids, d, j, 4, mode, &w); break;
     case 3: FG_NAME(compete)(packed, centroids, d, j, 3, mode, &w); break;
     case 2: FG_NAME(compete)(packed, centroids, d, j, 2, mode, &w); break;
     case 1: FG_NAME(compete)(packed, centroids, d, j, 1, mode, &w); break;
     }
-    *out = w;
+    return w;
+}
+
+/* Points on their way through a chunk. */
+typedef struct {
+    const nearest_job *job;
+    int slot;
+    real *packed;
+    int64_t changed, searched, strange;
+    /* What a first look leaves open: pairs of point and centroid that wait, and the point whose pairs are being settled. */
+    real *scores; /* [centroid][point]; for deep points, their distances */
+    hit *hits;
+    int32_t *starts; /* room for the sums */
+    int64_t n_hits, n_pairs, current;
+    int64_t pair_point[POINTS], pair_centroid[POINTS];
+    real best, second;
+    int32_t label;
+} FG_NAME(passage);
+
+static int FG_NAME(stopped)(const FG_NAME(passage) *passage)
+{
+    return passage->job->runtime->stopped(passage->slot);
+}
+
+/* Lets all centroids compete; or some, where the call ends without an answer. */
+static inline __attribute__((always_inline)) FG_NAME(winners) FG_NAME(find_all)(const FG_NAME(passage) *passage,
+                                                                                int mode)
+{
+    const fg_nearest_call *call = passage->job->call;
+    const int64_t k = call->k, group = passage->job->group, d = mode == SIZES ? 2 : call->points->d;
+    FG_NAME(winners) w = FG_NAME(no_winners)();
+    for (int64_t begin = 0;; begin += group) {
+        const int64_t end = begin + group < k ? begin + group : k;
+        w = FG_NAME(find)(passage->packed, call->centroids, d, begin, end, mode, w);
+        if (end == k || FG_NAME(stopped)(passage))
+            return w;
+    }
 }
 
 /* Asks for one vector of each half of a block that is not in cache yet. */
@@ -125,43 +168,56 @@ static inline __attribute__((always_inline)) void FG_NAME(lengthen)(const real *
             v_store(table + q * POINTS + v * LANES, sum[q][v]);
 }
 
-/* Squared distances of the points of these numbers from all centroids, [centroid][point]: DEEP columns at a time, which
-   stay in the first cache from their packing to the last centroid. */
-static void FG_NAME(measure_deep)(const fg_nearest_call *call, const int64_t *numbers, int64_t count, real *packed,
-                                  real *table)
+/* The same for `left` centroids. Their first tile asks for what lies ahead. */
+static void FG_NAME(lengthen_all)(const real *packed, const real *centroids, int64_t d, int64_t width, int64_t left,
+                                  real *table, const real *ahead)
 {
-    const int64_t d = call->points->d, k = call->k;
+    int64_t j = left < 6 ? 1 : left < CENTROIDS ? 6 : CENTROIDS;
+    if (j == 1)
+        FG_NAME(lengthen)(packed, centroids, d, width, 1, table, ahead);
+    else if (j == 6)
+        FG_NAME(lengthen)(packed, centroids, d, width, 6, table, ahead);
+    else
+        FG_NAME(lengthen)(packed, centroids, d, width, CENTROIDS, table, ahead);
+    for (; j + CENTROIDS <= left; j += CENTROIDS)
+        FG_NAME(lengthen)(packed, centroids + j * d, d, width, CENTROIDS, table + j * POINTS, NULL);
+    for (; j + 4 <= left; j += 4)
+        FG_NAME(lengthen)(packed, centroids + j * d, d, width, 4, table + j * POINTS, NULL);
+    for (; j < left; j++)
+        FG_NAME(lengthen)(packed, centroids + j * d, d, width, 1, table + j * POINTS, NULL);
+}
+
+/* Squared distances of the points of these numbers from all centroids, [centroid][point]: DEEP columns at a time, which
+   stay in the first cache from their packing to the last centroid. Leaves early where the call ends without an answer. */
+static void FG_NAME(measure_deep)(const FG_NAME(passage) *passage, const int64_t *numbers, int64_t count)
+{
+    const fg_nearest_call *call = passage->job->call;
+    const int64_t d = call->points->d, k = call->k, group = passage->job->group;
     const real *ahead = FG_NAME(next_rows)(call->points, numbers, count);
-    memset(table, 0, (size_t)(k * POINTS) * sizeof(real));
+    int64_t unpolled = 0;
+    memset(passage->scores, 0, (size_t)(k * POINTS) * sizeof(real));
     for (int64_t first = 0; first < d; first += DEEP) {
         const int64_t width = first + DEEP < d ? DEEP : d - first;
         const real *centroids = (const real *)call->centroids + first;
-        FG_NAME(pack_columns)(call->points, numbers, count, first, width, packed);
-        /* The first tile of centroids also asks for the next points. */
-        int64_t j = k < 6 ? 1 : k < CENTROIDS ? 6 : CENTROIDS;
-        if (j == 1)
-            FG_NAME(lengthen)(packed, centroids, d, width, 1, table, ahead + first * POINTS);
-        else if (j == 6)
-            FG_NAME(lengthen)(packed, centroids, d, width, 6, table, ahead + first * POINTS);
-        else
-            FG_NAME(lengthen)(packed, centroids, d, width, CENTROIDS, table, ahead + first * POINTS);
-        for (; j + CENTROIDS <= k; j += CENTROIDS)
-            FG_NAME(lengthen)(packed, centroids + j * d, d, width, CENTROIDS, table + j * POINTS, NULL);
-        for (; j + 4 <= k; j += 4)
-            FG_NAME(lengthen)(packed, centroids + j * d, d, width, 4, table + j * POINTS, NULL);
-        for (; j < k; j++)
-            FG_NAME(lengthen)(packed, centroids + j * d, d, width, 1, table + j * POINTS, NULL);
+        FG_NAME(pack_columns)(call->points, numbers, count, first, width, passage->packed);
+        for (int64_t j = 0; j < k; j += group) {
+            const int64_t some = j + group < k ? group : k - j;
+            FG_NAME(lengthen_all)(passage->packed, centroids + j * d, d, width, some, passage->scores + j * POINTS,
+                                  j == 0 ? ahead + first * POINTS : NULL);
+            unpolled += some;
+            if (unpolled < group)
+                continue;
+            if (FG_NAME(stopped)(passage))
+                return;
+            unpolled = 0;
+        }
     }
 }
 
 /* The two nearest of k centroids by a table of distances, [centroid][point]. */
 static void FG_NAME(pick_winners)(const real *table, int64_t k, FG_NAME(winners) *out)
 {
-    FG_NAME(winners) w;
-    for (int v = 0; v < 2; v++) {
-        w.best[v] = w.second[v] = v_set1((real)INFINITY);
-        w.index[v] = i_set1(0);
-    }
+    FG_NAME(winners) w = FG_NAME(no_winners)();
     for (int64_t j = 0; j < k; j++)
         for (int v = 0; v < 2; v++)
             FG_NAME(enter)(v_load(table + j * POINTS + v * LANES), i_set1(j), NEAREST_TWO, v, &w);
@@ -182,22 +238,23 @@ typedef struct {
     real_int index[POINTS];
 } FG_NAME(found);
 
-static void FG_NAME(search)(const fg_nearest_call *call, const int64_t *numbers, int64_t count, real *packed,
-                            real *table, FG_NAME(found) *found)
+static void FG_NAME(search)(const FG_NAME(passage) *passage, const int64_t *numbers, int64_t count,
+                            FG_NAME(found) *found)
 {
+    const fg_nearest_call *call = passage->job->call;
     const fg_points *points = call->points;
     FG_NAME(winners) w;
     if (points->d <= DEEP)
-        FG_NAME(pack)(points, numbers, count, packed);
+        FG_NAME(pack)(points, numbers, count, passage->packed);
     if (points->d > DEEP) {
-        FG_NAME(measure_deep)(call, numbers, count, packed, table);
-        FG_NAME(pick_winners)(table, call->k, &w);
+        FG_NAME(measure_deep)(passage, numbers, count);
+        FG_NAME(pick_winners)(passage->scores, call->k, &w);
     } else if (points->metric == FG_BOX_IOU)
-        FG_NAME(find)(packed, call->centroids, 2, call->k, SIZES, &w);
+        w = FG_NAME(find_all)(passage, SIZES);
     else if (call->bounds)
-        FG_NAME(find)(packed, call->centroids, points->d, call->k, NEAREST_TWO, &w);
+        w = FG_NAME(find_all)(passage, NEAREST_TWO);
     else
-        FG_NAME(find)(packed, call->centroids, points->d, call->k, NEAREST, &w);
+        w = FG_NAME(find_all)(passage, NEAREST);
     for (int v = 0; v < 2; v++) {
         v_store(found->best + v * LANES, w.best[v]);
         v_store(found->second + v * LANES, w.second[v]);
@@ -206,12 +263,12 @@ static void FG_NAME(search)(const fg_nearest_call *call, const int64_t *numbers,
 }
 
 /* Searches for the points of these numbers, at most POINTS of them; returns how many labels changed. */
-static int64_t FG_NAME(settle)(const fg_nearest_call *call, const int64_t *numbers, int64_t count, real *packed,
-                               real *table)
+static int64_t FG_NAME(settle)(const FG_NAME(passage) *passage, const int64_t *numbers, int64_t count)
 {
+    const fg_nearest_call *call = passage->job->call;
     const fg_points *points = call->points;
     FG_NAME(found) found;
-    FG_NAME(search)(call, numbers, count, packed, table, &found);
+    FG_NAME(search)(passage, numbers, count, &found);
     int64_t changed = 0;
     for (int64_t p = 0; p < count; p++) {
         const int64_t i = numbers[p];
@@ -256,20 +313,6 @@ static int64_t FG_NAME(list_all)(int64_t begin, int64_t end, int64_t *numbers)
     return end - begin;
 }
 
-/* Points on their way through a chunk. */
-typedef struct {
-    real *packed;
-    int64_t changed, searched, strange;
-    /* What a first look leaves open: pairs of point and centroid that wait, and the point whose pairs are being settled. */
-    real *scores; /* [centroid][point]; for deep points, their distances */
-    hit *hits;
-    int32_t *starts; /* room for the sums */
-    int64_t n_hits, n_pairs, current;
-    int64_t pair_point[POINTS], pair_centroid[POINTS];
-    real best, second;
-    int32_t label;
-} FG_NAME(passage);
-
 #include "clustering/look_body.h"
 #include "clustering/along_body.h"
 #if FG_REAL_BITS == 32
@@ -288,7 +331,7 @@ static void FG_NAME(label_block)(const nearest_job *job, const int64_t *numbers,
     if (job->along)
         FG_NAME(look_along)(job->call, numbers, count, passage);
     else
-        passage->changed += FG_NAME(settle)(job->call, numbers, count, passage->packed, passage->scores);
+        passage->changed += FG_NAME(settle)(passage, numbers, count);
 }
 
 /* Labels points [begin, end). */
@@ -321,7 +364,7 @@ static void FG_NAME(label_and_add)(const nearest_job *job, int64_t block, FG_NAM
     const fg_sums *sums = job->sums;
     const int64_t end = fg_block_begin(sums, block + 1), fit = CACHED_BYTES / (sums->points->d * (int64_t)sizeof(real));
     const int64_t rows = fit > POINTS ? fit / POINTS * POINTS : POINTS;
-    fg_sums_clear(sums, block, 0, sums->stride);
+    fg_sums_clear(sums, block, 0, sums->k, 0, sums->stride);
     for (int64_t first = fg_block_begin(sums, block); first < end; first += rows) {
         const int64_t last = first + rows < end ? first + rows : end;
         FG_NAME(label_rows)(job, first, last, passage);
@@ -333,7 +376,8 @@ static void FG_NAME(nearest_chunk)(void *job_, int64_t chunk, int slot)
 {
     nearest_job *job = job_;
     const int64_t n = job->call->points->n, begin = chunk * job->rows;
-    FG_NAME(passage) passage = {.packed = (real *)(job->scratch + slot * job->scratch_bytes), .current = -1};
+    FG_NAME(passage) passage = {.job = job, .slot = slot, .current = -1};
+    passage.packed = (real *)(job->scratch + slot * job->scratch_bytes);
     passage.scores = (real *)((char *)passage.packed + job->packed_bytes);
     passage.hits = (hit *)(void *)(passage.scores + job->call->k * POINTS);
     if (job->starts)

@@ -93,8 +93,7 @@ static int set_lengths(const fg_runtime *runtime, pairwise_job *job, int n_threa
     job->row_lift = at + n * value;
     job->column_near = at + 2 * n * value;
     job->column_lift = at + (2 * n + beyond) * value;
-    const int64_t most = fg_most_rows(runtime, job->rows->d);
-    job->measured_rows = most < LENGTHS ? most : LENGTHS;
+    job->measured_rows = fg_most_rows(runtime, job->rows->d, LENGTHS);
     job->row_chunks = fg_chunk_count(n, job->measured_rows);
     return runtime->parallel(job->row_chunks + fg_chunk_count(job->columns->n, job->measured_rows), n_threads,
                              lengths_chunk_table[runtime->isa][is_f64], job);

@@ -16,17 +16,17 @@ static int64_t whole_blocks(const fg_runtime *runtime, int64_t rows)
     return rows > block ? rows / block * block : block;
 }
 
-int64_t fg_most_rows(const fg_runtime *runtime, int64_t work)
+int64_t fg_most_rows(const fg_runtime *runtime, int64_t work, int64_t limit)
 {
     const int64_t most = runtime->isa == FG_ISA_scalar ? LEAST_WORK : MOST_WORK;
-    return whole_blocks(runtime, most / (work > 0 ? work : 1));
+    const int64_t rows = whole_blocks(runtime, most / (work > 0 ? work : 1));
+    return rows < limit ? rows : limit;
 }
 
 int64_t fg_chunk_rows(const fg_runtime *runtime, int64_t n, int64_t work)
 {
-    const int64_t least = LEAST_WORK / (work > 0 ? work : 1), most = fg_most_rows(runtime, work);
-    int64_t rows = n / MANY;
-    rows = rows < most ? rows : most;
+    const int64_t least = LEAST_WORK / (work > 0 ? work : 1);
+    int64_t rows = fg_most_rows(runtime, work, n / MANY);
     rows = whole_blocks(runtime, rows > least ? rows : least);
     return rows < n || n == 0 ? rows : n;
 }

@@ -17,8 +17,8 @@ typedef struct {
     int n_threads;
 } fg_points;
 
-/* Rows that take a few ms together, at `work` operations a row: whole blocks, one at least. */
-int64_t fg_most_rows(const fg_runtime *runtime, int64_t work);
+/* Rows that take a few ms together, at `work` operations a row: whole blocks, one at least; but no more than `limit`. */
+int64_t fg_most_rows(const fg_runtime *runtime, int64_t work, int64_t limit);
 
 /* Rows per chunk so that a chunk lasts from 20 µs to a few ms. */
 int64_t fg_chunk_rows(const fg_runtime *runtime, int64_t n, int64_t work);

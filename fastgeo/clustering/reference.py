@@ -386,7 +386,7 @@ class ReferenceSteps:
         return size_distance(self.wide, own) if self.metric == "iou" else squared_distance(self.wide, own)
 
     def averages(self, sums: Array, counts: Array, centroids: Array) -> tuple[Array, float]:
-        moved = (sums / counts[:, None]).astype(centroids.dtype)
+        moved = lloyd.mean_rows(sums, counts, centroids.astype(np.float64)).astype(centroids.dtype)
         return moved, lloyd.squared_shift(moved, centroids)
 
     def ordered_sum(self, distances: Array) -> float:

@@ -6,7 +6,7 @@ References and kernels share these functions, so both raise the same exception w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,12 @@ def same_float_type(*arrays: Array) -> list[Array]:
 def same_length(name1: str, array1: Array, name2: str, array2: Array) -> None:
     if len(array1) != len(array2):
         raise ValueError(f"{name2}: expected length {len(array1)}, as {name1}, got {len(array2)}")
+
+
+def row_parts(rows: Array) -> Iterator[slice]:
+    """All rows, a million values at a time: Ctrl-C is answered in between."""
+    step = max(1, (1 << 20) // max(1, rows.shape[1]))
+    return (slice(first, first + step) for first in range(0, len(rows), step))
 
 
 def reject(name: str, array: Array, bad: Array, expected: str) -> None:
@@ -201,10 +207,13 @@ def points_array(name: str, value: Any, d: int | str = "d") -> Array:
 def point_values(name: str, points: Array, *, sizes: bool = False) -> None:
     """Reject what is not finite or too large; of sizes, what is negative."""
     exponent = POINT_LIMIT_EXPONENT[points.dtype]
-    bad = ~(np.abs(points) <= 2.0**exponent)
-    if sizes:
-        reject(name, points, bad | (points < 0), f"a size from 0 to 2**{exponent}")
-    reject(name, points, bad, f"a finite number of magnitude at most 2**{exponent}")
+    expected = f"a size from 0 to 2**{exponent}" if sizes else f"a finite number of magnitude at most 2**{exponent}"
+    bad = np.empty(points.shape, bool)
+    for part in row_parts(points):
+        bad[part] = ~(np.abs(points[part]) <= 2.0**exponent)
+        if sizes:
+            bad[part] |= points[part] < 0
+    reject(name, points, bad, expected)
 
 
 def weights_array(name: str, value: Any, like_name: str, like: Array) -> Array | None:

@@ -8,6 +8,7 @@ cdef extern from "runtime/runtime.h" nogil:
         int isa
         int (*slots)(int n_threads)
         int (*parallel)(int64_t n_chunks, int n_threads, fg_chunk *run, void *job)
+        int (*stopped)(int slot)
 
 cdef const fg_runtime *runtime() noexcept nogil
 

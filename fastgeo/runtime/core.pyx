@@ -30,6 +30,7 @@ cdef extern from "runtime/pool.h" nogil:
     int fg_set_thread_limit(int n)
     int fg_slots(int n_threads)
     int fg_parallel(int64_t n_chunks, int n_threads, fg_chunk *run, void *job)
+    int fg_stopped(int slot)
 
 cdef extern from "runtime/limits.h" nogil:
     int64_t fg_fma_round(int isa)
@@ -202,6 +203,7 @@ cdef void _start() except *:
     _runtime.isa = fg_isa_best()
     _runtime.slots = fg_slots
     _runtime.parallel = fg_parallel
+    _runtime.stopped = fg_stopped
     fg_pool_setup(fg_poll_signals)
     forced_isa = os.environ.get("FASTGEO_ISA")
     if forced_isa:

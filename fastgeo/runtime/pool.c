@@ -15,6 +15,7 @@ typedef struct {
     atomic_int running; /* workers inside the current job */
     int next_slot;      /* slot of the next worker to join */
     int n_slots;        /* of the current job */
+    atomic_int stopped; /* whether the rest of it is to be left undone */
     fg_chunk *run;
     void *job;
 } fg_pool;
@@ -34,6 +35,7 @@ static atomic_int default_threads = 1;
 static _Thread_local int thread_limit;
 static _Thread_local double last_poll;
 static _Thread_local unsigned single_chunks;
+static _Thread_local int stop_due; /* a poll said so during the job that this thread has called */
 static fg_poll *poll_callback;
 
 /* `coarse`: to some milliseconds, where that is cheaper: a small call shall not pay for reading the clock. */
@@ -76,6 +78,7 @@ static int64_t take_chunk(int slot)
 
 static void drop_chunks(void)
 {
+    atomic_store(&pool.stopped, 1);
     for (int s = 0; s < pool.n_slots; s++)
         atomic_store(&shares[s].next, shares[s].end);
 }
@@ -166,8 +169,11 @@ static int poll_if_due(void)
     if (now - last_poll < interval && now >= last_poll)
         return 0;
     last_poll = now;
-    return poll_callback && poll_callback();
+    stop_due = poll_callback && poll_callback();
+    return stop_due;
 }
+
+int fg_stopped(int slot) { return slot > 0 ? atomic_load(&pool.stopped) : stop_due || poll_if_due(); }
 
 /* The calling thread's share: all chunks, or those it takes from the shared counter; a poll from time to time. */
 static int run_polling(int64_t n_chunks, fg_chunk *run, void *job, int shared)
@@ -178,7 +184,7 @@ static int run_polling(int64_t n_chunks, fg_chunk *run, void *job, int shared)
         if (chunk < 0 || chunk >= n_chunks)
             return FG_OK;
         run(job, chunk, 0);
-        const int stop = poll_if_due();
+        const int stop = stop_due || poll_if_due();
         if (shared && atomic_load(&forks) != forks_before)
             return FG_FORKED;
         if (stop)
@@ -193,6 +199,7 @@ static void open_job(int64_t n_chunks, int n_slots, fg_chunk *run, void *job)
     pool.run = run;
     pool.job = job;
     pool.n_slots = n_slots;
+    pool.stopped = 0;
     pool.next_slot = 1;
     pool.seats = helpers;
     share_chunks(n_chunks, n_slots);
@@ -218,10 +225,11 @@ static void close_job(void)
 
 int fg_parallel(int64_t n_chunks, int n_threads, fg_chunk *run, void *job)
 {
+    stop_due = 0;
     if (n_chunks == 1) {
         run(job, 0, 0);
         /* Even so, every fourth small call will do. */
-        return ++single_chunks % 4 == 0 && poll_if_due() ? FG_INTERRUPTED : FG_OK;
+        return stop_due || (++single_chunks % 4 == 0 && poll_if_due()) ? FG_INTERRUPTED : FG_OK;
     }
     int slots = fg_slots(n_threads);
     const int n_slots = slots < n_chunks ? slots : (int)n_chunks;

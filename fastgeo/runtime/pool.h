@@ -26,5 +26,6 @@ int fg_set_thread_limit(int n);
 
 int fg_slots(int n_threads);
 int fg_parallel(int64_t n_chunks, int n_threads, fg_chunk *run, void *job);
+int fg_stopped(int slot);
 
 #endif

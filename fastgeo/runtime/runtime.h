@@ -28,6 +28,10 @@ typedef struct {
        not depend on the thread count, and a chunk must stay below 20 ms, so that Ctrl-C is answered in time.
        Returns FG_OK, FG_INTERRUPTED or FG_FORKED; after the latter two some chunks have not run. */
     int (*parallel)(int64_t n_chunks, int n_threads, fg_chunk *run, void *job);
+
+    /* For a chunk that cannot be as short: asked every few ms, says whether to leave the rest undone. parallel() will not
+       return FG_OK then. */
+    int (*stopped)(int slot);
 } fg_runtime;
 
 #endif
