@@ -6,6 +6,8 @@
 #include "runtime/fenv.h"
 #include "runtime/threads.h"
 
+enum { POLL_MS = 20 };
+
 /* One job at a time. Whoever finds the pool busy runs its chunks alone: never blocked, never oversubscribed. */
 typedef struct {
     fg_mutex lock;
@@ -160,13 +162,11 @@ int fg_slots(int n_threads)
     return n < FG_MAX_THREADS ? n : FG_MAX_THREADS;
 }
 
-/* Polls, but not more often than every 20 ms of this thread. The clock is read across calls, since an algorithm may
-   make many short ones. */
+/* Polls, but not more often than that. The clock is read across calls, since an algorithm may make many short ones. */
 static int poll_if_due(void)
 {
-    const double interval = 0.02;
     const double now = seconds(1);
-    if (now - last_poll < interval && now >= last_poll)
+    if (now - last_poll < 1e-3 * POLL_MS && now >= last_poll)
         return 0;
     last_poll = now;
     stop_due = poll_callback && poll_callback();
@@ -175,21 +175,25 @@ static int poll_if_due(void)
 
 int fg_stopped(int slot) { return slot > 0 ? atomic_load(&pool.stopped) : stop_due || poll_if_due(); }
 
-/* The calling thread's share: all chunks, or those it takes from the shared counter; a poll from time to time. */
-static int run_polling(int64_t n_chunks, fg_chunk *run, void *job, int shared)
+static int run_alone(int64_t n_chunks, fg_chunk *run, void *job)
 {
-    const int forks_before = atomic_load(&forks);
-    for (int64_t own = 0;; own++) {
-        const int64_t chunk = shared ? take_chunk(0) : own;
-        if (chunk < 0 || chunk >= n_chunks)
-            return FG_OK;
+    for (int64_t chunk = 0; chunk < n_chunks; chunk++) {
         run(job, chunk, 0);
-        const int stop = stop_due || poll_if_due();
-        if (shared && atomic_load(&forks) != forks_before)
-            return FG_FORKED;
-        if (stop)
+        if (stop_due || poll_if_due())
             return FG_INTERRUPTED;
     }
+    return FG_OK;
+}
+
+/* The caller polls for all. A signal handler may fork: the child has no part in the job. */
+static int poll_job(int forks_before)
+{
+    const int stop = stop_due || poll_if_due();
+    if (atomic_load(&forks) != forks_before)
+        return FG_FORKED;
+    if (stop)
+        drop_chunks();
+    return stop ? FG_INTERRUPTED : FG_OK;
 }
 
 static void open_job(int64_t n_chunks, int n_slots, fg_chunk *run, void *job)
@@ -210,17 +214,36 @@ static void open_job(int64_t n_chunks, int n_slots, fg_chunk *run, void *job)
     fg_unlock(&pool.lock);
 }
 
+/* The caller's part in the job. */
+static int run_shared(int forks_before)
+{
+    int status = FG_OK;
+    for (int64_t chunk; status == FG_OK && (chunk = take_chunk(0)) >= 0;) {
+        pool.run(pool.job, chunk, 0);
+        status = poll_job(forks_before);
+    }
+    return status;
+}
+
 /* Takes back the seats that no worker has come for, then waits for those inside. */
-static void close_job(void)
+static int close_job(int status, int forks_before)
 {
     fg_lock(&pool.lock);
     pool.seats = 0;
     fg_unlock(&pool.lock);
     look_for(&pool.running, 1);
     fg_lock(&pool.lock);
-    while (pool.running > 0)
-        fg_wait(&pool.done, &pool.lock);
+    while (pool.running > 0) {
+        fg_wait_ms(&pool.done, &pool.lock, POLL_MS);
+        fg_unlock(&pool.lock);
+        if (status == FG_OK)
+            status = poll_job(forks_before);
+        if (status == FG_FORKED)
+            return status;
+        fg_lock(&pool.lock);
+    }
     fg_unlock(&pool.lock);
+    return status;
 }
 
 int fg_parallel(int64_t n_chunks, int n_threads, fg_chunk *run, void *job)
@@ -234,14 +257,13 @@ int fg_parallel(int64_t n_chunks, int n_threads, fg_chunk *run, void *job)
     int slots = fg_slots(n_threads);
     const int n_slots = slots < n_chunks ? slots : (int)n_chunks;
     if (n_slots <= 1 || atomic_flag_test_and_set(&busy))
-        return run_polling(n_chunks, run, job, 0);
+        return run_alone(n_chunks, run, job);
+    const int forks_before = atomic_load(&forks);
     open_job(n_chunks, n_slots, run, job);
-    int status = run_polling(n_chunks, run, job, 1);
-    if (status == FG_FORKED)
-        return status;
-    if (status != FG_OK)
-        drop_chunks();
-    close_job();
-    atomic_flag_clear(&busy);
+    int status = run_shared(forks_before);
+    if (status != FG_FORKED)
+        status = close_job(status, forks_before);
+    if (status != FG_FORKED)
+        atomic_flag_clear(&busy);
     return status;
 }

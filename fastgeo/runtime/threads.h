@@ -13,6 +13,7 @@ typedef CONDITION_VARIABLE fg_cond;
 static inline void fg_lock(fg_mutex *m) { AcquireSRWLockExclusive(m); }
 static inline void fg_unlock(fg_mutex *m) { ReleaseSRWLockExclusive(m); }
 static inline void fg_wait(fg_cond *c, fg_mutex *m) { SleepConditionVariableSRW(c, m, INFINITE, 0); }
+static inline void fg_wait_ms(fg_cond *c, fg_mutex *m, int ms) { SleepConditionVariableSRW(c, m, (DWORD)ms, 0); }
 static inline void fg_wake_one(fg_cond *c) { WakeConditionVariable(c); }
 static inline void fg_wake_all(fg_cond *c) { WakeAllConditionVariable(c); }
 
@@ -31,6 +32,7 @@ static inline void fg_at_fork(void (*child)(void)) { (void)child; }
 #else
 #include <pthread.h>
 #include <signal.h>
+#include <time.h>
 
 typedef pthread_mutex_t fg_mutex;
 typedef pthread_cond_t fg_cond;
@@ -39,6 +41,15 @@ typedef pthread_cond_t fg_cond;
 static inline void fg_lock(fg_mutex *m) { pthread_mutex_lock(m); }
 static inline void fg_unlock(fg_mutex *m) { pthread_mutex_unlock(m); }
 static inline void fg_wait(fg_cond *c, fg_mutex *m) { pthread_cond_wait(c, m); }
+static inline void fg_wait_ms(fg_cond *c, fg_mutex *m, int ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    const long ns = until.tv_nsec + ms * 1000000L;
+    until.tv_sec += ns / 1000000000L;
+    until.tv_nsec = ns % 1000000000L;
+    pthread_cond_timedwait(c, m, &until);
+}
 static inline void fg_wake_one(fg_cond *c) { pthread_cond_signal(c); }
 static inline void fg_wake_all(fg_cond *c) { pthread_cond_broadcast(c); }
 

@@ -1,14 +1,16 @@
 /* The thread pool under load, for ThreadSanitizer: callers that compete for it, interruptions, changing thread counts.
 
-   Every chunk must run exactly once unless the job was interrupted. Prints how many jobs ran; exit code 1 on a fault. */
+   Every chunk must run exactly once unless the job was interrupted, and a helper's long chunk must hear of it. Prints how
+   many jobs ran; exit code 1 on a fault. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "runtime/pool.h"
 
-enum { CALLERS = 6, MAX_CHUNKS = 64, SPIN = 2000 };
+enum { CALLERS = 6, MAX_CHUNKS = 64, SPIN = 2000, LONG_JOBS = 20, MOST_SECONDS = 20 };
 
 typedef struct {
     int visits[MAX_CHUNKS];       /* plain memory: a chunk run twice at once is a race */
@@ -27,6 +29,8 @@ static void visit(void *argument, int64_t chunk, int slot)
     stress_job *job = argument;
     for (int i = 0; i < SPIN; i++)
         job->by_slot[slot]++;
+    if (chunk % 8 == 0 && fg_stopped(slot))
+        return;
     job->visits[chunk]++;
 }
 
@@ -51,6 +55,26 @@ static void *caller(void *argument)
     return NULL;
 }
 
+/* The second chunk goes on until it is stopped: by the poll of the caller, who has nothing left to do but wait. */
+static void go_on(void *argument, int64_t chunk, int slot)
+{
+    const time_t begin = *(const time_t *)argument;
+    while (chunk == 1 && !fg_stopped(slot))
+        if (time(NULL) > begin + MOST_SECONDS) {
+            atomic_store(&faults, 1);
+            return;
+        }
+}
+
+static void stop_long_chunks(void)
+{
+    for (int i = 0; i < LONG_JOBS && !atomic_load(&faults); i++) {
+        time_t begin = time(NULL);
+        if (fg_parallel(2, 2, go_on, &begin) != FG_INTERRUPTED)
+            atomic_store(&faults, 1);
+    }
+}
+
 int main(int argc, char **argv)
 {
     pthread_t threads[CALLERS];
@@ -62,6 +86,7 @@ int main(int argc, char **argv)
             return 1;
     for (int i = 0; i < CALLERS; i++)
         pthread_join(threads[i], NULL);
+    stop_long_chunks();
     printf("%ld jobs from %d threads, %d polls\n", atomic_load(&jobs), CALLERS, atomic_load(&polls));
     return atomic_load(&faults);
 }
