@@ -263,8 +263,8 @@ MUTANTS = [
     Mutant(
         "kmeans: centroids beyond the first group do not compete",
         "fastgeo/clustering/nearest_body.h",
-        "if (end == k || ",
-        "if (1 || ",
+        "while (end < k && ",
+        "while (0 && ",
         "tests/test_clustering.py -k groups",
     ),
     Mutant(

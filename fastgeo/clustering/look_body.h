@@ -126,30 +126,6 @@ static void FG_NAME(pair_point)(const fg_nearest_call *call, int64_t i, int64_t 
     }
 }
 
-/* Gives the points of these bits their labels; returns how many changed. */
-static int64_t FG_NAME(relabel)(int32_t *labels, const int64_t *numbers, int64_t count, const real_int *index,
-                                unsigned safe)
-{
-    const int in_a_row = count == POINTS && numbers[count - 1] - numbers[0] == POINTS - 1;
-    int64_t changed = 0;
-    if (in_a_row && safe == ~0u >> (32 - POINTS)) {
-        /* The usual case, in a loop that the compiler takes by vectors. */
-        int32_t *at = labels + numbers[0], differ = 0;
-        for (int p = 0; p < POINTS; p++) {
-            differ += (int32_t)index[p] != at[p];
-            at[p] = (int32_t)index[p];
-        }
-        return differ;
-    }
-    for (int64_t p = 0; p < count; p++) {
-        int32_t *at = labels + numbers[p];
-        const int32_t label = safe >> p & 1 ? (int32_t)index[p] : *at;
-        changed += label != *at;
-        *at = label;
-    }
-    return changed;
-}
-
 /* Labels those of at most POINTS points whose nearest centroid leads and pairs the others; or leaves the block to the
    exact search, where too many centroids are in reach. */
 static void FG_NAME(settle_look)(const fg_nearest_call *call, const FG_NAME(look) *look, const int64_t *numbers,
@@ -171,8 +147,7 @@ static void FG_NAME(settle_look)(const fg_nearest_call *call, const FG_NAME(look
         v_store(upper_bounds + v * LANES, FG_NAME(upper_bounds)(bounds, look->most[v]));
         v_store(lower_bounds + v * LANES, FG_NAME(lower_bounds)(bounds, look->least[v]));
     }
-    const unsigned all = ~0u >> (32 - POINTS);
-    if ((safe & all) != all && FG_NAME(list_hits)(call->k, reach, look->whole, passage) > call->k) {
+    if ((safe & ALL_POINTS) != ALL_POINTS && FG_NAME(list_hits)(call->k, reach, look->whole, passage) > call->k) {
         FG_NAME(settle_all_pairs)(call, passage);
         passage->changed += FG_NAME(settle)(passage, numbers, count);
         return;
@@ -189,7 +164,7 @@ static void FG_NAME(settle_look)(const fg_nearest_call *call, const FG_NAME(look
         /* Until the pairs of a point are settled: how near the centroids out of reach can be. */
         bounds->lower[numbers[p]] = (float)(safe >> p & 1 ? lower_bounds[p] : lower[p]);
     }
-    for (int64_t p = 0; (safe & all) != all && p < count; p++)
+    for (int64_t p = 0; (safe & ALL_POINTS) != ALL_POINTS && p < count; p++)
         if (!(safe >> p & 1))
             FG_NAME(pair_point)(call, numbers[p], p, passage);
 }

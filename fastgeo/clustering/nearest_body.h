@@ -1,5 +1,8 @@
 #include "clustering/tile_body.h"
 
+/* A bit for each point of a whole block. */
+#define ALL_POINTS (~0u >> (32 - POINTS))
+
 /* Scratch of one slot: a packed block, behind it another one, a few scaled rows, or the block in integers; behind these
    the filter's scores and hits. */
 static int64_t FG_NAME(packed_bytes)(int64_t d)
@@ -71,10 +74,11 @@ static inline FG_NAME(winners) FG_NAME(no_winners)(void)
 }
 
 /* Lets centroids [begin, end) compete. */
-static inline __attribute__((always_inline)) FG_NAME(winners) FG_NAME(find)(const real *packed, const real *centroids,
-                                                                            int64_t d, int64_t begin, int64_t end,
-                                                                            int mode, FG_NAME(winners) w)
+static inline __attribute__((always_inline)) void FG_NAME(find)(const real *packed, const real *centroids, int64_t d,
+                                                                int64_t begin, int64_t end, int mode,
+                                                                FG_NAME(winners) *winners)
 {
+    FG_NAME(winners) w = begin > 0 ? *winners : FG_NAME(no_winners)();
     int64_t j = begin;
     for (; j + CENTROIDS <= end; j += CENTROIDS)
         FG_NAME(compete)(packed, centroids, d, j, CENTROIDS, mode, &w);
@@ -89,7 +93,7 @@ static inline __attribute__((always_inline)) FG_NAME(winners) FG_NAME(find)(cons
     case 2: FG_NAME(compete)(packed, centroids, d, j, 2, mode, &w); break;
     case 1: FG_NAME(compete)(packed, centroids, d, j, 1, mode, &w); break;
     }
-    return w;
+    *winners = w;
 }
 
 /* Points on their way through a chunk. */
@@ -111,21 +115,6 @@ typedef struct {
 static int FG_NAME(stopped)(const FG_NAME(passage) *passage)
 {
     return passage->job->runtime->stopped(passage->slot);
-}
-
-/* Lets all centroids compete; or some, where the call ends without an answer. */
-static inline __attribute__((always_inline)) FG_NAME(winners) FG_NAME(find_all)(const FG_NAME(passage) *passage,
-                                                                                int mode)
-{
-    const fg_nearest_call *call = passage->job->call;
-    const int64_t k = call->k, group = passage->job->group, d = mode == SIZES ? 2 : call->points->d;
-    FG_NAME(winners) w = FG_NAME(no_winners)();
-    for (int64_t begin = 0;; begin += group) {
-        const int64_t end = begin + group < k ? begin + group : k;
-        w = FG_NAME(find)(passage->packed, call->centroids, d, begin, end, mode, w);
-        if (end == k || FG_NAME(stopped)(passage))
-            return w;
-    }
 }
 
 /* Asks for one vector of each half of a block that is not in cache yet. */
@@ -238,28 +227,66 @@ typedef struct {
     real_int index[POINTS];
 } FG_NAME(found);
 
+static void FG_NAME(find_packed)(const fg_nearest_call *call, const real *packed, int64_t begin, int64_t end,
+                                 FG_NAME(winners) *w)
+{
+    const int64_t d = call->points->d;
+    if (call->points->metric == FG_BOX_IOU)
+        FG_NAME(find)(packed, call->centroids, 2, begin, end, SIZES, w);
+    else if (call->bounds)
+        FG_NAME(find)(packed, call->centroids, d, begin, end, NEAREST_TWO, w);
+    else
+        FG_NAME(find)(packed, call->centroids, d, begin, end, NEAREST, w);
+}
+
+/* Leaves early where the call ends without an answer; what it has found then is a centroid at least. */
 static void FG_NAME(search)(const FG_NAME(passage) *passage, const int64_t *numbers, int64_t count,
                             FG_NAME(found) *found)
 {
     const fg_nearest_call *call = passage->job->call;
-    const fg_points *points = call->points;
+    const int64_t k = call->k, group = passage->job->group;
     FG_NAME(winners) w;
-    if (points->d <= DEEP)
-        FG_NAME(pack)(points, numbers, count, passage->packed);
-    if (points->d > DEEP) {
+    if (call->points->d > DEEP) {
         FG_NAME(measure_deep)(passage, numbers, count);
-        FG_NAME(pick_winners)(passage->scores, call->k, &w);
-    } else if (points->metric == FG_BOX_IOU)
-        w = FG_NAME(find_all)(passage, SIZES);
-    else if (call->bounds)
-        w = FG_NAME(find_all)(passage, NEAREST_TWO);
-    else
-        w = FG_NAME(find_all)(passage, NEAREST);
+        FG_NAME(pick_winners)(passage->scores, k, &w);
+    } else {
+        int64_t end = 0;
+        FG_NAME(pack)(call->points, numbers, count, passage->packed);
+        do {
+            const int64_t begin = end;
+            end = begin + group < k ? begin + group : k;
+            FG_NAME(find_packed)(call, passage->packed, begin, end, &w);
+        } while (end < k && !FG_NAME(stopped)(passage));
+    }
     for (int v = 0; v < 2; v++) {
         v_store(found->best + v * LANES, w.best[v]);
         v_store(found->second + v * LANES, w.second[v]);
         i_store(found->index + v * LANES, w.index[v]);
     }
+}
+
+/* Gives the points of these bits their labels; returns how many changed. */
+static int64_t FG_NAME(relabel)(int32_t *labels, const int64_t *numbers, int64_t count, const real_int *index,
+                                unsigned safe)
+{
+    const int in_a_row = count == POINTS && numbers[count - 1] - numbers[0] == POINTS - 1;
+    int64_t changed = 0;
+    if (in_a_row && safe == ALL_POINTS) {
+        /* The usual case, in a loop that the compiler takes by vectors. */
+        int32_t *at = labels + numbers[0], differ = 0;
+        for (int p = 0; p < POINTS; p++) {
+            differ += (int32_t)index[p] != at[p];
+            at[p] = (int32_t)index[p];
+        }
+        return differ;
+    }
+    for (int64_t p = 0; p < count; p++) {
+        int32_t *at = labels + numbers[p];
+        const int32_t label = safe >> p & 1 ? (int32_t)index[p] : *at;
+        changed += label != *at;
+        *at = label;
+    }
+    return changed;
 }
 
 /* Searches for the points of these numbers, at most POINTS of them; returns how many labels changed. */
@@ -269,22 +296,19 @@ static int64_t FG_NAME(settle)(const FG_NAME(passage) *passage, const int64_t *n
     const fg_points *points = call->points;
     FG_NAME(found) found;
     FG_NAME(search)(passage, numbers, count, &found);
-    int64_t changed = 0;
-    for (int64_t p = 0; p < count; p++) {
-        const int64_t i = numbers[p];
-        /* A row of zeros is as far from every direction: 1 - cosine = 1, and the lowest index wins. */
-        const int zero = points->scale && points->scale[i] == 0;
-        const int32_t label = zero ? 0 : (int32_t)found.index[p];
-        changed += label != call->labels[i];
-        call->labels[i] = label;
-        if (call->distances)
-            ((real *)call->distances)[i] = zero ? (real)1 : FG_NAME(public_distance)(found.best[p], points->metric);
-        if (call->bounds) {
-            call->bounds->upper[i] = zero ? INFINITY : fg_upper_bound(call->bounds, (double)found.best[p]);
-            call->bounds->lower[i] = fg_lower_bound(call->bounds, (double)found.second[p]);
+    for (int64_t p = 0; points->scale && p < count; p++)
+        if (points->scale[numbers[p]] == 0) {
+            /* A row of zeros is as far from every direction: 1 - cosine = 1, and the lowest index wins. */
+            found.index[p] = 0;
+            found.best[p] = call->bounds ? (real)INFINITY : 2;
         }
+    for (int64_t p = 0; call->distances && p < count; p++)
+        ((real *)call->distances)[numbers[p]] = FG_NAME(public_distance)(found.best[p], points->metric);
+    for (int64_t p = 0; call->bounds && p < count; p++) {
+        call->bounds->upper[numbers[p]] = fg_upper_bound(call->bounds, (double)found.best[p]);
+        call->bounds->lower[numbers[p]] = fg_lower_bound(call->bounds, (double)found.second[p]);
     }
-    return changed;
+    return FG_NAME(relabel)(call->labels, numbers, count, found.index, ALL_POINTS);
 }
 
 /* Ages the bounds of points [begin, end) and lists those whose label they leave open. */
@@ -389,5 +413,6 @@ static void FG_NAME(nearest_chunk)(void *job_, int64_t chunk, int slot)
     job->counts[chunk] = (nearest_counts){passage.changed, passage.searched, passage.strange};
 }
 
+#undef ALL_POINTS
 #undef POINTS
 #undef CENTROIDS
