@@ -266,6 +266,22 @@ def test_centroids_in_groups(kernels, n_threads, d, k):
     assert_same_answer(labels, np.array([1000 * p + parts[p][0][i] for i, p in enumerate(best)], np.int32))
 
 
+@pytest.mark.parametrize(("dtype", "d"), [(np.float32, 1024), (np.float32, 2047), (np.float64, 512)])
+@pytest.mark.parametrize("k", [5, 20])
+def test_rows_of_4096_bytes(kernels, n_threads, monkeypatch, dtype, d, k):
+    """Their centroids are copied farther apart, for as many points as make it pay: the same answers as without."""
+    X, centroids = cloud(300, d, dtype), cloud(k, d, dtype, seed=1)
+    labels, distances = kernels.assign(X, centroids, n_threads=n_threads)
+    parts = [kernels.assign(X[first : first + 100], centroids) for first in (0, 100, 200)]
+    assert_same_answer(labels, np.concatenate([part[0] for part in parts]))
+    assert_same_answer(distances, np.concatenate([part[1] for part in parts]))
+    first, *others = with_and_without(
+        monkeypatch, lambda: kernels.kmeans(X, k, init=centroids, max_iter=3, n_threads=n_threads)
+    )
+    for other in others:
+        assert_same_answer(other, first)
+
+
 @pytest.mark.parametrize(("n", "d", "k"), [(9000, 5, 4500), (9000, 1100, 3)])
 def test_sums_over_many_clusters_rows_and_columns(kernels, n_threads, n, d, k):
     """Parts of a chunk of sums: the room for them, and the rows."""
@@ -400,6 +416,9 @@ def test_long_rows_in_small_chunks(kernels):
         # Tiles that are narrower, the wider the rows: of 64 and 32 columns, and of the fewest.
         (25, 200, 700),
         (14, 71, 3000),
+        # Rows of 4096 bytes, in float32 or float64, which are copied farther apart.
+        (61, 40, 512),
+        (61, 40, 1024),
     ],
 )
 def test_pairwise_is_reference(kernels, n_threads, kind, dtype, n, m, d):

@@ -261,6 +261,13 @@ MUTANTS = [
         "tests/test_clustering.py",
     ),
     Mutant(
+        "kmeans: copied centroids are read as if they stood side by side",
+        "fastgeo/clustering/nearest.c",
+        "    job->stride = stride;\n",
+        "    job->stride = d;\n",
+        "tests/test_clustering.py -k 4096",
+    ),
+    Mutant(
         "kmeans: centroids beyond the first group do not compete",
         "fastgeo/clustering/nearest_body.h",
         "while (end < k && ",

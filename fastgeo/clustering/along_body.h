@@ -14,7 +14,7 @@ static int FG_NAME(along_suits)(int64_t d, int64_t k)
 
 /* Adds columns [l, l + width) to the sums of four points against `count` centroids. */
 static inline __attribute__((always_inline)) void FG_NAME(add_along)(const real *const *rows, const real *scale,
-                                                                     const real *centroids, int64_t d, int64_t l,
+                                                                     const real *centroids, int64_t stride, int64_t l,
                                                                      int64_t width, int count, vreal (*sum)[QUAD])
 {
     vreal x[QUAD];
@@ -24,7 +24,7 @@ static inline __attribute__((always_inline)) void FG_NAME(add_along)(const real 
             x[p] = v_mul(x[p], v_set1(scale[p]));
     }
     for (int q = 0; q < count; q++) {
-        const vreal c = width == LANES ? v_load(centroids + q * d + l) : v_load_part(centroids + q * d + l, width);
+        const vreal c = width == LANES ? v_load(centroids + q * stride + l) : v_load_part(centroids + q * stride + l, width);
         for (int p = 0; p < QUAD; p++) {
             const vreal difference = v_sub(x[p], c);
             sum[q][p] = v_fma(difference, difference, sum[q][p]);
@@ -35,8 +35,9 @@ static inline __attribute__((always_inline)) void FG_NAME(add_along)(const real 
 /* Squared distances of four points from `count` centroids, [centroid][point]. Meanwhile asks for `n_ahead` rows that lie
    `ahead`. */
 static inline __attribute__((always_inline)) void FG_NAME(measure_along)(const real *const *rows, const real *scale,
-                                                                         const real *centroids, int64_t d, int count,
-                                                                         const real *ahead, int n_ahead, real *table)
+                                                                         const real *centroids, int64_t stride,
+                                                                         int64_t d, int count, const real *ahead,
+                                                                         int n_ahead, real *table)
 {
     vreal sum[ALONG][QUAD];
     int64_t l = 0;
@@ -46,36 +47,36 @@ static inline __attribute__((always_inline)) void FG_NAME(measure_along)(const r
     for (; l + LANES <= d; l += LANES) {
         for (int p = 0; p < n_ahead; p++)
             __builtin_prefetch(ahead + p * d + l, 0, 2);
-        FG_NAME(add_along)(rows, scale, centroids, d, l, LANES, count, sum);
+        FG_NAME(add_along)(rows, scale, centroids, stride, l, LANES, count, sum);
     }
     if (l < d)
-        FG_NAME(add_along)(rows, scale, centroids, d, l, d - l, count, sum);
+        FG_NAME(add_along)(rows, scale, centroids, stride, l, d - l, count, sum);
     for (int q = 0; q < count; q++)
         v_store_totals(table + q * POINTS, sum[q]);
 }
 
 /* The same for all k centroids. What is asked for is spread over the groups, or it would hold up the reading here. */
 static inline __attribute__((always_inline)) void FG_NAME(measure_quad)(const real *const *rows, const real *scale,
-                                                                        const fg_nearest_call *call, const real *ahead,
+                                                                        const nearest_job *job, const real *ahead,
                                                                         real *table)
 {
-    const int64_t d = call->points->d;
-    const real *centroids = call->centroids;
-    int64_t left = call->k;
+    const int64_t d = job->call->points->d, stride = job->stride;
+    const real *centroids = job->centroids;
+    int64_t left = job->call->k;
     int n_ahead = left <= ALONG ? QUAD : QUAD / 2, asked = 0;
     while (left > 0) {
         /* Groups of about one size: a centroid alone would wait for its own sums. */
         const int64_t count = left <= ALONG ? left : left < 2 * ALONG ? (left + 1) / 2 : ALONG;
         switch (count) {
-        case 6: if (ALONG == 6) FG_NAME(measure_along)(rows, scale, centroids, d, 6, ahead, n_ahead, table); break;
-        case 5: if (ALONG == 6) FG_NAME(measure_along)(rows, scale, centroids, d, 5, ahead, n_ahead, table); break;
-        case 4: if (ALONG == 6) FG_NAME(measure_along)(rows, scale, centroids, d, 4, ahead, n_ahead, table); break;
-        case 3: if (ALONG == 6) FG_NAME(measure_along)(rows, scale, centroids, d, 3, ahead, n_ahead, table); break;
-        case 2: FG_NAME(measure_along)(rows, scale, centroids, d, 2, ahead, n_ahead, table); break;
-        case 1: FG_NAME(measure_along)(rows, scale, centroids, d, 1, ahead, n_ahead, table); break;
+        case 6: if (ALONG == 6) FG_NAME(measure_along)(rows, scale, centroids, stride, d, 6, ahead, n_ahead, table); break;
+        case 5: if (ALONG == 6) FG_NAME(measure_along)(rows, scale, centroids, stride, d, 5, ahead, n_ahead, table); break;
+        case 4: if (ALONG == 6) FG_NAME(measure_along)(rows, scale, centroids, stride, d, 4, ahead, n_ahead, table); break;
+        case 3: if (ALONG == 6) FG_NAME(measure_along)(rows, scale, centroids, stride, d, 3, ahead, n_ahead, table); break;
+        case 2: FG_NAME(measure_along)(rows, scale, centroids, stride, d, 2, ahead, n_ahead, table); break;
+        case 1: FG_NAME(measure_along)(rows, scale, centroids, stride, d, 1, ahead, n_ahead, table); break;
         }
         left -= count;
-        centroids += count * d;
+        centroids += count * stride;
         table += count * POINTS;
         asked += n_ahead;
         ahead += n_ahead * d;
@@ -85,9 +86,9 @@ static inline __attribute__((always_inline)) void FG_NAME(measure_quad)(const re
 
 /* Looks for the nearest centroids of at most POINTS points, and notes whether any of them lies far away. A value that is
    not finite makes every distance so. */
-static void FG_NAME(look_along)(const fg_nearest_call *call, const int64_t *numbers, int64_t count,
-                                FG_NAME(passage) *passage)
+static void FG_NAME(look_along)(const int64_t *numbers, int64_t count, FG_NAME(passage) *passage)
 {
+    const fg_nearest_call *call = passage->job->call;
     const fg_points *points = call->points;
     const int64_t d = points->d;
     const double unit = sizeof(real) == 8 ? 0x1p-53 : 0x1p-24;
@@ -108,9 +109,9 @@ static void FG_NAME(look_along)(const fg_nearest_call *call, const int64_t *numb
         const int64_t next = numbers[first < count ? first : count - 1] + AHEAD;
         const real *ahead = next + QUAD <= points->n ? (const real *)points->x + next * d : rows[0];
         if (points->scale)
-            FG_NAME(measure_quad)(rows, scale, call, ahead, passage->scores + first);
+            FG_NAME(measure_quad)(rows, scale, passage->job, ahead, passage->scores + first);
         else
-            FG_NAME(measure_quad)(rows, NULL, call, ahead, passage->scores + first);
+            FG_NAME(measure_quad)(rows, NULL, passage->job, ahead, passage->scores + first);
     }
     FG_NAME(pick_winners)(passage->scores, call->k, &w);
     const vreal near = v_set1((real)(fg_near_limit(points) * fg_near_limit(points)));

@@ -26,6 +26,9 @@ enum { ROW_WORK = 200 };
 /* So much of the rows stays in the second cache while they are labelled and added. */
 enum { CACHED_BYTES = 1 << 19 };
 
+/* For so many points copying the centroids pays, where their rows would fall into the same sets of a cache. */
+enum { SPREADING = 128 };
+
 /* More than two roundings of a float. */
 #define FG_BOUND_ROUNDING 0x1p-21f
 
@@ -60,6 +63,9 @@ typedef struct {
     nearest_counts *counts; /* per chunk */
     fg_filter *filter; /* or NULL; a first look in integers */
     int along;         /* a first look with the lanes along the rows */
+    const void *centroids; /* of the call, or their copy: rows `stride` values apart */
+    int64_t stride;
+    void *copied; /* or NULL */
 } nearest_job;
 
 /* A centroid within reach of some points of a block, a bit each. */
@@ -143,6 +149,34 @@ static int blocks_suit(const fg_runtime *runtime, const fg_nearest_call *call)
     return call->sums->blocks >= 16 && work / (double)call->sums->blocks < most;
 }
 
+static void copy_chunk(void *job_, int64_t chunk, int slot)
+{
+    (void)slot;
+    const nearest_job *job = job_;
+    const int64_t k = job->call->k, d = job->call->points->d, size = job->call->points->is_f64 ? 8 : 4;
+    const int64_t rows = fg_chunk_rows(job->runtime, k, d), end = (chunk + 1) * rows < k ? (chunk + 1) * rows : k;
+    for (int64_t j = chunk * rows; j < end; j++)
+        memcpy((char *)job->copied + j * job->stride * size, (const char *)job->call->centroids + j * d * size,
+               (size_t)(d * size));
+}
+
+/* Short rows need no copy: a tile reads them one after the other. */
+static int spread_centroids(nearest_job *job, int n_threads)
+{
+    const fg_points *points = job->call->points;
+    const int64_t k = job->call->k, d = points->d, size = points->is_f64 ? 8 : 4, stride = fg_spread_stride(d, size);
+    job->centroids = job->call->centroids;
+    job->stride = d;
+    if (stride == d || d <= DEEP || points->n < SPREADING)
+        return FG_OK;
+    job->copied = malloc((size_t)(k * stride * size));
+    if (!job->copied)
+        return FG_NO_MEMORY;
+    job->centroids = job->copied;
+    job->stride = stride;
+    return job->runtime->parallel(fg_chunk_count(k, fg_chunk_rows(job->runtime, k, d)), n_threads, copy_chunk, job);
+}
+
 static int search_all(const fg_runtime *runtime, nearest_job *job, int n_threads)
 {
     fg_nearest_call *call = job->call;
@@ -211,10 +245,13 @@ int fg_nearest(const fg_runtime *runtime, fg_nearest_call *call)
     if (call->sums && blocks_suit(runtime, call))
         job.sums = call->sums;
     if (status == FG_OK)
+        status = spread_centroids(&job, n_threads);
+    if (status == FG_OK)
         status = search_all(runtime, &job, n_threads);
     if (status == FG_OK && call->sums && !job.sums)
         status = fg_sums_add_all(runtime, call->sums, call->labels);
     fg_filter_close(&filter);
+    free(job.copied);
     fg_fenv_leave(saved);
     return status;
 }

@@ -55,7 +55,7 @@ static inline __attribute__((always_inline)) void FG_NAME(compete)(const real *p
     if (mode == SIZES)
         FG_NAME(size_distance)(packed, centroids + first * d, count, sum);
     else
-        FG_NAME(squared)(packed, centroids + first * d, d, count, sum);
+        FG_NAME(squared)(packed, centroids + first * d, d, d, count, sum);
     for (int q = 0; q < count; q++) {
         const vint number = i_set1(first + q);
         for (int v = 0; v < 2; v++)
@@ -134,8 +134,8 @@ static const real *FG_NAME(next_rows)(const fg_points *points, const int64_t *nu
 /* The next `width` links of the chains of `count` centroids, whose sums wait in `table`, [centroid][point]. Meanwhile
    asks for as much of what lies `ahead`, if anything: few lines at a time, or they would hold up the reading here. */
 static inline __attribute__((always_inline)) void FG_NAME(lengthen)(const real *packed, const real *centroids,
-                                                                    int64_t d, int64_t width, int count, real *table,
-                                                                    const real *ahead)
+                                                                    int64_t stride, int64_t width, int count,
+                                                                    real *table, const real *ahead)
 {
     vreal sum[CENTROIDS][2];
     for (int q = 0; q < count; q++)
@@ -146,7 +146,7 @@ static inline __attribute__((always_inline)) void FG_NAME(lengthen)(const real *
         if (ahead)
             FG_NAME(fetch)(ahead + l * POINTS);
         for (int q = 0; q < count; q++) {
-            const vreal c = v_broadcast(centroids + q * d + l);
+            const vreal c = v_broadcast(centroids + q * stride + l);
             const vreal difference0 = v_sub(x0, c), difference1 = v_sub(x1, c);
             sum[q][0] = v_fma(difference0, difference0, sum[q][0]);
             sum[q][1] = v_fma(difference1, difference1, sum[q][1]);
@@ -158,22 +158,22 @@ static inline __attribute__((always_inline)) void FG_NAME(lengthen)(const real *
 }
 
 /* The same for `left` centroids. Their first tile asks for what lies ahead. */
-static void FG_NAME(lengthen_all)(const real *packed, const real *centroids, int64_t d, int64_t width, int64_t left,
-                                  real *table, const real *ahead)
+static void FG_NAME(lengthen_all)(const real *packed, const real *centroids, int64_t stride, int64_t width,
+                                  int64_t left, real *table, const real *ahead)
 {
     int64_t j = left < 6 ? 1 : left < CENTROIDS ? 6 : CENTROIDS;
     if (j == 1)
-        FG_NAME(lengthen)(packed, centroids, d, width, 1, table, ahead);
+        FG_NAME(lengthen)(packed, centroids, stride, width, 1, table, ahead);
     else if (j == 6)
-        FG_NAME(lengthen)(packed, centroids, d, width, 6, table, ahead);
+        FG_NAME(lengthen)(packed, centroids, stride, width, 6, table, ahead);
     else
-        FG_NAME(lengthen)(packed, centroids, d, width, CENTROIDS, table, ahead);
+        FG_NAME(lengthen)(packed, centroids, stride, width, CENTROIDS, table, ahead);
     for (; j + CENTROIDS <= left; j += CENTROIDS)
-        FG_NAME(lengthen)(packed, centroids + j * d, d, width, CENTROIDS, table + j * POINTS, NULL);
+        FG_NAME(lengthen)(packed, centroids + j * stride, stride, width, CENTROIDS, table + j * POINTS, NULL);
     for (; j + 4 <= left; j += 4)
-        FG_NAME(lengthen)(packed, centroids + j * d, d, width, 4, table + j * POINTS, NULL);
+        FG_NAME(lengthen)(packed, centroids + j * stride, stride, width, 4, table + j * POINTS, NULL);
     for (; j < left; j++)
-        FG_NAME(lengthen)(packed, centroids + j * d, d, width, 1, table + j * POINTS, NULL);
+        FG_NAME(lengthen)(packed, centroids + j * stride, stride, width, 1, table + j * POINTS, NULL);
 }
 
 /* Squared distances of the points of these numbers from all centroids, [centroid][point]: DEEP columns at a time, which
@@ -181,18 +181,18 @@ static void FG_NAME(lengthen_all)(const real *packed, const real *centroids, int
 static void FG_NAME(measure_deep)(const FG_NAME(passage) *passage, const int64_t *numbers, int64_t count)
 {
     const fg_nearest_call *call = passage->job->call;
-    const int64_t d = call->points->d, k = call->k, group = passage->job->group;
+    const int64_t d = call->points->d, k = call->k, group = passage->job->group, stride = passage->job->stride;
     const real *ahead = FG_NAME(next_rows)(call->points, numbers, count);
     int64_t unpolled = 0;
     memset(passage->scores, 0, (size_t)(k * POINTS) * sizeof(real));
     for (int64_t first = 0; first < d; first += DEEP) {
         const int64_t width = first + DEEP < d ? DEEP : d - first;
-        const real *centroids = (const real *)call->centroids + first;
+        const real *centroids = (const real *)passage->job->centroids + first;
         FG_NAME(pack_columns)(call->points, numbers, count, first, width, passage->packed);
         for (int64_t j = 0; j < k; j += group) {
             const int64_t some = j + group < k ? group : k - j;
-            FG_NAME(lengthen_all)(passage->packed, centroids + j * d, d, width, some, passage->scores + j * POINTS,
-                                  j == 0 ? ahead + first * POINTS : NULL);
+            FG_NAME(lengthen_all)(passage->packed, centroids + j * stride, stride, width, some,
+                                  passage->scores + j * POINTS, j == 0 ? ahead + first * POINTS : NULL);
             unpolled += some;
             if (unpolled < group)
                 continue;
@@ -353,7 +353,7 @@ static void FG_NAME(label_block)(const nearest_job *job, const int64_t *numbers,
     }
 #endif
     if (job->along)
-        FG_NAME(look_along)(job->call, numbers, count, passage);
+        FG_NAME(look_along)(numbers, count, passage);
     else
         passage->changed += FG_NAME(settle)(passage, numbers, count);
 }

@@ -32,6 +32,7 @@ typedef struct {
     int kind;
     void *out;
     int64_t tile_rows, panel_rows, tile_columns, column_tiles;
+    int64_t row_stride; /* of the rows in a panel */
     int by_products;
     /* With products, of the points' type: of half the square of each row and column the part NEAR; the whole, and with it
        what crossed products add. Half a square that differences find below `surely` times the sum of the former, less
@@ -39,7 +40,7 @@ typedef struct {
     void *lengths, *row_near, *row_lift, *column_near, *column_lift;
     int64_t measured_rows, row_chunks;
     double surely, underflow;
-    char *scratch; /* per slot: the list of near vectors, the packed columns, the scaled rows */
+    char *scratch; /* per slot: the list of near vectors, the packed columns, the rows of a panel */
     int64_t near_bytes, scratch_bytes;
 } pairwise_job;
 
@@ -69,8 +70,10 @@ static void set_tiles(const fg_runtime *runtime, pairwise_job *job)
     job->panel_rows = d * value > WIDE_BYTES ? 4 * MOST_STRIP : MOST_STRIP;
     job->column_tiles = fg_chunk_count(m, job->tile_columns);
     job->near_bytes = fg_whole_lines(2 * job->panel_rows * (int64_t)sizeof(near_vector));
-    const int64_t packed_rows = job->tile_columns + (job->rows->scale ? job->panel_rows : 0);
-    job->scratch_bytes = job->near_bytes + fg_whole_lines(packed_rows * d * value);
+    job->row_stride = fg_spread_stride(d, value);
+    const int64_t spread_rows = job->rows->scale || job->row_stride > d ? job->panel_rows : 0;
+    job->scratch_bytes =
+        job->near_bytes + fg_whole_lines((job->tile_columns * d + spread_rows * job->row_stride) * value);
 }
 
 /* Products are off by (8/3 d + 24) roundings of both halves at most, differences of near pairs by (d + 2) / 8. */

@@ -7,7 +7,7 @@
 /* Some rows against the columns of a tile. */
 typedef struct {
     const pairwise_job *job;
-    const real *packed, *rows; /* the columns of the tile; the rows, scaled */
+    const real *packed, *rows; /* the columns of the tile; the rows, scaled and spread */
     const real *row_near, *row_lift, *column_near, *column_lift; /* see pairwise_job */
     int64_t width, height; /* columns and rows */
     real *out;
@@ -17,43 +17,44 @@ typedef struct {
 } FG_NAME(panel);
 
 /* Adds x[l] · c[l] of one column. */
-static inline __attribute__((always_inline)) void FG_NAME(add_product)(const real *packed, const real *rows, int64_t d,
+static inline __attribute__((always_inline)) void FG_NAME(add_product)(const real *packed, const real *rows, int64_t stride,
                                                                        int64_t l, int count, vreal (*sum)[2])
 {
     const vreal x0 = v_load(packed + l * POINTS), x1 = v_load(packed + l * POINTS + LANES);
     for (int q = 0; q < count; q++) {
-        const vreal c = v_broadcast(rows + q * d + l);
+        const vreal c = v_broadcast(rows + q * stride + l);
         sum[q][0] = v_fma(x0, c, sum[q][0]);
         sum[q][1] = v_fma(x1, c, sum[q][1]);
     }
 }
 
 /* Adds (x[l] + c[l + 1]) · (x[l + 1] + c[l]): the products of two columns, and of either row with itself. */
-static inline __attribute__((always_inline)) void FG_NAME(add_crossed)(const real *packed, const real *rows, int64_t d,
+static inline __attribute__((always_inline)) void FG_NAME(add_crossed)(const real *packed, const real *rows, int64_t stride,
                                                                        int64_t l, int count, vreal (*sum)[2])
 {
     const real *at = packed + l * POINTS;
     const vreal x0 = v_load(at), x1 = v_load(at + LANES), y0 = v_load(at + POINTS), y1 = v_load(at + POINTS + LANES);
     for (int q = 0; q < count; q++) {
-        const vreal c = v_broadcast(rows + q * d + l), e = v_broadcast(rows + q * d + l + 1);
+        const vreal c = v_broadcast(rows + q * stride + l), e = v_broadcast(rows + q * stride + l + 1);
         sum[q][0] = v_fma(v_add(x0, e), v_add(y0, c), sum[q][0]);
         sum[q][1] = v_fma(v_add(x1, e), v_add(y1, c), sum[q][1]);
     }
 }
 
 /* One chain in index order: of three columns two crossed and one plain, which keeps adders and multipliers equally busy. */
-static inline __attribute__((always_inline)) void FG_NAME(products)(const real *packed, const real *rows, int64_t d,
-                                                                    int count, vreal (*sum)[2])
+static inline __attribute__((always_inline)) void FG_NAME(products)(const real *packed, const real *rows,
+                                                                    int64_t stride, int64_t d, int count,
+                                                                    vreal (*sum)[2])
 {
     int64_t l = 0;
     for (int q = 0; q < count; q++)
         sum[q][0] = sum[q][1] = v_set1(0);
     for (; l + 3 <= d; l += 3) {
-        FG_NAME(add_crossed)(packed, rows, d, l, count, sum);
-        FG_NAME(add_product)(packed, rows, d, l + 2, count, sum);
+        FG_NAME(add_crossed)(packed, rows, stride, l, count, sum);
+        FG_NAME(add_product)(packed, rows, stride, l + 2, count, sum);
     }
     for (; l < d; l++)
-        FG_NAME(add_product)(packed, rows, d, l, count, sum);
+        FG_NAME(add_product)(packed, rows, stride, l, count, sum);
 }
 
 static inline vreal FG_NAME(of_kind)(vreal square, int kind)
@@ -101,11 +102,11 @@ static inline __attribute__((always_inline)) int FG_NAME(take_differences)(const
                                                                            int64_t column, int count)
 {
     const pairwise_job *job = panel->job;
-    const int64_t d = job->rows->d;
+    const int64_t d = job->rows->d, stride = job->row_stride;
     const vreal surely = v_set1((real)job->surely), underflow = v_set1((real)job->underflow);
     vmask all = v_le(surely, surely);
     vreal sum[STRIP][2];
-    FG_NAME(squared)(panel->packed + column * d, panel->rows + row * d, d, count, sum);
+    FG_NAME(squared)(panel->packed + column * d, panel->rows + row * stride, stride, d, count, sum);
     for (int q = 0; job->by_products && q < count; q++)
         for (int v = 0; v < 2; v++) {
             const vreal below = FG_NAME(near_below)(panel, row + q, column + v * LANES);
@@ -136,9 +137,9 @@ static int64_t FG_NAME(list_near)(FG_NAME(panel) *panel, int64_t row, int64_t co
 static inline __attribute__((always_inline)) void FG_NAME(mend_block)(const FG_NAME(panel) *panel, int64_t row,
                                                                       int64_t column, int count, const real *half)
 {
-    const int64_t d = panel->job->rows->d;
+    const int64_t d = panel->job->rows->d, stride = panel->job->row_stride;
     vreal sum[STRIP][2];
-    FG_NAME(squared)(panel->packed + column * d, panel->rows + row * d, d, count, sum);
+    FG_NAME(squared)(panel->packed + column * d, panel->rows + row * stride, stride, d, count, sum);
     for (int q = 0; q < count; q++)
         for (int v = 0; v < 2; v++, half += LANES) {
             const vreal far = v_load(half);
@@ -152,11 +153,11 @@ static inline __attribute__((always_inline)) void FG_NAME(mend_block)(const FG_N
 static inline __attribute__((always_inline)) int FG_NAME(take_products)(FG_NAME(panel) *panel, int64_t row,
                                                                         int64_t column, int count)
 {
-    const int64_t d = panel->job->rows->d, before = panel->n_near;
+    const int64_t d = panel->job->rows->d, stride = panel->job->row_stride, before = panel->n_near;
     vmask any = v_lt(v_set1(0), v_set1(0));
     real half[STRIP * POINTS];
     vreal sum[STRIP][2];
-    FG_NAME(products)(panel->packed + column * d, panel->rows + row * d, d, count, sum);
+    FG_NAME(products)(panel->packed + column * d, panel->rows + row * stride, stride, d, count, sum);
     for (int q = 0; q < count; q++)
         for (int v = 0; v < 2; v++) {
             const int64_t at = column + v * LANES;
@@ -192,7 +193,7 @@ static void FG_NAME(mend_near)(FG_NAME(panel) *panel)
         for (int u = 0; u < TOGETHER; u++) {
             near[u] = panel->near + (first + u < panel->n_near ? first + u : first);
             x[u] = panel->packed + near[u]->column / POINTS * POINTS * d + near[u]->column % POINTS;
-            c[u] = panel->rows + near[u]->row * d;
+            c[u] = panel->rows + near[u]->row * panel->job->row_stride;
             sum[u] = v_set1(0);
         }
         for (int64_t l = 0; l < d; l++)
@@ -272,22 +273,24 @@ static void FG_NAME(pack_tile)(const fg_points *columns, int64_t column, int64_t
     }
 }
 
-/* Rows [i, i + count), scaled where they have scales. */
-static const real *FG_NAME(scaled_rows)(const fg_points *rows, int64_t i, int64_t count, real *scaled)
+/* Rows [i, i + count), scaled where they have scales, at their stride. */
+static const real *FG_NAME(spread_rows)(const pairwise_job *job, int64_t i, int64_t count, real *spread)
 {
+    const fg_points *rows = job->rows;
     const int64_t d = rows->d;
     const real *x = (const real *)rows->x + i * d;
-    if (!rows->scale)
+    if (!rows->scale && job->row_stride == d)
         return x;
-    for (int64_t q = 0; q < count; q++) {
-        const vreal scale = v_set1((real)rows->scale[i + q]);
-        int64_t l = q * d;
-        for (; l + LANES <= q * d + d; l += LANES)
-            v_store(scaled + l, v_mul(v_load(x + l), scale));
-        for (; l < q * d + d; l++)
-            scaled[l] = x[l] * (real)rows->scale[i + q];
+    for (int64_t q = 0; q < count; q++, x += d) {
+        const real scale = rows->scale ? (real)rows->scale[i + q] : 1;
+        real *to = spread + q * job->row_stride;
+        int64_t l = 0;
+        for (; l + LANES <= d; l += LANES)
+            v_store(to + l, v_mul(v_load(x + l), v_set1(scale)));
+        for (; l < d; l++)
+            to[l] = x[l] * scale;
     }
-    return scaled;
+    return spread;
 }
 
 static void FG_NAME(pairwise_tile)(void *job_, int64_t tile, int slot)
@@ -299,7 +302,7 @@ static void FG_NAME(pairwise_tile)(void *job_, int64_t tile, int slot)
     const int64_t column = tile % job->column_tiles * job->tile_columns;
     const int64_t column_end = column + job->tile_columns < m ? column + job->tile_columns : m;
     char *scratch = job->scratch + slot * job->scratch_bytes;
-    real *packed = (real *)(void *)(scratch + job->near_bytes), *scaled = packed + job->tile_columns * d;
+    real *packed = (real *)(void *)(scratch + job->near_bytes), *spread = packed + job->tile_columns * d;
     FG_NAME(panel) panel = {.job = job, .packed = packed, .width = column_end - column};
     panel.near = (near_vector *)(void *)scratch;
     panel.by_differences = !job->by_products;
@@ -310,7 +313,7 @@ static void FG_NAME(pairwise_tile)(void *job_, int64_t tile, int slot)
     FG_NAME(pack_tile)(job->columns, column, column_end, packed);
     for (int64_t i = row; i < row_end; i += job->panel_rows) {
         panel.height = i + job->panel_rows < row_end ? job->panel_rows : row_end - i;
-        panel.rows = FG_NAME(scaled_rows)(job->rows, i, panel.height, scaled);
+        panel.rows = FG_NAME(spread_rows)(job, i, panel.height, spread);
         if (job->by_products) {
             panel.row_near = (const real *)job->row_near + i;
             panel.row_lift = (const real *)job->row_lift + i;

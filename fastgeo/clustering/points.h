@@ -40,6 +40,15 @@ enum { FG_LINE = 64 };
 static inline int64_t fg_whole_lines(int64_t bytes) { return (bytes + FG_LINE - 1) / FG_LINE * FG_LINE; }
 static inline void *fg_at_line(void *memory) { return (char *)memory + (-(uintptr_t)memory & (FG_LINE - 1)); }
 
+/* How many values rows of d had better lie apart, of `size` bytes each. Rows of 4096 bytes, or twice as many, or half a
+   value off, fall into the same sets of the first cache, which keeps fewer lines of a set than a tile reads side by side. */
+static inline int64_t fg_spread_stride(int64_t d, int64_t size)
+{
+    const int64_t period = 4096, beyond = d * size % period, near = 8;
+    const int crowded = d * size >= period - near && (beyond < near || beyond > period - near);
+    return crowded ? (fg_whole_lines(d * size) + FG_LINE) / size : d;
+}
+
 static inline double fg_point_limit(const fg_points *points) { return points->is_f64 ? 0x1p240 : 0x1p50; }
 
 /* FG_BAD_VALUE if a value is not finite, beyond 2⁵⁰ (float32) or 2²⁴⁰ (float64), or a size is negative. */

@@ -55,14 +55,14 @@ static void FG_NAME(pack)(const fg_points *points, const int64_t *numbers, int64
 
 /* The distance kernel: sum over l of (x[l] - c[l])², one chain of fused multiply-adds in index order. */
 static inline __attribute__((always_inline)) void FG_NAME(squared)(const real *packed, const real *centroids,
-                                                                   int64_t d, int count, vreal (*sum)[2])
+                                                                   int64_t stride, int64_t d, int count, vreal (*sum)[2])
 {
     for (int q = 0; q < count; q++)
         sum[q][0] = sum[q][1] = v_set1(0);
     for (int64_t l = 0; l < d; l++) {
         const vreal x0 = v_load(packed + l * POINTS), x1 = v_load(packed + l * POINTS + LANES);
         for (int q = 0; q < count; q++) {
-            const vreal c = v_broadcast(centroids + q * d + l);
+            const vreal c = v_broadcast(centroids + q * stride + l);
             const vreal difference0 = v_sub(x0, c), difference1 = v_sub(x1, c);
             sum[q][0] = v_fma(difference0, difference0, sum[q][0]);
             sum[q][1] = v_fma(difference1, difference1, sum[q][1]);
