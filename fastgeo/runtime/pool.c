@@ -1,7 +1,6 @@
 #include "runtime/pool.h"
 
 #include <stdatomic.h>
-#include <time.h>
 
 #include "runtime/fenv.h"
 #include "runtime/threads.h"
@@ -39,19 +38,6 @@ static _Thread_local double last_poll;
 static _Thread_local unsigned single_chunks;
 static _Thread_local int stop_due; /* a poll said so during the job that this thread has called */
 static fg_poll *poll_callback;
-
-/* `coarse`: to some milliseconds, where that is cheaper: a small call shall not pay for reading the clock. */
-static double seconds(int coarse)
-{
-    struct timespec now;
-#ifdef CLOCK_MONOTONIC_COARSE
-    clock_gettime(coarse ? CLOCK_MONOTONIC_COARSE : CLOCK_MONOTONIC, &now);
-#else
-    (void)coarse;
-    timespec_get(&now, TIME_UTC);
-#endif
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static void share_chunks(int64_t n_chunks, int n_slots)
 {
@@ -95,9 +81,9 @@ static void run_chunks(int slot)
    algorithm of many short jobs on waking up. */
 static void look_for(const atomic_int *count, int zero)
 {
-    const double begin = seconds(0), most = 50e-6; /* as long as a thread takes to wake up */
+    const double begin = fg_seconds(0), most = 50e-6; /* as long as a thread takes to wake up */
     while ((atomic_load(count) == 0) != zero) {
-        const double now = seconds(0);
+        const double now = fg_seconds(0);
         if (!(begin <= now && now < begin + most))
             return;
         fg_relax();
@@ -165,7 +151,7 @@ int fg_slots(int n_threads)
 /* Polls, but not more often than that. The clock is read across calls, since an algorithm may make many short ones. */
 static int poll_if_due(void)
 {
-    const double now = seconds(1);
+    const double now = fg_seconds(1);
     if (now - last_poll < 1e-3 * POLL_MS && now >= last_poll)
         return 0;
     last_poll = now;

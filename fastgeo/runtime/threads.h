@@ -1,4 +1,5 @@
-/* The few operations of POSIX and Windows threads that the pool needs, under one set of names. */
+/* The few operations of POSIX and Windows that the pool needs, under one set of names. fg_seconds(coarse): of a clock that
+   is never set; to some milliseconds where that is cheaper, since a small call shall not pay for reading it. */
 #ifndef FG_THREADS_H
 #define FG_THREADS_H
 
@@ -28,6 +29,16 @@ static inline int fg_start_thread(LPTHREAD_START_ROUTINE main)
     return thread != NULL;
 }
 static inline void fg_at_fork(void (*child)(void)) { (void)child; }
+
+static inline double fg_seconds(int coarse)
+{
+    LARGE_INTEGER ticks, per_second;
+    if (coarse)
+        return 1e-3 * (double)GetTickCount64();
+    QueryPerformanceCounter(&ticks);
+    QueryPerformanceFrequency(&per_second);
+    return (double)ticks.QuadPart / (double)per_second.QuadPart;
+}
 
 #else
 #include <pthread.h>
@@ -69,6 +80,16 @@ static inline int fg_start_thread(void *(*main)(void *))
     return !failed;
 }
 static inline void fg_at_fork(void (*child)(void)) { pthread_atfork(0, 0, child); }
+
+#ifndef CLOCK_MONOTONIC_COARSE
+#define CLOCK_MONOTONIC_COARSE CLOCK_MONOTONIC
+#endif
+static inline double fg_seconds(int coarse)
+{
+    struct timespec now;
+    clock_gettime(coarse ? CLOCK_MONOTONIC_COARSE : CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
 #endif
 
 /* Between two looks at what another thread may change. */
