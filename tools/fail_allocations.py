@@ -96,6 +96,11 @@ for isa in runtime.supported_isas():
         box_kernels.use_tree = True
         check("sparse_box_iou", {}, 700, np.float32)
         box_kernels.use_tree = None
+        # Rows of 4096 bytes, which are copied farther apart.
+        page = lambda n, dtype: np.random.default_rng(n).random((n, 1024)).astype(dtype)
+        check("assign", {"X": page, "centroids": page}, 150, np.float32)
+        check("kmeans", {"X": page, "k": 5, "init": lambda n, dtype: page(5, dtype)}, 150, np.float32)
+        check("pairwise_distance", {"X": page, "Y": page}, 30, np.float32)
 held = outstanding()
 print(*sorted(set(findings)), sep="\\n")
 print(f"{injected} allocation failures injected, {len(findings)} findings")

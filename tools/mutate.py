@@ -262,9 +262,9 @@ MUTANTS = [
     ),
     Mutant(
         "kmeans: copied centroids are read as if they stood side by side",
-        "fastgeo/clustering/nearest.c",
-        "    job->stride = stride;\n",
-        "    job->stride = d;\n",
+        "fastgeo/clustering/nearest_body.h",
+        "group = passage->job->group, stride = passage->job->stride;",
+        "group = passage->job->group, stride = d;",
         "tests/test_clustering.py -k 4096",
     ),
     Mutant(
