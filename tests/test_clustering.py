@@ -94,11 +94,12 @@ def test_empty_cluster_literal(impl):
 
 
 def test_cluster_that_stays_empty_keeps_its_centroid_literal(impl):
-    # Nothing can fill it: every point lies on a centroid. 2 moves to 2.5 (shift 0.25), 30 stays.
     moved = []
     result = impl.kmeans([[2.0], [3.0]], 2, init=[[2.0], [30.0]], max_iter=1, progress=lambda *s: moved.append(s))
-    np.testing.assert_array_equal(result.centroids, [[2], [3]])  # 3, off its centroid, fills cluster 1
+    # 3 lies off its centroid and fills cluster 1, whose centroid moves by 27.
+    np.testing.assert_array_equal(result.centroids, [[2], [3]])
     assert moved[0][2] == 27.0**2
+    # Here nothing can fill it, every point lies on a centroid: 30 stays.
     result = impl.kmeans([[2.0], [2.0]], 2, init=[[2.0], [30.0]], progress=lambda *s: moved.append(s))
     np.testing.assert_array_equal(result.centroids, [[2], [30]])
     assert moved[1][2] == 0

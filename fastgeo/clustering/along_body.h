@@ -24,7 +24,8 @@ static inline __attribute__((always_inline)) void FG_NAME(add_along)(const real 
             x[p] = v_mul(x[p], v_set1(scale[p]));
     }
     for (int q = 0; q < count; q++) {
-        const vreal c = width == LANES ? v_load(centroids + q * stride + l) : v_load_part(centroids + q * stride + l, width);
+        const real *at = centroids + q * stride + l;
+        const vreal c = width == LANES ? v_load(at) : v_load_part(at, width);
         for (int p = 0; p < QUAD; p++) {
             const vreal difference = v_sub(x[p], c);
             sum[q][p] = v_fma(difference, difference, sum[q][p]);

@@ -205,9 +205,9 @@ static void averages_chunk(void *job_, int64_t chunk, int slot)
     const int64_t d = job->points->d, begin = chunk * job->clusters;
     const int64_t end = begin + job->clusters < job->k ? begin + job->clusters : job->k;
     double shift = job->shift;
-    for (int64_t j = begin; j < end; j++)
+    for (int64_t j = begin; j < end; j++) {
+        const int stays = !(job->weights[j] > 0);
         for (int64_t l = j * d; l < j * d + d; l++) {
-            const int stays = !(job->weights[j] > 0);
             double difference;
             if (job->points->is_f64) {
                 const double before = ((const double *)job->before)[l];
@@ -222,6 +222,7 @@ static void averages_chunk(void *job_, int64_t chunk, int slot)
             }
             shift += difference * difference;
         }
+    }
     job->shift = shift;
 }
 

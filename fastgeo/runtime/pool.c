@@ -81,13 +81,9 @@ static void run_chunks(int slot)
    algorithm of many short jobs on waking up. */
 static void look_for(const atomic_int *count, int zero)
 {
-    const double begin = fg_seconds(0), most = 50e-6; /* as long as a thread takes to wake up */
-    while ((atomic_load(count) == 0) != zero) {
-        const double now = fg_seconds(0);
-        if (!(begin <= now && now < begin + most))
-            return;
+    const double end = fg_seconds(0) + 50e-6; /* as long as a thread takes to wake up */
+    while ((atomic_load(count) == 0) != zero && fg_seconds(0) < end)
         fg_relax();
-    }
 }
 
 static void serve_jobs(void)
@@ -152,7 +148,7 @@ int fg_slots(int n_threads)
 static int poll_if_due(void)
 {
     const double now = fg_seconds(1);
-    if (now - last_poll < 1e-3 * POLL_MS && now >= last_poll)
+    if (now - last_poll < 1e-3 * POLL_MS)
         return 0;
     last_poll = now;
     stop_due = poll_callback && poll_callback();
@@ -165,7 +161,7 @@ static int run_alone(int64_t n_chunks, fg_chunk *run, void *job)
 {
     for (int64_t chunk = 0; chunk < n_chunks; chunk++) {
         run(job, chunk, 0);
-        if (stop_due || poll_if_due())
+        if (fg_stopped(0))
             return FG_INTERRUPTED;
     }
     return FG_OK;
@@ -174,7 +170,7 @@ static int run_alone(int64_t n_chunks, fg_chunk *run, void *job)
 /* The caller polls for all. A signal handler may fork: the child has no part in the job. */
 static int poll_job(int forks_before)
 {
-    const int stop = stop_due || poll_if_due();
+    const int stop = fg_stopped(0);
     if (atomic_load(&forks) != forks_before)
         return FG_FORKED;
     if (stop)
