@@ -58,10 +58,73 @@ def test_boxes_without_area_all_stay():
     assert ours.NMSBoxes(boxes, scores, 0.1, 0.5).tolist() == [0, 1]
 
 
-def test_an_overlap_beside_the_threshold_is_not_rounded():
-    boxes, scores = [[0, 0, 1, 1], [0, 0, 0.5 + 1e-9, 1]], [0.9, 0.8]
-    assert list(cv2.dnn.NMSBoxes(boxes, scores, 0.1, 0.5)) == [0, 1]
-    assert ours.NMSBoxes(boxes, scores, 0.1, 0.5).tolist() == [0]
+def exact_ties():
+    """Pairs of whole-pixel boxes whose IoU is a hundredth or lies within rounding of one: (threshold, boxes)."""
+    for hundredths in range(1, 101):
+        for width in range(1, 101):
+            if width * hundredths % 100 == 0:
+                yield hundredths / 100, [[0, 0, width, 1], [0, 0, width * hundredths // 100, 1]]
+
+
+def test_exact_ties_are_decided_as_there():
+    scores = [0.9, 0.8]
+    for threshold, boxes in exact_ties():
+        arguments = (0.0, threshold)
+        expected = cv2.dnn.NMSBoxes(boxes, scores, *arguments)
+        same(ours.NMSBoxes(boxes, scores, *arguments), expected)
+        same(ours.NMSBoxes(boxes, scores, *arguments, 1.0, 2), expected)
+        same(ours.NMSBoxesBatched(boxes, scores, [3, 3], *arguments), expected)
+        # an eta just below 1 sends pairs on the way of adaptive thresholds
+        eta = float(np.nextafter(np.float32(1), np.float32(0)))
+        same(ours.NMSBoxes(boxes, scores, *arguments, eta), cv2.dnn.NMSBoxes(boxes, scores, *arguments, eta))
+        lowered, keep = cv2.dnn.softNMSBoxes(boxes, scores, *arguments, 0, 0.5, 1)
+        new_scores, indices = ours.softNMSBoxes(boxes, scores, *arguments, 0, 0.5, 1)
+        same(indices, keep)
+        np.testing.assert_allclose(new_scores, lowered, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("extent", [6, 20, 640])
+def test_frames_of_whole_pixels_at_every_threshold(extent):
+    rng = np.random.default_rng(extent)
+    for hundredths in range(1, 101):
+        boxes = rng.integers(0, extent, (60, 4)).astype(np.float64)
+        boxes[:, 2:] += 1
+        scores, ids = rng.permutation(60).astype(np.float32) / 60, rng.integers(0, 3, 60)
+        arguments = (0.0, hundredths / 100)
+        same(ours.NMSBoxes(boxes, scores, *arguments), cv2.dnn.NMSBoxes(boxes, scores, *arguments))
+        expected = cv2.dnn.NMSBoxesBatched(boxes, scores, ids, *arguments)
+        same(ours.NMSBoxesBatched(boxes, scores, ids, *arguments), expected)
+
+
+def test_the_equivalent_threshold_decides_every_overlap():
+    def overlap(iou):
+        return np.float32(1) - np.float32(1 - iou)
+
+    for limit in [0.0, *np.random.default_rng(0).random(300), *np.arange(1, 100) / 100]:
+        limit = np.float32(limit)
+        last = ours._equivalent(float(limit))
+        assert overlap(np.float64(last)) <= limit < overlap(np.nextafter(np.float64(last), 2))
+    assert ours._equivalent(1.0) == 1.0
+
+
+def test_a_threshold_above_one_suppresses_nothing():
+    boxes, scores = [[0, 0, 2, 2], [0, 0, 2, 2], [9, 9, 2, 2]], [0.9, 0.8, 0.7]
+    for threshold in (1.5, np.inf):
+        same(ours.NMSBoxes(boxes, scores, 0.1, threshold), cv2.dnn.NMSBoxes(boxes, scores, 0.1, threshold))
+        expected = cv2.dnn.softNMSBoxes(boxes, scores, 0.1, threshold, method=1)[1]
+        same(ours.softNMSBoxes(boxes, scores, 0.1, threshold, method=1)[1], expected)
+    for threshold in (-0.1, np.nan):
+        for functions in ((cv2.dnn.NMSBoxes, ours.NMSBoxes), (cv2.dnn.softNMSBoxes, ours.softNMSBoxes)):
+            for function, error in zip(functions, (cv2.error, ValueError), strict=True):
+                with pytest.raises(error, match="nms_threshold"):
+                    function(boxes, scores, 0.1, threshold)
+
+
+def test_class_ids_are_named_in_errors():
+    with pytest.raises((TypeError, ValueError), match="class_ids"):
+        ours.NMSBoxesBatched([[0, 0, 1, 1]], [0.5], ["cat"], 0.1, 0.5)
+    with pytest.raises((TypeError, ValueError), match="class_ids"):
+        ours.NMSBoxesBatched([[0, 0, 1, 1]], [0.5], [0.5], 0.1, 0.5)
 
 
 def test_classes_are_not_rounded_by_offsets():
@@ -184,15 +247,45 @@ def test_filter_border_wider_than_the_image():
         np.testing.assert_array_equal(ours.filter2D(image, -1, kernel, borderType=border), expected)
 
 
-def test_filter_depth_and_destination():
-    image, kernel = IMAGES["grey"], np.array([[1, -1]], np.float32)
-    expected = cv2.filter2D(image, cv2.CV_16S, kernel)
-    actual = ours.filter2D(image, cv2.CV_16S, kernel)
-    assert actual.dtype == expected.dtype == np.int16
-    np.testing.assert_array_equal(actual, expected)
-    destination = np.empty_like(actual)
-    assert ours.filter2D(image, cv2.CV_16S, kernel, destination) is destination
-    np.testing.assert_array_equal(destination, expected)
+def test_filter_drops_the_axis_of_one_channel():
+    image, kernel = IMAGES["grey"][:, :, None], np.ones((3, 3), np.float32)
+    expected = cv2.filter2D(image, -1, kernel)
+    assert expected.shape == image.shape[:2]
+    np.testing.assert_array_equal(ours.filter2D(image, -1, kernel), expected)
+
+
+def destinations(result):
+    height, width = result.shape[:2]
+    channels = result.shape[2:] or (1,)
+    yield from (np.zeros(shape, result.dtype) for shape in {result.shape, (height, width, *channels)})
+    yield np.zeros(result.shape, np.float64)  # of another type
+    yield np.zeros((2, 2), result.dtype)  # of another shape
+    yield np.zeros((height, width, 2), result.dtype)
+    yield np.zeros((width, height, *channels), result.dtype)
+
+
+@pytest.mark.parametrize("name", ["grey", "one channel", "colour"])
+def test_filter_depth_and_destination(name):
+    image = IMAGES["grey"][:, :, None] if name == "one channel" else IMAGES[name]
+    kernel = np.array([[1, -1]], np.float32)
+    result = cv2.filter2D(image, cv2.CV_16S, kernel)
+    for there in destinations(result):
+        here = there.copy()
+        expected, actual = (
+            module.filter2D(image, cv2.CV_16S, kernel, dst=array) for module, array in ((cv2, there), (ours, here))
+        )
+        assert (actual is here) == (expected is there)
+        assert (actual.dtype, actual.shape) == (expected.dtype, expected.shape)
+        np.testing.assert_array_equal(actual, expected)
+        np.testing.assert_array_equal(here, there)
+
+
+def test_filter_in_place():
+    there, here = IMAGES["grey"].copy(), IMAGES["grey"].copy()
+    kernel = np.ones((3, 3), np.float32)
+    cv2.filter2D(there, -1, kernel, dst=there)
+    assert ours.filter2D(here, -1, kernel, dst=here) is here
+    np.testing.assert_array_equal(here, there)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +294,10 @@ def test_filter_depth_and_destination():
         ({"src": np.zeros(3)}, ValueError, "src: expected shape"),
         ({"src": np.zeros((3, 3), np.int64)}, TypeError, "src: expected uint8"),
         ({"ddepth": 4}, ValueError, "ddepth"),
-        ({"kernel": np.ones(3)}, ValueError, "kernel"),
+        ({"kernel": np.ones(3)}, ValueError, r"kernel: .*for one row \(1, width\), got \(3,\)"),
+        ({"kernel": 2.0}, ValueError, "kernel"),
+        ({"kernel": np.ones((0, 3))}, ValueError, "kernel"),
+        ({"dst": [1, 2]}, TypeError, "dst: expected an ndarray, got list"),
         ({"anchor": (5, 0)}, ValueError, "anchor"),
         ({"borderType": 3}, ValueError, "borderType"),
     ],

@@ -5,20 +5,21 @@ imported. Boxes are (x, y, width, height). Differences:
 
 - An empty result is an empty array, int32 (0,), where OpenCV returns an empty tuple.
 - Boxes of any float type are taken as they are; OpenCV's `softNMSBoxes` takes whole numbers only.
-- An overlap is compared with the threshold in float64; OpenCV rounds it to float32 first, so that a pair within 1e-7 of
-  the threshold may be decided otherwise.
 - Two boxes without area have overlap 0, so both stay; OpenCV takes them for equal (overlap 1) and keeps the first.
 - `NMSBoxesBatched` compares the boxes themselves within a class; OpenCV shifts each class by an offset, which rounds.
 - NaN, infinite and enormous coordinates and NaN scores raise ``ValueError``.
-- `softNMSBoxes` computes exp to fastgeo's stated accuracy, so new scores may differ in the last digits.
+- `softNMSBoxes` computes new scores in float64, and exp to fastgeo's stated accuracy, so the last digits may differ.
 - `filter2D` sums in float32 (float64 for float64 images) in a fixed order; OpenCV's order depends on the machine, and
   from 11×11 it uses a Fourier transform. Images of whole numbers are rounded half to even and clipped as in OpenCV, so
   they may differ by 1 where a sum lies at a half.
+- `filter2D` takes kernels of two dimensions only: one of a single dimension is a column in OpenCV 4 and a row in
+  OpenCV 5. Lists and tuples of numbers are arrays here; OpenCV refuses a list and takes a tuple for a ``cv.Scalar``.
 - Errors are ``ValueError`` and ``TypeError``, not ``cv2.error``.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ import numpy as np
 import fastgeo
 from fastgeo.runtime import checks
 from fastgeo.runtime.checks import Array
+from fastgeo.suppression.arguments import group_ids
 
 __all__ = [
     "BORDER_CONSTANT",
@@ -182,6 +184,7 @@ def softNMSBoxes(
     >>> scores.round(2).tolist(), indices
     ([0.8999999761581421, 0.1599999964237213], array([0, 1], dtype=int32))
     """
+    threshold = _threshold(nms_threshold)
     boxes, scores = _boxes_and_scores(bboxes, scores)
     if method not in (SOFT_NMSMETHOD_SOFTNMS_LINEAR, SOFT_NMSMETHOD_SOFTNMS_GAUSSIAN):
         raise ValueError(f"method: expected 1 (linear) or 2 (Gaussian), got {method!r}")
@@ -190,7 +193,7 @@ def softNMSBoxes(
         scores,
         method="linear" if method == SOFT_NMSMETHOD_SOFTNMS_LINEAR else "gaussian",
         sigma=sigma,
-        iou_threshold=float(np.float32(nms_threshold)),
+        iou_threshold=_equivalent(threshold),
         # OpenCV keeps a score equal to the threshold, fastgeo only what is above
         score_threshold=float(np.nextafter(np.float32(score_threshold), np.float32(-np.inf))),
         fmt="xywh",
@@ -218,7 +221,8 @@ def filter2D(
         Depth of the result (``cv2.CV_32F``, ...), -1 for that of `src`.
     kernel : array_like, shape (height, width)
     dst : ndarray, optional
-        Takes the result.
+        Takes the result, and is returned, if it has the type of the result and its shape (an axis of one channel may be
+        there or not). Any other is left as it is, and a new array returned, as in OpenCV.
     anchor : (x, y), default (-1, -1)
         Cell of the kernel that lies on the filtered pixel; -1 is the middle.
     delta : float, default 0
@@ -229,6 +233,7 @@ def filter2D(
     Returns
     -------
     ndarray, shape of `src`
+        A single channel has no axis of its own: (H, W, 1) gives (H, W).
 
     Examples
     --------
@@ -246,7 +251,7 @@ def filter2D(
         raise ValueError(f"ddepth: expected -1 or one of {DESTINATIONS[src.dtype]} for {src.dtype}, got {ddepth}")
     dtype = np.dtype(src.dtype if ddepth == -1 else DEPTHS[ddepth])
     work = np.float64 if dtype == np.float64 else np.float32
-    kernel = checks.shaped("kernel", checks.numeric_array("kernel", kernel), ("height", "width")).astype(work)
+    kernel = _kernel(kernel).astype(work)
     (top, bottom), (left, right) = pads = _pads(kernel.shape, anchor)
     border = borderType & ~BORDER_ISOLATED
     if border not in (*PADDING_MODES, *NUMPY_MODES):
@@ -268,12 +273,25 @@ def filter2D(
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
         filtered = np.clip(np.rint(filtered), limits.min, limits.max)
-    result: Array = filtered.astype(dtype, copy=False).reshape(src.shape)
-    if dst is None:
+    shape = src.shape[:2] if channels == 1 else src.shape
+    return _into(dst, filtered.astype(dtype, copy=False).reshape(shape))
+
+
+def _kernel(kernel: Any) -> Array:
+    array = checks.numeric_array("kernel", kernel)
+    if array.ndim != 2 or 0 in array.shape:
+        raise ValueError(f"kernel: expected shape (height, width), for one row (1, width), got {array.shape}")
+    return array
+
+
+def _into(dst: Any, result: Array) -> Array:
+    """The result in `dst`, where OpenCV would write it there; otherwise the result itself."""
+    if dst is not None and not isinstance(dst, np.ndarray):
+        raise TypeError(f"dst: expected an ndarray, got {type(dst).__name__}")
+    if dst is None or dst.dtype != result.dtype or dst.shape not in (result.shape, (*result.shape[:2], 1)):
         return result
-    np.copyto(dst, result)
-    written: Array = dst
-    return written
+    dst[...] = result.reshape(dst.shape)
+    return dst
 
 
 def _pads(shape: tuple[int, ...], anchor: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -282,6 +300,31 @@ def _pads(shape: tuple[int, ...], anchor: tuple[int, int]) -> tuple[tuple[int, i
     if not (0 <= y < shape[0] and 0 <= x < shape[1]):
         raise ValueError(f"anchor: expected a cell of the kernel of shape {shape}, got {anchor}")
     return (y, shape[0] - 1 - y), (x, shape[1] - 1 - x)
+
+
+def _threshold(nms_threshold: Any) -> float:
+    """The threshold as OpenCV's float32. What is above 1 suppresses nothing, there and here."""
+    return float(np.float32(min(checks.in_range("nms_threshold", nms_threshold, 0, np.inf), 1.0)))
+
+
+@lru_cache(maxsize=1024)
+def _equivalent(threshold: float) -> float:
+    """The float64 threshold that decides every IoU as OpenCV decides it.
+
+    OpenCV's overlap is float32(1) - float32(1 - iou), compared in float32. Each of these steps is monotone, so there is
+    one largest float64 IoU whose overlap does not exceed the threshold; numbers from 0 to 1 are ordered as their bits,
+    which are bisected here.
+    """
+    one, limit = np.float32(1), np.float32(threshold)
+    kept, dropped = np.array([0.0, np.nextafter(1, 2)]).view(np.int64).tolist()
+    while dropped - kept > 1:
+        middle = (kept + dropped) // 2
+        iou = np.int64(middle).view(np.float64)
+        if one - np.float32(1 - iou) <= limit:
+            kept = middle
+        else:
+            dropped = middle
+    return float(np.int64(kept).view(np.float64))
 
 
 def _boxes_and_scores(bboxes: Any, scores: Any) -> tuple[Array, Array]:
@@ -294,12 +337,13 @@ def _boxes_and_scores(bboxes: Any, scores: Any) -> tuple[Array, Array]:
 def _suppress(
     bboxes: Any, scores: Any, class_ids: Any, score_threshold: float, nms_threshold: float, eta: float, top_k: int
 ) -> Array:
-    ids = None if class_ids is None else np.asarray(class_ids, np.int64)
-    threshold = float(np.float32(nms_threshold))
-    limit = float(np.float32(score_threshold))
+    ids = class_ids if class_ids is None or _is_plain(class_ids, np.int64) else group_ids("class_ids", class_ids)
+    threshold = _threshold(nms_threshold)
+    limit = float(np.float32(checks.real_number("score_threshold", score_threshold)))
+    eta = checks.in_range("eta", eta, 0, np.inf)
     in_one_call = top_k <= 0 and (eta >= 1 or threshold <= 0.5)
     if in_one_call and _is_plain(bboxes, np.float64) and _is_plain(scores, np.float32):
-        boxes = bboxes  # the kernel checks the rest, sooner
+        boxes = bboxes  # the kernel checks the rest, and faster
     else:
         boxes, scores = _boxes_and_scores(bboxes, scores)
     if ids is not None:
@@ -323,8 +367,8 @@ def _is_plain(value: Any, dtype: Any) -> bool:
 
 def _nms(boxes: Array, scores: Array, ids: Array | None, threshold: float, **options: Any) -> Array:
     if ids is None:
-        return fastgeo.nms(boxes, scores, threshold, fmt="xywh", **options)
-    return fastgeo.batched_nms(boxes, scores, ids, threshold, fmt="xywh", **options)
+        return fastgeo.nms(boxes, scores, _equivalent(threshold), fmt="xywh", **options)
+    return fastgeo.batched_nms(boxes, scores, ids, _equivalent(threshold), fmt="xywh", **options)
 
 
 def _adapt(boxes: Array, ids: Array, chosen: Array, threshold: float, eta: float) -> tuple[list[int], Array, float]:
@@ -339,8 +383,8 @@ def _adapt(boxes: Array, ids: Array, chosen: Array, threshold: float, eta: float
         overlap = np.maximum(overlap, np.where(ids[chosen] == ids[best], row, 0))
         if threshold > 0.5:
             # boxes before the next kept one are dropped at this threshold
-            passing = overlap <= threshold
+            passing = overlap <= _equivalent(threshold)
             first = int(passing.argmax()) if passing.any() else len(chosen)
             chosen, overlap = chosen[first:], overlap[first:]
-    undecided = chosen[overlap <= threshold]
+    undecided = chosen[overlap <= _equivalent(threshold)]
     return kept, undecided, threshold
