@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fresh import in_fresh_process
 
 import fastgeo
 from fastgeo import cli
-from fastgeo.cli import bench, common, measure
+from fastgeo.cli import bench, common, measure, score_table
 from fastgeo.cli.bench_rows import Row, all_rows
 
 
@@ -204,18 +205,93 @@ class TestAuc:
             ("", [], "empty file"),
             ("label,score\n0,0.5,7\n", [], "line 2: expected 2 columns, got 3"),
             ("label,score\n0,0.5\n0,0.7\n", [], "labels"),
-            ("label,score\n0,0.5\n1,high\n", [], "scores"),
-            ("label,score\n0,0.5\n1,1.5\n", ["--bins", "10"], "scores[1]"),
+            ("label,score\n0,0.5\n1,high\n", [], "-, line 3: score: expected a number, got 'high'"),
+            ("label,score\n0,0.5\n\n1,\n", [], "-, line 4: score: expected a number, got ''"),
+            ("label,score\n0,0.5\n1,nan\n", [], "-, line 3: score: expected a number, got 'nan'"),
+            ('label,score,note\n0,0.5,"two\nlines"\n1,high,x\n', [], "-, line 4: score: expected a number, got 'high'"),
+            ("label,score\n0,0.5\ncat,1\n", [], "-, line 3: label: expected 0, 1, True or False, got 'cat'"),
+            ("label,score\n0,0.5\n2,1\n", [], "-, line 3: label: expected 0, 1, True or False, got '2'"),
+            ("label,score\n0,0.5\n0.3,1\n", [], "-, line 3: label: expected 0, 1, True or False, got '0.3'"),
+            ("0,0.5\n1,True\n", [], "-, line 2: score: expected a number, got 'True'"),
+            ("label,score\n0,0.5\n1,1.5\n", ["--bins", "10"], "-, line 3: score: expected a number from 0 to 1"),
+            ("label,score\n", [], "only their names"),
+            ("label;score\n0;0,5\n", [], "got 1; try --separator ';'"),
+            ("label\tscore\n0\t0.5\n", [], "got 1; try --tab"),
+            ("0,0.5\n", ["--tab"], "got 1; try --separator ','"),
+            ("label\n1\n", [], "expected at least 2 columns separated by ',', got 1"),
+            ("label;score\n0;0,5\n", ["--separator", ";"], "-, line 2: score: expected a number, got '0,5'"),
+            (
+                "0,1\n",
+                ["--separator", ";;"],
+                "--separator: expected one ASCII character that separates columns, got ';;'",
+            ),
+            ("0,1\n", ["--separator", "\n"], "--separator: expected one ASCII character"),
+            ("0,1\n", ["--separator", '"'], "--separator: expected one ASCII character"),
+            (
+                "label,score\nTrue,0.5\nFalse  x,1\n",
+                [],
+                "-, line 3: label: expected 0, 1, True or False, got 'False  x'",
+            ),
+            ("0,1\n", ["--label", "²"], "no column '²'"),
             ("label,score\n0,0.5\n1,1\n", ["--label", "y"], "no column 'y'; the columns are label, score"),
             ("label,score\n0,0.5\n1,1\n", ["--score", "5"], "expected a column from 0 to 1, got 5"),
             (b"label,score\n0,\xff\n", [], "expected text in UTF-8"),
-            ("label,score\n0," + "9" * 200_000, [], "not a table of text"),
+            ('label,score\n0,"' + "9" * 200_000, [], "not a table of text"),
         ],
     )
     def test_bad_input_exits_2(self, fastgeo_command, content, args, message):
         code, out, err = fastgeo_command("auc", "-", *args, stdin=content)
         assert (code, out) == (2, "")
         assert err.startswith("fastgeo auc: ") and message in err and err.count("\n") == 1
+
+    @pytest.mark.parametrize("words", [("True", "False"), ("true", "false"), ("TRUE", "FALSE"), ("1.0", "0")])
+    @pytest.mark.parametrize("names", ["label,score\n", ""])
+    def test_labels_as_words(self, fastgeo_command, names, words):
+        true, false = words
+        content = f"{names}{false},0.1\n{true},0.35\n{false},0.4\n{true},0.8\n{true},0.9\n"
+        assert fastgeo_command("auc", "-", stdin=content) == (0, "0.8333333333\n", "")
+
+    def test_semicolons_quotes_and_empty_lines(self, fastgeo_command):
+        content = 'note;"label";"score"\n"a;b";0;0.1\n\n"c\nd";"1";0.35\ne;0;0.4\nf;1;"0.8"\ng;1;0.9\n'
+        assert fastgeo_command("auc", "-", "--separator", ";", stdin=content) == (0, "0.8333333333\n", "")
+
+    @pytest.mark.parametrize("change", ["", "quotes", "empty line", "words"])
+    def test_a_file_of_many_blocks(self, fastgeo_command, tmp_path, monkeypatch, change):
+        monkeypatch.setattr(score_table, "BLOCK_CHARACTERS", 500)
+        monkeypatch.setattr(score_table, "BLOCK_ROWS", 20)
+        rng = np.random.default_rng(0)
+        labels, scores = rng.integers(0, 2, 999), rng.random(999)
+        lines = [f"{label},{score!r}" for label, score in zip(labels.tolist(), scores.tolist(), strict=True)]
+        if change == "quotes":
+            lines[400] = f'{labels[400]},"{scores[400]}"'
+        elif change == "empty line":
+            lines[400] += "\n"
+        elif change == "words":
+            lines = [line.replace("1,", "True,", 1) if line.startswith("1,") else line for line in lines]
+        path = tmp_path / "long.csv"
+        path.write_text("\n".join(lines))  # the last line may lack its end
+        code, out, _ = fastgeo_command("auc", path)
+        assert (code, out) == (0, f"{fastgeo.roc_auc(labels, scores):.10g}\n")
+        lines[700] = "1,?"
+        path.write_text("\n".join(lines) + "\n")
+        line = 701 + (change == "empty line")
+        assert f"long.csv, line {line}: score: expected a number, got '?'" in fastgeo_command("auc", path)[2]
+        lines[700] = "1,0.5,0.5"
+        path.write_text("\n".join(lines) + "\n")
+        assert f"long.csv, line {line}: expected 2 columns, got 3" in fastgeo_command("auc", path)[2]
+
+    def test_memory_holds_two_columns_and_not_the_file(self, tmp_path):
+        path = tmp_path / "wide.csv"
+        with path.open("w") as file:
+            for _ in range(40):
+                file.write(f"0,0.25,{'x' * 180}\n1,0.75,{'y' * 180}\n" * 2500)  # 38 MB in all
+        code = (
+            "import tracemalloc, sys\nfrom fastgeo import cli\ntracemalloc.start()\n"
+            "cli.main(['auc', sys.argv[1]])\nprint(tracemalloc.get_traced_memory()[1])"
+        )
+        auc, peak = in_fresh_process(code, path).split()
+        assert float(auc) == 1
+        assert int(peak) < 12_000_000
 
     def test_missing_file(self, fastgeo_command, tmp_path):
         code, _, err = fastgeo_command("auc", tmp_path / "none.csv")
@@ -256,6 +332,36 @@ class TestNms:
         _, out, _ = fastgeo_command("nms", "-", "--max", 1, stdin=json.dumps(detections))
         assert json.loads(out) == [detections[1], detections[3]]
 
+    def test_ids_are_compared_as_what_they_are(self, fastgeo_command):
+        box = [0, 0, 10, 10]
+        detections = [self.detection(image, 1, box, 0.5) for image in (1, "1", 1.0, 2)]
+        _, out, _ = fastgeo_command("nms", "-", stdin=json.dumps(detections))
+        assert [d["image_id"] for d in json.loads(out)] == [1, "1", 2]
+
+    def test_errors_count_in_the_file(self, fastgeo_command):
+        detections = [self.detection(1, 1, [0, 0, 10, 10], 0.1), self.detection(1, 1, [0, float("nan"), 1, 1], 0.9)]
+        for args in ([], ["--score", 0.3]):
+            code, out, err = fastgeo_command("nms", "-", *args, stdin=json.dumps(detections))
+            assert (code, out) == (2, "") and "boxes[1, 1]" in err
+        detections[1] = self.detection(1, 1, [0, 0, 1, 1], float("nan"))
+        for args in ([], ["--score", 0.3]):
+            code, out, err = fastgeo_command("nms", "-", *args, stdin=json.dumps(detections))
+            assert (code, out) == (2, "") and "scores[1]" in err
+
+    def test_byte_order_mark(self, fastgeo_command, detections, tmp_path):
+        content = b"\xef\xbb\xbf" + json.dumps(detections).encode()
+        (tmp_path / "bom.json").write_bytes(content)
+        for path in ("-", tmp_path / "bom.json"):
+            code, out, _ = fastgeo_command("nms", path, stdin=content)
+            assert (code, json.loads(out)) == (0, detections[1:])
+
+    def test_standard_input_is_utf_8_in_any_locale(self, tmp_path):
+        content = json.dumps([self.detection("Zürich", 1, [0, 0, 1, 1], 0.5)], ensure_ascii=False)
+        environment = {**os.environ, "PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1", "LC_ALL": "C"}
+        command = [sys.executable, "-m", "fastgeo", "nms", "-"]
+        done = subprocess.run(command, input=content.encode(), capture_output=True, env=environment)
+        assert json.loads(done.stdout)[0]["image_id"] == "Zürich"
+
     def test_nothing_in_nothing_out(self, fastgeo_command):
         assert fastgeo_command("nms", "-", stdin="[]")[:2] == (0, "[]\n")
 
@@ -269,7 +375,15 @@ class TestNms:
             ("[]", ["--score", "nan"], "--score: expected a number, got nan"),
             ('[{"image_id": 1}]', [], "detection 0: expected image_id"),
             ('[{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3], "score": 1}]', [], "detection 0"),
-            ("[]", ["--iou", "7"], "iou_threshold"),
+            ('[{"image_id": 1, "category_id": 1, "bbox": 3, "score": 1}]', [], "detection 0"),
+            ('[{"image_id": 1, "category_id": 1, "bbox": "1234", "score": 1}]', [], "detection 0"),
+            ('[{"image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1], "score": "1"}]', [], "'1' is not a number"),
+            ('[{"image_id": 1, "category_id": 1, "bbox": [0, 0, 1, true], "score": 1}]', [], "True is not a number"),
+            ('[{"image_id": [1], "category_id": 1, "bbox": [0, 0, 1, 1], "score": 1}]', [], "[1] is not an id"),
+            ('[{"image_id": 1, "category_id": NaN, "bbox": [0, 0, 1, 1], "score": 1}]', [], "nan is not an id"),
+            ("[5]", [], "detection 0"),
+            ("[]", ["--iou", "7"], "--iou: expected a number from 0 to 1, got 7"),
+            ("[]", ["--iou", "nan"], "--iou: expected a number from 0 to 1, got nan"),
             ("[]", ["--max", "-1"], "--max: expected at least 0"),
         ],
     )
@@ -297,6 +411,30 @@ class TestAnchors:
         answer = json.loads(out)
         assert answer["boxes"] == 12
         np.testing.assert_allclose(answer["anchors"], [[10, 20], [40, 30]])
+
+    def test_yolo_polygons(self, fastgeo_command, tmp_path):
+        """Lines of segmentation labels hold the corners of a polygon, those of oriented boxes four corners."""
+        lines = [
+            f"0 0.1 0.1 {0.1 + w / 100} 0.1 {0.1 + w / 100} {0.1 + h / 100} 0.1 {0.1 + h / 100}" for w, h in self.SIZES
+        ]
+        (tmp_path / "a.txt").write_text("\n".join([*lines, "0 0.5 0.5 0.1 0.2", "0 0.5 0.5 0.4 0.3 0.99", ""]))
+        (tmp_path / "b.txt").write_text("1 0.2 0.2 0.6 0.2 0.4 0.5\n")  # a triangle, 40 wide and 30 high
+        code, out, _ = fastgeo_command("anchors", tmp_path, "-k", 2, "--size", 100, 100, "--json")
+        answer = json.loads(out)
+        assert (code, answer["boxes"]) == (0, 15)
+        np.testing.assert_allclose(answer["anchors"], [[10, 20], [40, 30]])
+
+    def test_the_names_of_classes_are_no_labels(self, fastgeo_command, tmp_path):
+        (tmp_path / "a.txt").write_text("0 0.5 0.5 0.1 0.2\n")
+        (tmp_path / "classes.txt").write_text("cat\ntraffic light\n")
+        assert json.loads(fastgeo_command("anchors", tmp_path, "-k", 1, "--json")[1])["boxes"] == 1
+        assert "line 1: expected class" in fastgeo_command("anchors", tmp_path / "classes.txt", "-k", 1)[2]
+
+    @pytest.mark.parametrize("line", ["0 0.5 0.5 0.1", "0 .1 .1 .2 .2 .3 .3 .4", "0 0.5 0.5 0.1 x", "0 1 2"])
+    def test_a_line_that_is_no_label(self, fastgeo_command, tmp_path, line):
+        (tmp_path / "a.txt").write_text(f"0 0.5 0.5 0.1 0.2\n{line}\n")
+        code, _, err = fastgeo_command("anchors", tmp_path / "a.txt", "-k", 1)
+        assert code == 2 and "a.txt, line 2: expected class" in err
 
     def test_boxes_without_area_are_left_out_and_told(self, fastgeo_command):
         content = json.dumps({"annotations": [{"bbox": [3, 4, w, h]} for w, h in [*self.SIZES, (0, 5)]]})
@@ -366,6 +504,8 @@ class TestBench:
             (["--threads", "0"], "--threads: expected at least 1, got 0"),
             (["--compare", "nowhere.json"], "nowhere.json: No such file"),
             (["--json", "/nowhere/at/all.json"], "does not exist"),
+            (["-o", "/"], "expected a file, got a folder"),
+            (["--json", "/"], "expected a file, got a folder"),
             (["--json", "-", "-o", "-"], "--json and --output cannot both go to standard output"),
         ],
     )
@@ -373,6 +513,13 @@ class TestBench:
         code, out, err = fastgeo_command("bench", *args)
         assert (code, out) == (2, "")
         assert message in err
+
+    def test_an_ending_is_checked_before_the_work(self, fastgeo_command, rows, tmp_path, monkeypatch):
+        pytest.importorskip("matplotlib", reason="needs the extra fastgeo[demo]; CI runs these on the installed wheel")
+        monkeypatch.setattr(bench, "contest", None)  # would raise
+        code, out, err = fastgeo_command("bench", "-o", tmp_path / "b.xyz")
+        assert (code, out) == (2, "")
+        assert "b.xyz: expected a name that ends in one of ." in err and ".png" in err
 
     def test_a_failing_kernel_is_never_left_out(self, rows):
         broken = Row("count", "broken", tuple, {"fastgeo": lambda: lambda: 1 / 0})
@@ -436,6 +583,13 @@ class TestDemo:
         assert (code, err) == (0, "")
         assert "5 objects found; 5 of 5 segmented objects matched at IoU >= 0.5, 0 false boxes" in out
 
+    def test_a_name_without_an_ending_is_kept(self, fastgeo_command, discs, tmp_path):
+        from skimage import io as image_files
+
+        image_files.imsave(tmp_path / "discs.png", discs)
+        fastgeo_command("demo", "--image", tmp_path / "discs.png", "-o", tmp_path / "found")
+        assert (tmp_path / "found").read_bytes().startswith(b"\x89PNG")
+
     def test_nothing_to_find(self, fastgeo_command, tmp_path):
         from skimage import io as image_files
 
@@ -452,6 +606,7 @@ class TestDemo:
             (["--diameter", "3", "9"], "--diameter: expected"),
             (["--clusters", "0"], "--clusters: expected a number from 1 to 8, got 0"),
             (["-o", "/nowhere/at/all.png"], "does not exist"),
+            (["-o", "demo.xyz"], "demo.xyz: expected a name that ends in one of ."),
         ],
     )
     def test_bad_input_exits_2(self, fastgeo_command, args, message):

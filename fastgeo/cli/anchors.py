@@ -14,6 +14,9 @@ import fastgeo
 from fastgeo.cli.common import CommandError, read_json, reading
 from fastgeo.runtime.checks import Array
 
+# Files that labelling tools write among the labels.
+NOT_LABELS = ("classes.txt",)
+
 SUMMARY = "anchor boxes for a detector, from annotated boxes by k-means with distance 1 - IoU"
 EXAMPLES = """\
   fastgeo anchors instances_train.json -k 9    COCO annotations
@@ -25,7 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file",
         metavar="FILE",
-        help="COCO annotations (JSON; - is standard input), a YOLO label file (.txt) or a folder of them",
+        help="COCO annotations (JSON; - is standard input), a YOLO label file (.txt) of boxes or polygons, "
+        "or a folder of them, where classes.txt is passed over",
     )
     parser.add_argument("-k", type=int, default=9, help="number of anchors; default: 9")
     parser.add_argument("--size", nargs=2, type=float, metavar=("W", "H"), help="scale YOLO's relative sizes to pixels")
@@ -66,8 +70,7 @@ def _at_origin(sizes: Array, anchors: Array) -> Array:
 def _sizes(path: str) -> Array:
     """(n, 2) widths and heights."""
     if path != "-" and (Path(path).is_dir() or path.endswith(".txt")):
-        files = sorted(Path(path).rglob("*.txt")) if Path(path).is_dir() else [Path(path)]
-        rows = [size for file in files for size in _yolo_sizes(str(file))]
+        rows = [size for file in _label_files(Path(path)) for size in _yolo_sizes(str(file))]
     else:
         rows = _coco_sizes(path, read_json(path))
     if not rows:
@@ -75,11 +78,18 @@ def _sizes(path: str) -> Array:
     return np.array(rows, np.float64)
 
 
+def _label_files(path: Path) -> list[Path]:
+    """The file itself, or the label files below a folder; labelling tools put the names of the classes beside them."""
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.rglob("*.txt") if file.name not in NOT_LABELS)
+
+
 def _coco_sizes(path: str, content: Any) -> list[tuple[float, float]]:
     try:
         annotations = content["annotations"] if isinstance(content, dict) else content
         return [(float(w), float(h)) for _, _, w, h in (annotation["bbox"] for annotation in annotations)]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise CommandError(f"{path}: expected COCO annotations with bbox [x, y, w, h]") from None
 
 
@@ -87,12 +97,22 @@ def _yolo_sizes(path: str) -> list[tuple[float, float]]:
     sizes = []
     with reading(path) as stream:
         for number, line in enumerate(stream, 1):
-            fields = line.split()
-            if not fields:
+            if not line.split():
                 continue
             try:
-                _, _, _, width, height = map(float, fields[:5])
+                sizes.append(_yolo_size(list(map(float, line.split()))))
             except ValueError:
-                raise CommandError(f"{path}, line {number}: expected class, cx, cy, w, h") from None
-            sizes.append((width, height))
+                raise CommandError(
+                    f"{path}, line {number}: expected class, cx, cy, w, h or class, x1, y1, x2, y2, x3, y3, ..."
+                ) from None
     return sizes
+
+
+def _yolo_size(numbers: list[float]) -> tuple[float, float]:
+    """Width and height of a box (class, cx, cy, w, h and perhaps a confidence) or of a polygon's bounding box."""
+    if len(numbers) in (5, 6):
+        return numbers[3], numbers[4]
+    xs, ys = numbers[1::2], numbers[2::2]
+    if len(xs) != len(ys) or len(xs) < 3:
+        raise ValueError(f"neither a box nor a polygon: {len(numbers)} numbers")
+    return max(xs) - min(xs), max(ys) - min(ys)

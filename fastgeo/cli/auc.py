@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-from typing import IO
 
 import numpy as np
 
 import fastgeo
 from fastgeo.cli.common import CommandError, optional, reading
+from fastgeo.cli.score_table import column_position, read_csv
 from fastgeo.runtime.checks import Array
 
 SUMMARY = "ROC AUC of the labels and scores in a file"
@@ -25,15 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="CSV, .npy of shape (n, 2), or .parquet; - is CSV from a pipe")
     parser.add_argument("--label", metavar="COLUMN", help='name or number; default: "label", else the first column')
     parser.add_argument("--score", metavar="COLUMN", help='name or number; default: "score", else the second column')
+    parser.add_argument("--separator", metavar="C", default=",", help="what separates columns; default: a comma")
     parser.add_argument("--tab", action="store_true", help="columns are separated by tabs")
     parser.add_argument("--bins", type=int, metavar="N", help="count in N bins instead of exactly")
     parser.add_argument("--json", action="store_true", help="print AUC and counts as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    names, columns = _read(args)
-    labels = columns[_position(names, args.label, "label", 0, len(columns))]
-    scores = columns[_position(names, args.score, "score", 1, len(columns))]
+    labels, scores = _read(args)
     try:
         if args.bins is None:
             auc = fastgeo.roc_auc(labels, scores)
@@ -49,74 +47,47 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _read(args: argparse.Namespace) -> tuple[list[str], list[Array]]:
-    """Names (or none) and columns of the file."""
+def _read(args: argparse.Namespace) -> tuple[Array, Array]:
+    """The labels and scores of the file."""
     if args.file.endswith(".npy"):
-        return [], _npy_columns(args.file)
+        return _npy_columns(args)
     if args.file.endswith(".parquet"):
-        parquet = optional("pyarrow.parquet", package="pyarrow")
-        with reading(args.file, "rb") as stream:
-            try:
-                table = parquet.read_table(stream)
-            except (ValueError, OSError) as error:
-                raise CommandError(f"{args.file}: not a Parquet file ({error})") from None
-        return table.column_names, [column.to_numpy() for column in table.columns]
+        return _parquet_columns(args)
+    separator = "\t" if args.tab else args.separator
+    if len(separator) != 1 or not separator.isascii() or separator in '\r\n"':
+        raise CommandError(f"--separator: expected one ASCII character that separates columns, got {separator!r}")
+    score_range = None if args.bins is None else (0.0, 1.0)
     with reading(args.file) as stream:
-        return _csv_columns(args.file, stream, "\t" if args.tab else ",")
+        return read_csv(args.file, stream, separator, args.label, args.score, score_range)
 
 
-def _npy_columns(path: str) -> list[Array]:
-    with reading(path, "rb") as stream:
+def _positions(args: argparse.Namespace, names: list[str], count: int) -> tuple[int, int]:
+    return (
+        column_position(names, args.label, "label", 0, count),
+        column_position(names, args.score, "score", 1, count),
+    )
+
+
+def _npy_columns(args: argparse.Namespace) -> tuple[Array, Array]:
+    with reading(args.file, "rb") as stream:
         try:
             array = np.load(stream, allow_pickle=False)
         except (ValueError, EOFError) as error:
-            raise CommandError(f"{path}: not a .npy file ({error})") from None
+            raise CommandError(f"{args.file}: not a .npy file ({error})") from None
     if array.ndim != 2:
-        raise CommandError(f"{path}: expected an array of shape (n, 2), got {array.shape}")
-    return list(array.T)
+        raise CommandError(f"{args.file}: expected an array of shape (n, 2), got {array.shape}")
+    label, score = _positions(args, [], array.shape[1])
+    return array[:, label], array[:, score]
 
 
-def _csv_columns(path: str, stream: IO[str], delimiter: str) -> tuple[list[str], list[Array]]:
-    try:
-        rows = [(number, row) for number, row in enumerate(csv.reader(stream, delimiter=delimiter), 1) if row]
-    except csv.Error as error:
-        raise CommandError(f"{path}: not a table of text ({error})") from None
-    if not rows:
-        raise CommandError(f"{path}: expected rows of label and score, got an empty file")
-    names = rows[0][1] if not all(map(_is_number, rows[0][1])) else []
-    rows = rows[1:] if names else rows
-    width = len(names or rows[0][1])
-    for number, row in rows:
-        if len(row) != width:
-            raise CommandError(f"{path}, line {number}: expected {width} columns, got {len(row)}")
-    columns = []
-    for position in range(width):
+def _parquet_columns(args: argparse.Namespace) -> tuple[Array, Array]:
+    parquet = optional("pyarrow.parquet", package="pyarrow")
+    with reading(args.file, "rb") as stream:
         try:
-            columns.append(np.array([float(row[position]) for _, row in rows]))
-        except ValueError:
-            columns.append(np.array([row[position] for _, row in rows]))
-    # A pipe may still carry the byte order mark of a file.
-    return [name.removeprefix("\ufeff").strip() for name in names], columns
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _position(names: list[str], wanted: str | None, usual: str, default: int, count: int) -> int:
-    """Which column is meant."""
-    if wanted is None:
-        position = names.index(usual) if usual in names else default
-    elif wanted in names:
-        position = names.index(wanted)
-    elif wanted.isdigit():
-        position = int(wanted)
-    else:
-        raise CommandError(f"--{usual}: no column {wanted!r}; the columns are {', '.join(names) or 'without names'}")
-    if position >= count:
-        raise CommandError(f"--{usual}: expected a column from 0 to {count - 1}, got {position}")
-    return position
+            file = parquet.ParquetFile(stream)
+            names = file.schema_arrow.names
+            label, score = (names[position] for position in _positions(args, names, len(names)))
+            table = file.read(columns=[label, score])
+        except (ValueError, OSError) as error:
+            raise CommandError(f"{args.file}: not a Parquet file ({error})") from None
+    return table.column(label).to_numpy(), table.column(score).to_numpy()

@@ -6,12 +6,14 @@ import argparse
 import json
 import re
 import sys
+from importlib.util import find_spec
 from typing import Any
 
 from fastgeo.cli import bench_figure
 from fastgeo.cli.bench_rows import Row, all_rows
 from fastgeo.cli.common import (
     CommandError,
+    check_figure,
     check_writable,
     format_ratio,
     format_seconds,
@@ -53,8 +55,11 @@ def run(args: argparse.Namespace) -> int:
     old = _load(args.compare) if args.compare else None
     if args.json == args.output == "-":
         raise CommandError("--json and --output cannot both go to standard output")
-    for path in filter(None, (args.output, args.json)):
-        check_writable(path)
+    check_writable(args.output)
+    if find_spec("matplotlib"):  # without it there are figures and no plot
+        check_figure(args.output)
+    if args.json:
+        check_writable(args.json)
     rows = _chosen(args.only, args.short)
     limit_environment(args.threads)
     budget = 0.1 if args.short else 0.7

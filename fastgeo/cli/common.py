@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,11 +16,11 @@ T = TypeVar("T")
 
 
 class CommandError(Exception):
-    """Something the user can mend; printed as one line, without a traceback, and the exit code is 2."""
+    """Something the user can correct; printed as one line, without a traceback, and the exit code is 2."""
 
 
 def optional(module: str, package: str = '"fastgeo[demo]"') -> Any:
-    """Import a module of an optional package, or tell that ``pip install`` of `package` brings it."""
+    """Import a module of an optional package, or say which ``pip install`` brings it."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -33,7 +35,7 @@ def reading(path: str, mode: str = "r") -> Iterator[IO[Any]]:
     """Open a file for reading; ``-`` is standard input."""
     try:
         if path == "-":
-            yield sys.stdin.buffer if "b" in mode else sys.stdin
+            yield from _standard_input(mode)
             return
         try:
             stream = open(path, mode, encoding=None if "b" in mode else "utf-8-sig")  # noqa: SIM115 - closed below
@@ -43,6 +45,18 @@ def reading(path: str, mode: str = "r") -> Iterator[IO[Any]]:
             yield stream
     except UnicodeDecodeError:
         raise CommandError(f"{path}: expected text in UTF-8") from None
+
+
+def _standard_input(mode: str) -> Iterator[IO[Any]]:
+    """Standard input as any file is read: UTF-8 whatever the locale is, with a byte-order mark or without."""
+    if "b" in mode:
+        yield sys.stdin.buffer
+        return
+    stream = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig")
+    try:
+        yield stream
+    finally:
+        stream.detach()  # else the wrapper would close what it did not open
 
 
 def write_text(path: str, text: str) -> None:
@@ -72,16 +86,33 @@ def check_writable(path: str) -> None:
     folder = Path(path).resolve().parent
     if not folder.is_dir():
         raise CommandError(f"{path}: the folder {folder} does not exist")
+    if Path(path).is_dir():
+        raise CommandError(f"{path}: expected a file, got a folder")
+    if not os.access(path if Path(path).exists() else folder, os.W_OK):
+        raise CommandError(f"{path}: no permission to write it")
+
+
+def check_figure(path: str) -> None:
+    """The same of a figure, whose ending must name a format that Matplotlib writes."""
+    check_writable(path)
+    endings = optional("matplotlib.backend_bases").FigureCanvasBase.get_supported_filetypes()
+    if _figure_format(path) not in endings:
+        raise CommandError(f"{path}: expected a name that ends in one of .{', .'.join(sorted(endings))}")
 
 
 def save_figure(figure: Any, path: str) -> None:
     """Write a figure in the format that the ending of `path` names; ``-`` is PNG on standard output."""
     try:
-        figure.savefig(sys.stdout.buffer if path == "-" else path, dpi=130, format="png" if path == "-" else None)
+        figure.savefig(sys.stdout.buffer if path == "-" else path, dpi=130, format=_figure_format(path))
     except (OSError, ValueError) as error:
         if isinstance(error, BrokenPipeError):
             raise
         raise CommandError(f"{path}: cannot write the figure ({error})") from None
+
+
+def _figure_format(path: str) -> str:
+    """Without an ending it is PNG."""
+    return Path(path).suffix[1:].lower() or "png"
 
 
 def progress(items: Iterable[T], what: str) -> Iterable[T]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,15 +40,15 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError(f"--max: expected at least 0, got {args.max}")
     if args.score is not None and np.isnan(args.score):
         raise CommandError("--score: expected a number, got nan")
+    if not 0 <= args.iou <= 1:
+        raise CommandError(f"--iou: expected a number from 0 to 1, got {args.iou:g}")
     detections = read_json(args.file)
     boxes, scores, images, categories = _columns(args.file, detections)
     groups = images if args.class_agnostic else _ids([images, categories])
-    chosen = np.flatnonzero(scores > args.score) if args.score is not None else np.arange(len(scores))
     try:
-        keep = fastgeo.batched_nms(boxes[chosen], scores[chosen], groups[chosen], args.iou, fmt="xywh")
+        best_first = fastgeo.batched_nms(boxes, scores, groups, args.iou, score_threshold=args.score, fmt="xywh")
     except (ValueError, TypeError) as error:
         raise CommandError(f"{args.file}: {error}") from None
-    best_first = chosen[keep]
     if args.max is not None:
         best_first = best_first[_rank_in_group(images[best_first]) < args.max]
     kept = [detections[i] for i in np.sort(best_first)]  # in the order of the file
@@ -60,24 +61,35 @@ def _columns(path: str, detections: Any) -> tuple[Array, Array, Array, Array]:
     """Boxes, scores, and numbers that stand for image and category."""
     if not isinstance(detections, list):
         raise CommandError(f"{path}: expected a list of detections, got {type(detections).__name__}")
-    boxes = np.empty((len(detections), 4))
-    scores = np.empty(len(detections))
+    rows, images, categories = [], [], []
     for i, detection in enumerate(detections):
         try:
-            boxes[i], scores[i] = detection["bbox"], detection["score"]
-            detection["image_id"], detection["category_id"]
+            x, y, w, h = detection["bbox"]
+            rows.append([_number(value) for value in (x, y, w, h, detection["score"])])
+            images.append(_id(detection["image_id"]))
+            categories.append(_id(detection["category_id"]))
         except (KeyError, TypeError, ValueError) as error:
             raise CommandError(
                 f"{path}: detection {i}: expected image_id, category_id, bbox [x, y, w, h] and score ({error})"
             ) from None
-    images, categories = (
-        _ids([np.array([str(detection[key]) for detection in detections], object)])
-        for key in ("image_id", "category_id")
-    )
-    return boxes, scores, images, categories
+    table = np.array(rows, np.float64).reshape(-1, 5)
+    return table[:, :4].copy(), table[:, 4].copy(), _ids([images]), _ids([categories])
 
 
-def _ids(keys: list[Array]) -> Array:
+def _number(value: Any) -> float:
+    if type(value) not in (int, float):
+        raise TypeError(f"{value!r} is not a number")
+    return float(value)
+
+
+def _id(value: Any) -> int | float | str:
+    """Numbers are compared as numbers and text as text: 1 and 1.0 are one id, "1" is another."""
+    if type(value) not in (int, float, str) or value != value:
+        raise TypeError(f"{value!r} is not an id")
+    return value  # type: ignore[no-any-return]
+
+
+def _ids(keys: Sequence[Iterable[Any]]) -> Array:
     """One integer for each distinct combination of keys."""
     seen: dict[tuple[Any, ...], int] = {}
     return np.array([seen.setdefault(key, len(seen)) for key in zip(*keys, strict=True)], np.int64)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 import fastgeo
-from fastgeo.cli.common import CommandError, check_writable, optional, progress
+from fastgeo.cli.common import CommandError, check_figure, optional, progress
 from fastgeo.cli.demo import compare, figure
 from fastgeo.cli.demo.picture import load, segmented_boxes
 from fastgeo.cli.demo.pipeline import Result, run_pipeline
@@ -42,9 +42,9 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError(f"--clusters: expected a number from 1 to 8, got {args.clusters}")
     if implementation() != "kernel":
         raise CommandError("the demo compares kernels with references; unset FASTGEO_IMPL")
-    check_writable(args.output)
     for module in ("matplotlib", "skimage"):
         optional(module)
+    check_figure(args.output)
     picture = load(args.image, args.diameter and tuple(args.diameter), args.dark)
     truth = segmented_boxes(picture)
 
