@@ -60,15 +60,15 @@ def both_agree(name, arguments):
     kernel, specification = outcome(fastgeo, name, arguments), outcome(reference, name, arguments)
     if "answer" in (kernel[0], specification[0]):
         assert kernel[0] == specification[0], (kernel, specification)
-        assert _kinds(kernel[1]) == _kinds(specification[1])
+        assert kinds(kernel[1]) == kinds(specification[1])
     else:
         assert kernel == specification
     return kernel
 
 
-def _kinds(answer):
+def kinds(answer):
     if isinstance(answer, (tuple, list)):
-        return [_kinds(part) for part in answer]
+        return [kinds(part) for part in answer]
     return type(answer), getattr(answer, "shape", None), getattr(answer, "dtype", None)
 
 

@@ -1,7 +1,7 @@
 """Build the extensions with sanitizers and run the tests on them; stress the thread pool under ThreadSanitizer.
 
     python tools/sanitize.py --short       the input contract, a minute of fuzzing, the pool
-    python tools/sanitize.py               all tests but those of processes, ten minutes of fuzzing, the pool
+    python tools/sanitize.py               all tests but those of processes, ten minutes of fuzzing a family, the pool
     python tools/sanitize.py --only pool   one part: tests, fuzz or pool
 
 Address and undefined-behaviour sanitizer for the extensions. Needs gcc or clang (CC), Cython, NumPy and pytest. Any
@@ -41,7 +41,8 @@ def run_tests(copy, short):
 
 
 def run_fuzz(copy, short):
-    return sanitized(copy, copy / "tools" / "fuzz.py", "--seconds", 60 if short else 600)
+    """Every family for its share of the time."""
+    return sanitized(copy, copy / "tools" / "fuzz.py", "--seconds", 60 if short else 3000)
 
 
 def stress_pool(short):
