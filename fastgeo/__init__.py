@@ -13,6 +13,7 @@ except (ImportError, ValueError) as error:
 from fastgeo.boxes import *
 from fastgeo.clustering import *
 from fastgeo.convolution import *
+from fastgeo.plans import Plan, explain
 from fastgeo.ranking import *
 from fastgeo.runtime.core import get_num_threads, set_num_threads, threads
 from fastgeo.runtime.info import show_runtime
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 
 # In this form type checkers can follow the lists of the rooms.
 __all__ = [
+    "Plan",
     "__version__",
+    "explain",
     "get_num_threads",
     "reference",
     "set_num_threads",

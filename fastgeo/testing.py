@@ -1,13 +1,88 @@
-"""Prove on your own data that a kernel gives its reference's answer."""
+"""Hold a kernel to its reference on your own data, with every algorithm it has."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from fastgeo import reference
+from fastgeo.plans import choice_of, public_name
+from fastgeo.runtime import core
+
+
+def algorithms(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Name the algorithms that a function chooses among.
+
+    Parameters
+    ----------
+    function : callable
+        A public function of fastgeo, such as ``fastgeo.nms``.
+
+    Returns
+    -------
+    tuple of str
+        At least one name.
+
+    Raises
+    ------
+    TypeError
+        If `function` is not a public function of fastgeo.
+
+    See Also
+    --------
+    force_algorithm, fastgeo.explain
+
+    Examples
+    --------
+    >>> import fastgeo
+    >>> from fastgeo.testing import algorithms
+    >>> algorithms(fastgeo.box_area)
+    ('direct',)
+    """
+    return choice_of(function)[1]
+
+
+@contextlib.contextmanager
+def force_algorithm(function: Callable[..., Any], name: str) -> Iterator[None]:
+    """Let the calls of this Python thread use one algorithm where they would choose.
+
+    Parameters
+    ----------
+    function : callable
+        The function whose choice is forced. Functions that share it (`nms` and `batched_nms`) are forced together, also
+        where another function calls them.
+    name : str
+        One of :func:`algorithms`.
+
+    Raises
+    ------
+    ValueError
+        If the function has no such algorithm; and, in the calls themselves, where the algorithm cannot serve the call.
+
+    Notes
+    -----
+    Every algorithm gives the same bits. This is for tests and for measuring, not for use in production.
+
+    Examples
+    --------
+    >>> import fastgeo
+    >>> from fastgeo.testing import algorithms, force_algorithm
+    >>> for name in algorithms(fastgeo.box_area):
+    ...     with force_algorithm(fastgeo.box_area, name):
+    ...         print(fastgeo.box_area([[0.0, 0, 2, 3]]))
+    [6.]
+    """
+    choice, names = choice_of(function)
+    if name not in names:
+        raise ValueError(f"{public_name(function)}: expected one of the algorithms {names}, got {name!r}")
+    core.push_forced(choice, name)
+    try:
+        yield
+    finally:
+        core.pop_forced()
 
 
 def assert_same(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

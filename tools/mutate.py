@@ -348,7 +348,7 @@ MUTANTS = [
     Mutant(
         "pool: no signal is looked for inside a long chunk",
         "fastgeo/clustering/nearest_body.h",
-        "return passage->job->runtime->stopped(passage->slot);",
+        "return passage->job->team->stopped(passage->slot);",
         "return 0 * passage->slot;",
         "tests/test_processes.py -k million",
     ),

@@ -27,26 +27,26 @@ static void format_chunk(void *job_, int64_t chunk, int slot)
     job->status |= job->run(job->call, begin, left < CHUNK ? left : CHUNK);
 }
 
-static int run_all(const fg_runtime *runtime, const fg_format_call *call, format_function *run)
+static int run_all(const fg_team *team, const fg_format_call *call, format_function *run)
 {
     fg_fenv saved = fg_fenv_enter();
     format_job job = {call, run, FG_OK};
-    int status = runtime->parallel((call->n + CHUNK - 1) / CHUNK, 1, format_chunk, &job);
+    int status = team->parallel((call->n + CHUNK - 1) / CHUNK, 1, format_chunk, &job);
     fg_fenv_leave(saved);
     return status == FG_OK ? job.status : status;
 }
 
-int fg_box_area(const fg_runtime *runtime, const fg_format_call *call)
+int fg_box_area(const fg_team *team, const fg_format_call *call)
 {
-    return run_all(runtime, call, areas_table[runtime->isa][call->is_f64]);
+    return run_all(team, call, areas_table[team->isa][call->is_f64]);
 }
 
-int fg_box_convert(const fg_runtime *runtime, const fg_format_call *call)
+int fg_box_convert(const fg_team *team, const fg_format_call *call)
 {
-    return run_all(runtime, call, convert_table[runtime->isa][call->is_f64]);
+    return run_all(team, call, convert_table[team->isa][call->is_f64]);
 }
 
-int fg_clip_boxes(const fg_runtime *runtime, const fg_format_call *call)
+int fg_clip_boxes(const fg_team *team, const fg_format_call *call)
 {
-    return run_all(runtime, call, clips_table[runtime->isa][call->is_f64]);
+    return run_all(team, call, clips_table[team->isa][call->is_f64]);
 }

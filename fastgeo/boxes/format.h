@@ -15,8 +15,8 @@ typedef struct {
 } fg_format_call;
 
 /* Each returns FG_OK, FG_BAD_VALUE (a box breaks the contract) or FG_INTERRUPTED. */
-int fg_box_area(const fg_runtime *runtime, const fg_format_call *call);
-int fg_box_convert(const fg_runtime *runtime, const fg_format_call *call);
-int fg_clip_boxes(const fg_runtime *runtime, const fg_format_call *call);
+int fg_box_area(const fg_team *team, const fg_format_call *call);
+int fg_box_convert(const fg_team *team, const fg_format_call *call);
+int fg_clip_boxes(const fg_team *team, const fg_format_call *call);
 
 #endif

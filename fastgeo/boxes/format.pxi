@@ -10,11 +10,11 @@ cdef extern from "boxes/format.h" nogil:
         int offset
         double width
         double height
-    int fg_box_area(const fg_runtime *runtime, const fg_format_call *call)
-    int fg_box_convert(const fg_runtime *runtime, const fg_format_call *call)
-    int fg_clip_boxes(const fg_runtime *runtime, const fg_format_call *call)
+    int fg_box_area(const fg_team *team, const fg_format_call *call)
+    int fg_box_convert(const fg_team *team, const fg_format_call *call)
+    int fg_clip_boxes(const fg_team *team, const fg_format_call *call)
 
-ctypedef int format_function(const fg_runtime *runtime, const fg_format_call *call) noexcept nogil
+ctypedef int format_function(const fg_team *team, const fg_format_call *call) noexcept nogil
 
 
 def box_area(boxes, *, fmt="xyxy", offset=0):
@@ -45,6 +45,8 @@ def clip_boxes(boxes, size):
 
 cdef object format_result(format_function *run, fg_format_call *call, boxes, int ndim):
     """Fills the rest of the call, runs it and returns the new (n,) or (n, 4) array."""
+    cdef fg_team team
+    open_team(&team, 1)
     cdef cnp.npy_intp shape[2]
     cdef int status
     call.is_f64 = is_f64(boxes)
@@ -54,7 +56,7 @@ cdef object format_result(format_function *run, fg_format_call *call, boxes, int
     call.boxes = cnp.PyArray_DATA(boxes)
     call.out = cnp.PyArray_DATA(out)
     with nogil:
-        status = run(runtime(), call)
+        status = run(&team, call)
     if status == FG_BAD_VALUE:
         checks.box_values("boxes", boxes)
     raise_status(status)

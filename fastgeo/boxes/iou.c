@@ -80,24 +80,24 @@ static int is_mostly_empty(const fg_iou_call *call)
            call->n >= ROWS && call->n * call->m >= LEAST_MOSTLY_EMPTY;
 }
 
-static int fill_table(const fg_runtime *runtime, iou_job *job)
+static int fill_table(const fg_team *team, iou_job *job)
 {
     const fg_iou_call *call = job->call;
-    const int isa = runtime->isa, is_f64 = call->is_f64;
+    const int isa = team->isa, is_f64 = call->is_f64;
     const int64_t bands = call->n <= ROWS ? 1 : APART_BANDS * job->bands;
-    const int n_threads = call->n * call->m < MIN_PAIRS_FOR_THREADS ? 1 : call->n_threads;
+    const int n_threads = call->n * call->m < MIN_PAIRS_FOR_THREADS ? 1 : team->size;
     if (!is_mostly_empty(call))
-        return runtime->parallel(bands * job->column_chunks, n_threads, iou_chunk_table[isa][is_f64], job);
+        return team->parallel(bands * job->column_chunks, n_threads, iou_chunk_table[isa][is_f64], job);
     if (!sort_columns_table[isa][is_f64](job->soa2, call->m, runs_of_kind[call->kind], &job->cells))
         return FG_NO_MEMORY;
-    const int status = runtime->parallel(bands, n_threads, cells_chunk_table[isa][is_f64], job);
+    const int status = team->parallel(bands, n_threads, cells_chunk_table[isa][is_f64], job);
     free(job->cells.memory);
     return status;
 }
 
-int fg_pairwise_iou(const fg_runtime *runtime, const fg_iou_call *call)
+int fg_pairwise_iou(const fg_team *team, const fg_iou_call *call)
 {
-    const int isa = runtime->isa, is_f64 = call->is_f64;
+    const int isa = team->isa, is_f64 = call->is_f64;
     const size_t run_bytes = (size_t)runs_of_kind[call->kind] * (is_f64 ? sizeof(double) : sizeof(float));
     const size_t bytes1 = run_bytes * (size_t)soa_stride_table[isa][is_f64](call->n);
     const size_t bytes2 = run_bytes * (size_t)soa_stride_table[isa][is_f64](call->m);
@@ -111,19 +111,19 @@ int fg_pairwise_iou(const fg_runtime *runtime, const fg_iou_call *call)
     job.bands = pieces(call->n, APART_BANDS * ROWS);
     int status = load_both_table[isa][is_f64](call, soa, soa + bytes1);
     if (status == FG_OK)
-        status = fill_table(runtime, &job);
+        status = fill_table(team, &job);
     fg_fenv_leave(saved);
     if (soa != small)
         free(soa);
     return status;
 }
 
-int fg_paired_iou(const fg_runtime *runtime, const fg_iou_call *call)
+int fg_paired_iou(const fg_team *team, const fg_iou_call *call)
 {
     fg_fenv saved = fg_fenv_enter();
     paired_job job = {.call = call};
-    int n_threads = call->n < MIN_PAIRED_FOR_THREADS ? 1 : call->n_threads;
-    int status = runtime->parallel(pieces(call->n, PAIRS), n_threads, paired_chunk_table[runtime->isa][call->is_f64], &job);
+    int n_threads = call->n < MIN_PAIRED_FOR_THREADS ? 1 : team->size;
+    int status = team->parallel(pieces(call->n, PAIRS), n_threads, paired_chunk_table[team->isa][call->is_f64], &job);
     fg_fenv_leave(saved);
     return status == FG_OK && atomic_load(&job.bad) ? FG_BAD_VALUE : status;
 }

@@ -14,13 +14,12 @@ typedef struct {
     int is_f64;
     int out_is_zero; /* `out` holds zeros so far: those of the result need no writing */
     int kind, fmt, offset;
-    int n_threads;
 } fg_iou_call;
 
 /* FG_OK, FG_NO_MEMORY, FG_BAD_VALUE (a box breaks the contract), FG_INTERRUPTED or FG_FORKED. */
-int fg_pairwise_iou(const fg_runtime *runtime, const fg_iou_call *call);
+int fg_pairwise_iou(const fg_team *team, const fg_iou_call *call);
 
 /* The same with n = m, for the pairs (i, i). */
-int fg_paired_iou(const fg_runtime *runtime, const fg_iou_call *call);
+int fg_paired_iou(const fg_team *team, const fg_iou_call *call);
 
 #endif

@@ -20,9 +20,8 @@ cdef extern from "boxes/iou.h" nogil:
         int kind
         int fmt
         int offset
-        int n_threads
-    int fg_pairwise_iou(const fg_runtime *runtime, const fg_iou_call *call)
-    int fg_paired_iou(const fg_runtime *runtime, const fg_iou_call *call)
+    int fg_pairwise_iou(const fg_team *team, const fg_iou_call *call)
+    int fg_paired_iou(const fg_team *team, const fg_iou_call *call)
 
 
 def box_iou(boxes1, boxes2, *, fmt="xyxy", offset=0, iscrowd=None, out=None, n_threads=None):
@@ -56,7 +55,8 @@ def paired_box_iou(boxes1, boxes2, *, kind="iou", fmt="xyxy", offset=0, out=None
     cdef fg_iou_call call
     cdef cnp.npy_intp shape[1]
     cdef int status
-    call.n_threads = thread_count(n_threads)
+    cdef fg_team team
+    open_team(&team, n_threads)
     if not (is_plain_boxes(boxes1) and is_plain_boxes(boxes2) and is_f64(boxes1) == is_f64(boxes2)):
         boxes1, boxes2 = checks.box_pair(boxes1, boxes2)
     call.n = call.m = shape[0] = cnp.PyArray_DIM(boxes1, 0)
@@ -71,7 +71,7 @@ def paired_box_iou(boxes1, boxes2, *, kind="iou", fmt="xyxy", offset=0, out=None
     call.boxes2 = cnp.PyArray_DATA(boxes2)
     call.out = cnp.PyArray_DATA(out)
     with nogil:
-        status = fg_paired_iou(runtime(), &call)
+        status = fg_paired_iou(&team, &call)
     if status == FG_BAD_VALUE:
         check_values(boxes1, boxes2)
     raise_status(status)
@@ -82,7 +82,8 @@ cdef object pairwise(int kind, boxes1, boxes2, fmt, offset, iscrowd, out, n_thre
     cdef fg_iou_call call
     cdef cnp.npy_intp shape[2]
     cdef int status
-    call.n_threads = thread_count(n_threads)
+    cdef fg_team team
+    open_team(&team, n_threads)
     if not (is_plain_boxes(boxes1) and is_plain_boxes(boxes2) and is_f64(boxes1) == is_f64(boxes2)):
         boxes1, boxes2 = checks.box_pair(boxes1, boxes2)
     call.kind = kind
@@ -104,7 +105,7 @@ cdef object pairwise(int kind, boxes1, boxes2, fmt, offset, iscrowd, out, n_thre
     call.boxes2 = cnp.PyArray_DATA(boxes2)
     call.out = cnp.PyArray_DATA(out)
     with nogil:
-        status = fg_pairwise_iou(runtime(), &call)
+        status = fg_pairwise_iou(&team, &call)
     if status == FG_BAD_VALUE:
         check_values(boxes1, boxes2)
     raise_status(status)

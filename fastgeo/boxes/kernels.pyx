@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint8_t
 
 from fastgeo.runtime.arrays cimport (
     LARGE_VALUES, are_apart, is_f64, is_plain, is_plain_boxes, is_plain_float, is_plain_output, new_array)
-from fastgeo.runtime.core cimport fg_runtime, raise_status, runtime
+from fastgeo.runtime.core cimport fg_team, open_team, raise_status
 
 from fastgeo.boxes.reference import __all__
 from fastgeo.runtime import checks
@@ -26,10 +26,6 @@ cdef inline int format_index(fmt, str name) except -1:
 
 cdef inline int offset_value(offset) except -1:
     return 0 if offset is 0 else 1 if offset is 1 else checks.integer("offset", offset, 0, 1)
-
-
-cdef inline int thread_count(n_threads) except -1:
-    return 0 if n_threads is None else 1 if n_threads is 1 else checks.thread_count(n_threads)
 
 
 cdef object result_array(object out, int ndim, cnp.npy_intp *shape, boxes1, boxes2):

@@ -53,7 +53,7 @@ static void rotated_chunk(void *job_, int64_t chunk, int slot)
     }
 }
 
-int fg_rotated_pairwise_iou(const fg_runtime *runtime, const fg_rotated_call *call)
+int fg_rotated_pairwise_iou(const fg_team *team, const fg_rotated_call *call)
 {
     const int64_t n = call->n, m = call->m;
     if ((uint64_t)n + (uint64_t)m > SIZE_MAX / sizeof(fg_rotated_box) - 1)
@@ -65,8 +65,8 @@ int fg_rotated_pairwise_iou(const fg_runtime *runtime, const fg_rotated_call *ca
     int status = FG_BAD_VALUE;
     if (load(call->boxes1, n, call->is_f64, boxes) && load(call->boxes2, m, call->is_f64, boxes + n)) {
         rotated_job job = {call, boxes, boxes + n};
-        int n_threads = n * m < MIN_PAIRS_FOR_THREADS ? 1 : call->n_threads;
-        status = runtime->parallel((n * m + PAIRS - 1) / PAIRS, n_threads, rotated_chunk, &job);
+        int n_threads = n * m < MIN_PAIRS_FOR_THREADS ? 1 : team->size;
+        status = team->parallel((n * m + PAIRS - 1) / PAIRS, n_threads, rotated_chunk, &job);
     }
     fg_fenv_leave(saved);
     free(boxes);

@@ -9,10 +9,9 @@ typedef struct {
     void *out;                   /* (n, m) */
     int64_t n, m;
     int is_f64;
-    int n_threads;
 } fg_rotated_call;
 
 /* FG_OK, FG_NO_MEMORY, FG_BAD_VALUE (a box breaks the contract), FG_INTERRUPTED or FG_FORKED. */
-int fg_rotated_pairwise_iou(const fg_runtime *runtime, const fg_rotated_call *call);
+int fg_rotated_pairwise_iou(const fg_team *team, const fg_rotated_call *call);
 
 #endif

@@ -270,7 +270,7 @@ static int tree_pays(const fg_sparse_pairs *pairs)
     return (double)call->n * (saved - 16 * (double)overlaps / SAMPLE) > costs;
 }
 
-static int find(const fg_runtime *runtime, fg_sparse_pairs *pairs)
+static int find(const fg_team *team, fg_sparse_pairs *pairs)
 {
     const fg_sparse_call *call = &pairs->call;
     int status = sparse_load_table[pairs->isa][call->is_f64](call, (void *)pairs->soa1, (void *)pairs->soa2);
@@ -283,12 +283,12 @@ static int find(const fg_runtime *runtime, fg_sparse_pairs *pairs)
     pairs->scratch = calloc((size_t)slots, pairs->scratch_bytes);
     if (!pairs->scratch)
         return FG_NO_MEMORY;
-    status = runtime->parallel(pairs->n_lists, pairs->n_threads, sparse_find_table[pairs->isa][call->is_f64], pairs);
+    status = team->parallel(pairs->n_lists, pairs->n_threads, sparse_find_table[pairs->isa][call->is_f64], pairs);
     return status == FG_OK && atomic_load(&pairs->no_memory) ? FG_NO_MEMORY : status;
 }
 
 /* With all that a search needs but the tree; NULL if there is no memory. */
-static fg_sparse_pairs *new_pairs(const fg_runtime *runtime, const fg_sparse_call *call)
+static fg_sparse_pairs *new_pairs(const fg_team *team, const fg_sparse_call *call)
 {
     int64_t rows = PAIRS_PER_CHUNK / (call->m + 1);
     rows = rows < 1 ? 1 : rows > MOST_ROWS ? MOST_ROWS : rows;
@@ -297,8 +297,8 @@ static fg_sparse_pairs *new_pairs(const fg_runtime *runtime, const fg_sparse_cal
     if (!pairs)
         return NULL;
     pairs->call = *call;
-    pairs->isa = runtime->isa;
-    pairs->n_threads = call->m == 0 || call->n < MIN_PAIRS_FOR_THREADS / call->m ? 1 : runtime->slots(call->n_threads);
+    pairs->isa = team->isa;
+    pairs->n_threads = call->m == 0 || call->n < MIN_PAIRS_FOR_THREADS / call->m ? 1 : team->size;
     pairs->rows = rows;
     pairs->n_lists = n_chunks;
     const size_t bytes1 = 5 * value_size(pairs) * (size_t)padded(call->n);
@@ -318,13 +318,13 @@ static fg_sparse_pairs *new_pairs(const fg_runtime *runtime, const fg_sparse_cal
     return pairs;
 }
 
-int fg_sparse_find(const fg_runtime *runtime, const fg_sparse_call *call, fg_sparse_pairs **found)
+int fg_sparse_find(const fg_team *team, const fg_sparse_call *call, fg_sparse_pairs **found)
 {
-    fg_sparse_pairs *pairs = call->m < INT32_MAX - 16 ? new_pairs(runtime, call) : NULL;
+    fg_sparse_pairs *pairs = call->m < INT32_MAX - 16 ? new_pairs(team, call) : NULL;
     if (!pairs)
         return FG_NO_MEMORY;
     fg_fenv saved = fg_fenv_enter();
-    int status = find(runtime, pairs);
+    int status = find(team, pairs);
     fg_fenv_leave(saved);
     free_tree(&pairs->tree);
     if (status != FG_OK) {
@@ -345,7 +345,7 @@ int64_t fg_sparse_count(const fg_sparse_pairs *pairs)
     return last->first + last->count;
 }
 
-int fg_sparse_take(const fg_runtime *runtime, fg_sparse_pairs *pairs, int64_t *rows, int64_t *cols, void *values)
+int fg_sparse_take(const fg_team *team, fg_sparse_pairs *pairs, int64_t *rows, int64_t *cols, void *values)
 {
     copy_job job = {pairs, rows, cols, values};
     const int64_t count = fg_sparse_count(pairs);
@@ -353,7 +353,7 @@ int fg_sparse_take(const fg_runtime *runtime, fg_sparse_pairs *pairs, int64_t *r
         return FG_OK;
     const int n_threads = count < MIN_PAIRS_FOR_THREADS ? 1 : pairs->n_threads;
     fg_fenv saved = fg_fenv_enter();
-    int status = runtime->parallel(pairs->n_lists, n_threads, sparse_copy_table[pairs->isa][pairs->call.is_f64], &job);
+    int status = team->parallel(pairs->n_lists, n_threads, sparse_copy_table[pairs->isa][pairs->call.is_f64], &job);
     fg_fenv_leave(saved);
     return status;
 }

@@ -15,19 +15,18 @@ typedef struct {
     int is_f64;
     int fmt;
     int tree;
-    int n_threads;
 } fg_sparse_call;
 
 typedef struct fg_sparse_pairs fg_sparse_pairs;
 
 /* Finds the pairs; the caller frees them. FG_OK, FG_NO_MEMORY, FG_BAD_VALUE (a box breaks the contract), FG_INTERRUPTED or
    FG_FORKED; `pairs` is set for FG_OK only. */
-int fg_sparse_find(const fg_runtime *runtime, const fg_sparse_call *call, fg_sparse_pairs **pairs);
+int fg_sparse_find(const fg_team *team, const fg_sparse_call *call, fg_sparse_pairs **pairs);
 
 int64_t fg_sparse_count(const fg_sparse_pairs *pairs);
 
 /* Moves them, in row-major order, into arrays of fg_sparse_count() entries. FG_OK, FG_INTERRUPTED or FG_FORKED. */
-int fg_sparse_take(const fg_runtime *runtime, fg_sparse_pairs *pairs, int64_t *rows, int64_t *cols, void *values);
+int fg_sparse_take(const fg_team *team, fg_sparse_pairs *pairs, int64_t *rows, int64_t *cols, void *values);
 
 void fg_sparse_free(fg_sparse_pairs *pairs);
 

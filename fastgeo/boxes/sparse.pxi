@@ -11,12 +11,11 @@ cdef extern from "boxes/sparse.h" nogil:
         int is_f64
         int fmt
         int tree
-        int n_threads
     ctypedef struct fg_sparse_pairs:
         pass
-    int fg_sparse_find(const fg_runtime *runtime, const fg_sparse_call *call, fg_sparse_pairs **pairs)
+    int fg_sparse_find(const fg_team *team, const fg_sparse_call *call, fg_sparse_pairs **pairs)
     int64_t fg_sparse_count(const fg_sparse_pairs *pairs)
-    int fg_sparse_take(const fg_runtime *runtime, fg_sparse_pairs *pairs, int64_t *rows, int64_t *cols, void *values)
+    int fg_sparse_take(const fg_team *team, fg_sparse_pairs *pairs, int64_t *rows, int64_t *cols, void *values)
     void fg_sparse_free(fg_sparse_pairs *pairs)
 
 cdef extern from "boxes/rotated.h" nogil:
@@ -27,8 +26,7 @@ cdef extern from "boxes/rotated.h" nogil:
         int64_t n
         int64_t m
         int is_f64
-        int n_threads
-    int fg_rotated_pairwise_iou(const fg_runtime *runtime, const fg_rotated_call *call)
+    int fg_rotated_pairwise_iou(const fg_team *team, const fg_rotated_call *call)
 
 
 # Tests and benchmarks say True or False, to have a tree of boxes2 whether it pays or not.
@@ -43,7 +41,8 @@ def sparse_box_iou(boxes1, boxes2, threshold=0.0, *, fmt="xyxy", n_threads=None)
     cdef int64_t *col_data
     cdef void *value_data
     cdef int status
-    call.n_threads = thread_count(n_threads)
+    cdef fg_team team
+    open_team(&team, n_threads)
     if not (is_plain_boxes(boxes1) and is_plain_boxes(boxes2) and is_f64(boxes1) == is_f64(boxes2)):
         boxes1, boxes2 = checks.box_pair(boxes1, boxes2)
     call.fmt = format_index(fmt, "fmt")
@@ -55,7 +54,7 @@ def sparse_box_iou(boxes1, boxes2, threshold=0.0, *, fmt="xyxy", n_threads=None)
     call.boxes1 = cnp.PyArray_DATA(boxes1)
     call.boxes2 = cnp.PyArray_DATA(boxes2)
     with nogil:
-        status = fg_sparse_find(runtime(), &call, &pairs)
+        status = fg_sparse_find(&team, &call, &pairs)
     if status == FG_BAD_VALUE:
         check_values(boxes1, boxes2)
     raise_status(status)
@@ -67,7 +66,7 @@ def sparse_box_iou(boxes1, boxes2, threshold=0.0, *, fmt="xyxy", n_threads=None)
         row_data, col_data = <int64_t *>cnp.PyArray_DATA(rows), <int64_t *>cnp.PyArray_DATA(cols)
         value_data = cnp.PyArray_DATA(values)
         with nogil:
-            status = fg_sparse_take(runtime(), pairs, row_data, col_data, value_data)
+            status = fg_sparse_take(&team, pairs, row_data, col_data, value_data)
         raise_status(status)
     finally:
         fg_sparse_free(pairs)
@@ -83,7 +82,8 @@ def rotated_box_iou(boxes1, boxes2, *, out=None, n_threads=None):
     cdef fg_rotated_call call
     cdef cnp.npy_intp shape[2]
     cdef int status
-    call.n_threads = thread_count(n_threads)
+    cdef fg_team team
+    open_team(&team, n_threads)
     if not (is_plain_rotated(boxes1) and is_plain_rotated(boxes2) and is_f64(boxes1) == is_f64(boxes2)):
         boxes1, boxes2 = checks.box_pair(boxes1, boxes2, columns=5)
     call.is_f64 = is_f64(boxes1)
@@ -94,7 +94,7 @@ def rotated_box_iou(boxes1, boxes2, *, out=None, n_threads=None):
     call.boxes2 = cnp.PyArray_DATA(boxes2)
     call.out = cnp.PyArray_DATA(out)
     with nogil:
-        status = fg_rotated_pairwise_iou(runtime(), &call)
+        status = fg_rotated_pairwise_iou(&team, &call)
     if status == FG_BAD_VALUE:
         check_values(boxes1, boxes2)
     raise_status(status)

@@ -24,7 +24,7 @@ typedef struct {
 } fg_ordered_rows;
 
 typedef struct {
-    const fg_runtime *runtime;
+    const fg_team *team;
     const fg_sums *sums;
     const int32_t *labels;
     int64_t strips;
@@ -90,12 +90,12 @@ F64_TABLE(fg_chunk, own_losses);
 F64_TABLE(fg_chunk, plusplus_chunk);
 F64_TABLE(bytes_function, plusplus_bytes);
 
-int fg_sums_open(const fg_runtime *runtime, fg_sums *sums, const fg_points *points, int64_t k, int64_t blocks)
+int fg_sums_open(const fg_team *team, fg_sums *sums, const fg_points *points, int64_t k, int64_t blocks)
 {
     sums->points = points;
     sums->k = k;
     sums->blocks = blocks;
-    sums->stride = sums_stride_table[runtime->isa](points->d);
+    sums->stride = sums_stride_table[team->isa](points->d);
     sums->memory = malloc((size_t)(blocks * k * sums->stride) * sizeof(double) + FG_LINE);
     sums->partial = sums->memory ? fg_at_line(sums->memory) : NULL;
     return sums->partial ? FG_OK : FG_NO_MEMORY;
@@ -139,13 +139,13 @@ void fg_sums_clear(const fg_sums *sums, int64_t block, int64_t first, int64_t en
         memset(row, 0, (size_t)(column_end - column) * sizeof(double));
 }
 
-void fg_sums_add(const fg_runtime *runtime, const fg_sums *sums, const int32_t *labels, int64_t block, int64_t first,
+void fg_sums_add(const fg_team *team, const fg_sums *sums, const int32_t *labels, int64_t block, int64_t first,
                  int64_t end, int64_t column, int64_t column_end, int32_t *starts)
 {
     fg_ordered_rows rows;
     for (int64_t i = first; i < end; i += FG_ORDERED) {
         order_rows(labels, sums->k, i, i + FG_ORDERED < end ? i + FG_ORDERED : end, starts, &rows);
-        add_rows_table[runtime->isa](sums, &rows, block, column, column_end);
+        add_rows_table[team->isa](sums, &rows, block, column, column_end);
     }
 }
 
@@ -159,40 +159,40 @@ static void sums_chunk(void *job_, int64_t chunk, int slot)
     const int64_t end_row = fg_block_begin(sums, block + 1);
     for (int64_t j = 0; j < sums->k; j += FG_ORDERED) {
         fg_sums_clear(sums, block, j, j + FG_ORDERED < sums->k ? j + FG_ORDERED : sums->k, column, column_end);
-        if (job->runtime->stopped(slot))
+        if (job->team->stopped(slot))
             return;
     }
     for (int64_t i = fg_block_begin(sums, block); i < end_row; i += FG_ORDERED) {
-        fg_sums_add(job->runtime, sums, job->labels, block, i, i + FG_ORDERED < end_row ? i + FG_ORDERED : end_row, column,
+        fg_sums_add(job->team, sums, job->labels, block, i, i + FG_ORDERED < end_row ? i + FG_ORDERED : end_row, column,
                     column_end, job->starts + slot * sums->k);
-        if (job->runtime->stopped(slot))
+        if (job->team->stopped(slot))
             return;
     }
 }
 
-int fg_sums_add_all(const fg_runtime *runtime, const fg_sums *sums, const int32_t *labels)
+int fg_sums_add_all(const fg_team *team, const fg_sums *sums, const int32_t *labels)
 {
-    sums_job job = {runtime, sums, labels, fg_chunk_count(sums->stride, SUM_STRIP), NULL};
+    sums_job job = {team, sums, labels, fg_chunk_count(sums->stride, SUM_STRIP), NULL};
     const double work = 4.0 * (double)sums->points->n * (double)sums->points->d;
-    const int n_threads = fg_threads_for(sums->points, work);
-    job.starts = malloc((size_t)(runtime->slots(n_threads) * sums->k) * sizeof(int32_t));
+    const int n_threads = fg_threads_for(team, work);
+    job.starts = malloc((size_t)(n_threads * sums->k) * sizeof(int32_t));
     if (!job.starts)
         return FG_NO_MEMORY;
     fg_fenv saved = fg_fenv_enter();
-    int status = runtime->parallel(sums->blocks * job.strips, n_threads, sums_chunk, &job);
+    int status = team->parallel(sums->blocks * job.strips, n_threads, sums_chunk, &job);
     fg_fenv_leave(saved);
     free(job.starts);
     return status;
 }
 
-int fg_sums_total(const fg_runtime *runtime, const fg_sums *sums, double *totals, double *weights)
+int fg_sums_total(const fg_team *team, const fg_sums *sums, double *totals, double *weights)
 {
     const double work = 4.0 * (double)sums->blocks * (double)sums->k * (double)sums->stride;
     const int64_t each = TOTAL_WORK / (sums->blocks * sums->stride);
     total_job job = {sums, totals, weights, each > 1 ? each : 1};
     fg_fenv saved = fg_fenv_enter();
-    int status = runtime->parallel(fg_chunk_count(sums->k, job.clusters), fg_threads_for(sums->points, work),
-                                   total_chunk_table[runtime->isa], &job);
+    int status = team->parallel(fg_chunk_count(sums->k, job.clusters), fg_threads_for(team, work),
+                                   total_chunk_table[team->isa], &job);
     fg_fenv_leave(saved);
     return status;
 }
@@ -226,26 +226,26 @@ static void averages_chunk(void *job_, int64_t chunk, int slot)
     job->shift = shift;
 }
 
-int fg_averages(const fg_runtime *runtime, const fg_points *points, const double *totals, const double *weights,
+int fg_averages(const fg_team *team, const fg_points *points, const double *totals, const double *weights,
                 const void *before, int64_t k, void *moved, double *shift)
 {
-    averages_job job = {points, totals, weights, before, moved, k, fg_chunk_rows(runtime, k, points->d), 0};
+    averages_job job = {points, totals, weights, before, moved, k, fg_chunk_rows(team, k, points->d), 0};
     fg_fenv saved = fg_fenv_enter();
-    int status = runtime->parallel(fg_chunk_count(k, job.clusters), 1, averages_chunk, &job);
+    int status = team->parallel(fg_chunk_count(k, job.clusters), 1, averages_chunk, &job);
     fg_fenv_leave(saved);
     *shift = job.shift;
     return status;
 }
 
-int fg_own_distances(const fg_runtime *runtime, const fg_points *points, const void *centroids,
+int fg_own_distances(const fg_team *team, const fg_points *points, const void *centroids,
                      const int32_t *labels, double *distances)
 {
-    own_job job = {points, centroids, labels, distances, fg_most_rows(runtime, points->d + ROW_WORK, FG_SUM_CHUNK)};
+    own_job job = {points, centroids, labels, distances, fg_most_rows(team, points->d + ROW_WORK, FG_SUM_CHUNK)};
     fg_chunk *const *table = points->metric == FG_BOX_IOU ? own_losses_table : own_chunk_table;
     fg_fenv saved = fg_fenv_enter();
-    int status = runtime->parallel(fg_chunk_count(points->n, job.rows),
-                                   fg_threads_for(points, 4.0 * (double)points->n * (double)(points->d + ROW_WORK)),
-                                   table[runtime->isa], &job);
+    int status = team->parallel(fg_chunk_count(points->n, job.rows),
+                                   fg_threads_for(team, 4.0 * (double)points->n * (double)(points->d + ROW_WORK)),
+                                   table[team->isa], &job);
     fg_fenv_leave(saved);
     return status;
 }
@@ -289,7 +289,7 @@ static double potential_of(const plusplus_job *job, int64_t i)
 
 /* Brings some chunks up to the centre taken last and tries the first candidates on them: a piece of each chunk at a time,
    since a whole one of long rows would keep Ctrl-C waiting. */
-static int look(const fg_runtime *runtime, plusplus_job *job, int64_t first_chunk, int64_t n_chunks,
+static int look(const fg_team *team, plusplus_job *job, int64_t first_chunk, int64_t n_chunks,
                 int64_t n_candidates)
 {
     const fg_points *points = job->points;
@@ -299,13 +299,13 @@ static int look(const fg_runtime *runtime, plusplus_job *job, int64_t first_chun
     job->first_chunk = first_chunk;
     job->n_candidates = n_candidates;
     for (job->piece = 0; status == FG_OK && job->piece < longest; job->piece += job->piece_rows)
-        status = runtime->parallel(n_chunks, fg_threads_for(points, work), plusplus_chunk_table[runtime->isa], job);
+        status = team->parallel(n_chunks, fg_threads_for(team, work), plusplus_chunk_table[team->isa], job);
     memset(job->stale + first_chunk, 0, (size_t)n_chunks);
     return status;
 }
 
 /* *picked: the first point at which the running potential exceeds `draw` of the total; -1 if all potentials are 0. */
-static int pick(const fg_runtime *runtime, plusplus_job *job, double draw, int64_t *picked)
+static int pick(const fg_team *team, plusplus_job *job, double draw, int64_t *picked)
 {
     int status = FG_OK;
     const double goal = draw * total_of(job->potential, job->n_chunks);
@@ -322,7 +322,7 @@ static int pick(const fg_runtime *runtime, plusplus_job *job, double draw, int64
     }
     *picked = -1;
     if (chunk >= 0 && job->stale[chunk])
-        status = look(runtime, job, chunk, 1, 0);
+        status = look(team, job, chunk, 1, 0);
     if (chunk < 0 || status != FG_OK)
         return status;
     const int64_t begin = chunk * FG_SUM_CHUNK;
@@ -370,13 +370,13 @@ static int64_t lowest_unused(plusplus_job *job, const int64_t *indices, int64_t 
 }
 
 /* Tries some candidates and takes the one that leaves the least potential, the first of equals. */
-static int next_centre(const fg_runtime *runtime, plusplus_job *job, int64_t trials, const double *draws,
+static int next_centre(const fg_team *team, plusplus_job *job, int64_t trials, const double *draws,
                        const int64_t *indices, int64_t count, int64_t *chosen)
 {
     int64_t candidates[FG_MAX_CANDIDATES];
     int status;
     for (int64_t t = 0; t < trials; t++) {
-        status = pick(runtime, job, draws[t], candidates + t);
+        status = pick(team, job, draws[t], candidates + t);
         if (status != FG_OK)
             return status;
         if (candidates[t] < 0) {
@@ -385,7 +385,7 @@ static int next_centre(const fg_runtime *runtime, plusplus_job *job, int64_t tri
         }
         set_candidate(job, t, candidates[t]);
     }
-    status = look(runtime, job, 0, job->n_chunks, trials);
+    status = look(team, job, 0, job->n_chunks, trials);
     if (status != FG_OK)
         return status;
     int64_t best = 0;
@@ -416,45 +416,45 @@ static void start_chunk(void *job_, int64_t chunk, int slot)
     job->potential[chunk] = potential;
 }
 
-static int start(const fg_runtime *runtime, plusplus_job *job, double distance)
+static int start(const fg_team *team, plusplus_job *job, double distance)
 {
     job->start = distance;
-    return runtime->parallel(job->n_chunks, fg_threads_for(job->points, (double)job->points->n), start_chunk, job);
+    return team->parallel(job->n_chunks, fg_threads_for(team, (double)job->points->n), start_chunk, job);
 }
 
 /* The first centre is drawn by weight alone: as if every distance were 1. */
-static int first_centre(const fg_runtime *runtime, plusplus_job *job, double draw, int64_t *chosen)
+static int first_centre(const fg_team *team, plusplus_job *job, double draw, int64_t *chosen)
 {
-    int status = start(runtime, job, 1);
+    int status = start(team, job, 1);
     if (status == FG_OK)
-        status = pick(runtime, job, draw, chosen);
+        status = pick(team, job, draw, chosen);
     if (status == FG_OK)
-        status = start(runtime, job, INFINITY);
+        status = start(team, job, INFINITY);
     if (status != FG_OK)
         return status;
     set_candidate(job, 0, *chosen);
-    status = look(runtime, job, 0, job->n_chunks, 1);
+    status = look(team, job, 0, job->n_chunks, 1);
     if (status == FG_OK)
         take(job, 0);
     return status;
 }
 
-static int plusplus(const fg_runtime *runtime, plusplus_job *job, int64_t k, int64_t trials, const double *draws,
+static int plusplus(const fg_team *team, plusplus_job *job, int64_t k, int64_t trials, const double *draws,
                     int64_t *indices)
 {
-    int status = first_centre(runtime, job, draws[0], indices);
+    int status = first_centre(team, job, draws[0], indices);
     for (int64_t j = 1; j < k && status == FG_OK; j++)
-        status = next_centre(runtime, job, trials, draws + j * trials, indices, j, indices + j);
+        status = next_centre(team, job, trials, draws + j * trials, indices, j, indices + j);
     return status;
 }
 
-int fg_plusplus(const fg_runtime *runtime, const fg_points *points, int64_t k, int64_t trials, const double *draws,
+int fg_plusplus(const fg_team *team, const fg_points *points, int64_t k, int64_t trials, const double *draws,
                 int64_t *indices)
 {
-    const int slots = runtime->slots(points->n_threads);
+    const int slots = team->size;
     plusplus_job job = {.points = points, .n_chunks = fg_chunk_count(points->n, FG_SUM_CHUNK)};
-    job.piece_rows = fg_most_rows(runtime, DISTANCE_WORK * points->d * (trials + 1), FG_SUM_CHUNK);
-    job.scratch_bytes = plusplus_bytes_table[runtime->isa](points->d);
+    job.piece_rows = fg_most_rows(team, DISTANCE_WORK * points->d * (trials + 1), FG_SUM_CHUNK);
+    job.scratch_bytes = plusplus_bytes_table[team->isa](points->d);
     job.candidates = malloc((size_t)(trials * points->d) * sizeof(double));
     job.closest = malloc((size_t)points->n * sizeof(double));
     job.taken = malloc((size_t)points->d * sizeof(double));
@@ -465,7 +465,7 @@ int fg_plusplus(const fg_runtime *runtime, const fg_points *points, int64_t k, i
     int status = FG_NO_MEMORY;
     if (job.candidates && job.taken && job.closest && job.potential && job.left && job.stale && job.scratch) {
         fg_fenv saved = fg_fenv_enter();
-        status = plusplus(runtime, &job, k, trials, draws, indices);
+        status = plusplus(team, &job, k, trials, draws, indices);
         fg_fenv_leave(saved);
     }
     free(job.candidates);

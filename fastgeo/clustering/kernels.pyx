@@ -3,7 +3,7 @@ cimport numpy as cnp
 from libc.stdint cimport int32_t, int64_t
 
 from fastgeo.runtime.arrays cimport is_f64, is_plain_float, new_array
-from fastgeo.runtime.core cimport fg_runtime, raise_status, runtime
+from fastgeo.runtime.core cimport fg_team, open_team, raise_status
 
 import numpy as np
 
@@ -29,24 +29,23 @@ cdef extern from "clustering/points.h" nogil:
         int metric
         const double *scale
         const double *weights
-        int n_threads
-    int fg_check_points(const fg_runtime *runtime, const fg_points *points)
-    int fg_row_scales(const fg_runtime *runtime, const fg_points *points, double *scale)
+    int fg_check_points(const fg_team *team, const fg_points *points)
+    int fg_row_scales(const fg_team *team, const fg_points *points, double *scale)
 
 cdef extern from "clustering/exact.h" nogil:
     ctypedef struct fg_sums:
         int64_t k
         double *partial
-    int fg_sums_open(const fg_runtime *runtime, fg_sums *sums, const fg_points *points, int64_t k, int64_t blocks)
+    int fg_sums_open(const fg_team *team, fg_sums *sums, const fg_points *points, int64_t k, int64_t blocks)
     void fg_sums_close(fg_sums *sums)
-    int fg_sums_add_all(const fg_runtime *runtime, const fg_sums *sums, const int32_t *labels)
-    int fg_sums_total(const fg_runtime *runtime, const fg_sums *sums, double *totals, double *weights)
-    int fg_averages(const fg_runtime *runtime, const fg_points *points, const double *totals, const double *weights,
+    int fg_sums_add_all(const fg_team *team, const fg_sums *sums, const int32_t *labels)
+    int fg_sums_total(const fg_team *team, const fg_sums *sums, double *totals, double *weights)
+    int fg_averages(const fg_team *team, const fg_points *points, const double *totals, const double *weights,
                     const void *before, int64_t k, void *moved, double *shift)
-    int fg_own_distances(const fg_runtime *runtime, const fg_points *points, const void *centroids,
+    int fg_own_distances(const fg_team *team, const fg_points *points, const void *centroids,
                          const int32_t *labels, double *distances)
     double fg_ordered_sum(const fg_points *points, const double *distances)
-    int fg_plusplus(const fg_runtime *runtime, const fg_points *points, int64_t k, int64_t trials, const double *draws,
+    int fg_plusplus(const fg_team *team, const fg_points *points, int64_t k, int64_t trials, const double *draws,
                     int64_t *indices)
 
 cdef extern from "clustering/nearest.h" nogil:
@@ -56,7 +55,7 @@ cdef extern from "clustering/nearest.h" nogil:
         float *moved
         float *half_gap
         int valid
-    int fg_move_bounds(const fg_runtime *runtime, fg_bounds *bounds, const fg_points *points, const void *before,
+    int fg_move_bounds(const fg_team *team, fg_bounds *bounds, const fg_points *points, const void *before,
                        const void *centroids, int64_t k)
     ctypedef struct fg_nearest_call:
         const fg_points *points
@@ -70,10 +69,10 @@ cdef extern from "clustering/nearest.h" nogil:
         int unchecked
         int64_t n_changed
         int64_t n_searched
-    int fg_nearest(const fg_runtime *runtime, fg_nearest_call *call)
+    int fg_nearest(const fg_team *team, fg_nearest_call *call)
 
 cdef extern from "clustering/pairwise.h" nogil:
-    int fg_pairwise_distance(const fg_runtime *runtime, const fg_points *rows, const fg_points *columns, int kind,
+    int fg_pairwise_distance(const fg_team *team, const fg_points *rows, const fg_points *columns, int kind,
                              void *out)
 
 
@@ -84,16 +83,17 @@ def kmeans(X, k, *, init="k-means++", n_init=1, max_iter=300, tol=0.0, metric="e
 
 
 def assign(X, centroids, *, metric="euclidean", n_threads=None):
+    cdef fg_team team
     if not (metric is "euclidean" and is_plain_float(X, 2) and is_plain_float(centroids, 2)
             and is_f64(X) == is_f64(centroids) and cnp.PyArray_DIM(X, 1) == cnp.PyArray_DIM(centroids, 1)
             and cnp.PyArray_SIZE(centroids) > 0):
         X, centroids = reference.check_both(X, centroids, metric)
-    cdef int threads = 0 if n_threads is None else checks.thread_count(n_threads)
+    open_team(&team, n_threads)
     cdef cnp.npy_intp n = cnp.PyArray_DIM(X, 0)
     cdef fg_points points, rows
     cdef fg_nearest_call call
-    scale = bind(&points, X, "X", metric, None, threads)
-    bind(&rows, centroids, "centroids", "iou" if metric == "iou" else "euclidean", None, threads)
+    scale = bind(&team, &points, X, "X", metric, None)
+    bind(&team, &rows, centroids, "centroids", "iou" if metric == "iou" else "euclidean", None)
     if metric == "cosine":
         centroids = lloyd.unit_rows(centroids)
     labels = cnp.PyArray_ZEROS(1, &n, cnp.NPY_INT32, 0)
@@ -108,7 +108,7 @@ def assign(X, centroids, *, metric="euclidean", n_threads=None):
     call.filtered = call.unchecked = False
     cdef int status
     with nogil:
-        status = fg_nearest(runtime(), &call)
+        status = fg_nearest(&team, &call)
     raise_status(status)
     return labels, distances
 
@@ -124,12 +124,13 @@ def kmeans_plusplus(X, k, *, seed=None, sample_weight=None, n_threads=None):
 
 
 def pairwise_distance(X, Y, *, kind="euclidean", out=None, n_threads=None):
+    cdef fg_team team
     if kind is not "euclidean":
         checks.choice("kind", kind, reference.KINDS)
     if not (is_plain_float(X, 2) and is_plain_float(Y, 2) and is_f64(X) == is_f64(Y)
             and cnp.PyArray_DIM(X, 1) == cnp.PyArray_DIM(Y, 1) and cnp.PyArray_DIM(X, 1) > 0):
         X, Y = reference.check_pair("X", X, "Y", Y)
-    cdef int threads = 0 if n_threads is None else checks.thread_count(n_threads)
+    open_team(&team, n_threads)
     cdef cnp.npy_intp shape[2]
     cdef fg_points rows, columns
     shape[0], shape[1] = cnp.PyArray_DIM(X, 0), cnp.PyArray_DIM(Y, 0)
@@ -138,24 +139,24 @@ def pairwise_distance(X, Y, *, kind="euclidean", out=None, n_threads=None):
     else:
         checks.output_array(out, (shape[0], shape[1]), X.dtype, X, Y)
     metric = "cosine" if kind == "cosine" else "euclidean"
-    scale1 = bind(&rows, X, "X", metric, None, threads)
-    scale2 = bind(&columns, Y, "Y", metric, None, threads)
+    scale1 = bind(&team, &rows, X, "X", metric, None)
+    scale2 = bind(&team, &columns, Y, "Y", metric, None)
     cdef int c_kind = reference.KINDS.index(kind), status
     cdef void *target = cnp.PyArray_DATA(out)
     with nogil:
-        status = fg_pairwise_distance(runtime(), &rows, &columns, c_kind, target)
+        status = fg_pairwise_distance(&team, &rows, &columns, c_kind, target)
     raise_status(status)
     return out
 
 
-cdef object bind(fg_points *points, array, str name, metric, weights, int n_threads):
+cdef object bind(const fg_team *team, fg_points *points, array, str name, metric, weights):
     """Fill the struct and check the values. Returns the row scales, which have to outlive it."""
-    set_points(points, array, metric, weights, n_threads)
-    check_values(points, array, name, metric)
-    return row_scales(points)
+    set_points(points, array, metric, weights)
+    check_values(team, points, array, name, metric)
+    return row_scales(team, points)
 
 
-cdef void set_points(fg_points *points, array, metric, weights, int n_threads):
+cdef void set_points(fg_points *points, array, metric, weights):
     points.x = cnp.PyArray_DATA(array)
     points.n = cnp.PyArray_DIM(array, 0)
     points.d = cnp.PyArray_DIM(array, 1)
@@ -165,19 +166,18 @@ cdef void set_points(fg_points *points, array, metric, weights, int n_threads):
     points.weights = NULL
     if weights is not None:
         points.weights = <const double *>cnp.PyArray_DATA(weights)
-    points.n_threads = n_threads
 
 
-cdef int check_values(const fg_points *points, array, str name, metric) except -1:
+cdef int check_values(const fg_team *team, const fg_points *points, array, str name, metric) except -1:
     cdef int status
     with nogil:
-        status = fg_check_points(runtime(), points)
+        status = fg_check_points(team, points)
     if status == FG_BAD_VALUE:
         checks.point_values(name, array, sizes=metric == "iou")
     return raise_status(status)
 
 
-cdef object row_scales(fg_points *points):
+cdef object row_scales(const fg_team *team, fg_points *points):
     cdef int status
     cdef cnp.npy_intp n = points.n
     if points.metric != FG_COSINE:
@@ -185,7 +185,7 @@ cdef object row_scales(fg_points *points):
     scale = new_array(1, &n, cnp.NPY_DOUBLE)
     cdef double *data = <double *>cnp.PyArray_DATA(scale)
     with nogil:
-        status = fg_row_scales(runtime(), points, data)
+        status = fg_row_scales(team, points, data)
     raise_status(status)
     points.scale = data
     return scale
@@ -198,6 +198,7 @@ use_filter = True
 
 cdef class KernelSteps:
     """The arithmetic of k-means, in C; see `fastgeo.clustering.lloyd.Steps`."""
+    cdef fg_team team
     cdef fg_points c_points
     cdef fg_bounds bounds
     cdef fg_sums c_sums
@@ -215,11 +216,12 @@ cdef class KernelSteps:
     def __init__(self, points, metric, weights, n_threads, *, once=False):
         cdef cnp.npy_intp n = cnp.PyArray_DIM(points, 0)
         self.points, self.weights, self.metric, self.once = points, weights, metric, once
-        set_points(&self.c_points, points, metric, weights, n_threads)
+        open_team(&self.team, n_threads or None)
+        set_points(&self.c_points, points, metric, weights)
         self.unchecked = True
         if metric != "euclidean":
             self.check()
-            self.scale = row_scales(&self.c_points)
+            self.scale = row_scales(&self.team, &self.c_points)
         self.labels = np.full(n, -1, np.int32)
         self.n_changed = n
 
@@ -229,7 +231,7 @@ cdef class KernelSteps:
     cdef int check(self) except -1:
         """Raise for points that are not finite, unless that was done."""
         if self.unchecked:
-            check_values(&self.c_points, self.points, "X", self.metric)
+            check_values(&self.team, &self.c_points, self.points, "X", self.metric)
         self.unchecked = False
         return 0
 
@@ -256,7 +258,7 @@ cdef class KernelSteps:
         if self.before is not None:
             before = cnp.PyArray_DATA(self.before)
         with nogil:
-            status = fg_move_bounds(runtime(), &self.bounds, &self.c_points, before, now, k)
+            status = fg_move_bounds(&self.team, &self.bounds, &self.c_points, before, now, k)
         raise_status(status)
         return True
 
@@ -265,7 +267,7 @@ cdef class KernelSteps:
         cdef int status = FG_OK
         if self.c_sums.partial == NULL or self.c_sums.k != k:
             fg_sums_close(&self.c_sums)
-            status = fg_sums_open(runtime(), &self.c_sums, &self.c_points, k, lloyd.sum_blocks(self.c_points.n, k))
+            status = fg_sums_open(&self.team, &self.c_sums, &self.c_points, k, lloyd.sum_blocks(self.c_points.n, k))
         return raise_status(status)
 
     def assign(self, centroids, *, adding=False):
@@ -290,7 +292,7 @@ cdef class KernelSteps:
         self.before = None
         call.unchecked = self.unchecked
         with nogil:
-            status = fg_nearest(runtime(), &call)
+            status = fg_nearest(&self.team, &call)
         if status == FG_BAD_VALUE:
             self.check()
         raise_status(status)
@@ -329,9 +331,9 @@ cdef class KernelSteps:
         self.open_sums(k)
         with nogil:
             if not added:
-                status = fg_sums_add_all(runtime(), &self.c_sums, labels)
+                status = fg_sums_add_all(&self.team, &self.c_sums, labels)
             if status == FG_OK:
-                status = fg_sums_total(runtime(), &self.c_sums, totals, weights)
+                status = fg_sums_total(&self.team, &self.c_sums, totals, weights)
         raise_status(status)
         return sums, counts
 
@@ -346,7 +348,7 @@ cdef class KernelSteps:
         cdef const void *before = cnp.PyArray_DATA(centroids)
         cdef void *target = cnp.PyArray_DATA(moved)
         with nogil:
-            status = fg_averages(runtime(), &self.c_points, totals, weights, before, shape[0], target, &shift)
+            status = fg_averages(&self.team, &self.c_points, totals, weights, before, shape[0], target, &shift)
         raise_status(status)
         return moved, shift
 
@@ -360,7 +362,7 @@ cdef class KernelSteps:
         cdef const void *c_centroids = cnp.PyArray_DATA(centroids)
         cdef double *c_distances = <double *>cnp.PyArray_DATA(distances)
         with nogil:
-            status = fg_own_distances(runtime(), &self.c_points, c_centroids, labels, c_distances)
+            status = fg_own_distances(&self.team, &self.c_points, c_centroids, labels, c_distances)
         raise_status(status)
         return distances
 
@@ -380,7 +382,7 @@ cdef class KernelSteps:
         cdef const double *c_draws = <const double *>cnp.PyArray_DATA(draws)
         cdef int64_t *c_indices = <int64_t *>cnp.PyArray_DATA(indices)
         with nogil:
-            status = fg_plusplus(runtime(), &self.c_points, clusters, trials, c_draws, c_indices)
+            status = fg_plusplus(&self.team, &self.c_points, clusters, trials, c_draws, c_indices)
         raise_status(status)
         return indices
 

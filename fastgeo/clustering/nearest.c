@@ -55,7 +55,7 @@ typedef struct {
     fg_nearest_call *call;
     int64_t rows;     /* points per chunk */
     int64_t group;    /* centroids that are compared with a block of points at a time: a few ms */
-    const fg_runtime *runtime;
+    const fg_team *team;
     int32_t *starts;     /* (slots, k) with sums */
     const fg_sums *sums; /* or NULL; then every chunk is one of its blocks */
     char *scratch;    /* per slot: packed rows, then the filter's scores and hits */
@@ -117,14 +117,14 @@ static void moves_chunk(void *job_, int64_t chunk, int slot)
     }
 }
 
-static int set_moves(const fg_runtime *runtime, fg_bounds *bounds, const fg_points *points, const void *before,
+static int set_moves(const fg_team *team, fg_bounds *bounds, const fg_points *points, const void *before,
                      const void *centroids, int64_t k)
 {
-    moves_job job = {bounds->moved, points, before, centroids, k, fg_chunk_rows(runtime, k, points->d)};
+    moves_job job = {bounds->moved, points, before, centroids, k, fg_chunk_rows(team, k, points->d)};
     int status = FG_OK;
     if (before)
-        status = runtime->parallel(fg_chunk_count(k, job.clusters),
-                                   fg_threads_for(points, (double)k * (double)points->d), moves_chunk, &job);
+        status = team->parallel(fg_chunk_count(k, job.clusters),
+                                   fg_threads_for(team, (double)k * (double)points->d), moves_chunk, &job);
     else
         memset(bounds->moved, 0, (size_t)k * sizeof(float));
     bounds->largest_move = bounds->second_move = 0;
@@ -142,9 +142,9 @@ static int set_moves(const fg_runtime *runtime, fg_bounds *bounds, const fg_poin
 }
 
 /* Whether a chunk may be a whole block of the sums: enough of them for the threads, and none too long for Ctrl-C. */
-static int blocks_suit(const fg_runtime *runtime, const fg_nearest_call *call)
+static int blocks_suit(const fg_team *team, const fg_nearest_call *call)
 {
-    const double most = runtime->isa == FG_ISA_scalar ? 0x1p22 : 0x1p27;
+    const double most = team->isa == FG_ISA_scalar ? 0x1p22 : 0x1p27;
     const double work = (double)call->points->n * (double)call->points->d * (double)call->k;
     return call->sums->blocks >= 16 && work / (double)call->sums->blocks < most;
 }
@@ -154,7 +154,7 @@ static void copy_chunk(void *job_, int64_t chunk, int slot)
     (void)slot;
     const nearest_job *job = job_;
     const int64_t k = job->call->k, d = job->call->points->d, size = job->call->points->is_f64 ? 8 : 4;
-    const int64_t rows = fg_chunk_rows(job->runtime, k, d), end = (chunk + 1) * rows < k ? (chunk + 1) * rows : k;
+    const int64_t rows = fg_chunk_rows(job->team, k, d), end = (chunk + 1) * rows < k ? (chunk + 1) * rows : k;
     for (int64_t j = chunk * rows; j < end; j++)
         memcpy((char *)job->copied + j * job->stride * size, (const char *)job->call->centroids + j * d * size,
                (size_t)(d * size));
@@ -174,26 +174,26 @@ static int spread_centroids(nearest_job *job, int n_threads)
         return FG_NO_MEMORY;
     job->centroids = job->copied;
     job->stride = stride;
-    return job->runtime->parallel(fg_chunk_count(k, fg_chunk_rows(job->runtime, k, d)), n_threads, copy_chunk, job);
+    return job->team->parallel(fg_chunk_count(k, fg_chunk_rows(job->team, k, d)), n_threads, copy_chunk, job);
 }
 
-static int search_all(const fg_runtime *runtime, nearest_job *job, int n_threads)
+static int search_all(const fg_team *team, nearest_job *job, int n_threads)
 {
     fg_nearest_call *call = job->call;
-    const int isa = runtime->isa, is_f64 = call->points->is_f64;
+    const int isa = team->isa, is_f64 = call->points->is_f64;
     const int64_t n_chunks = job->sums ? job->sums->blocks : fg_chunk_count(call->points->n, job->rows);
     const int64_t d = call->points->d;
     job->packed_bytes = packed_bytes_table[isa][is_f64](job->filter || job->along || d < DEEP ? d : DEEP);
     job->scratch_bytes = job->packed_bytes;
     if (job->filter || job->along || d > DEEP)
         job->scratch_bytes += filter_bytes_table[isa][is_f64](call->k);
-    void *scratch = malloc((size_t)(runtime->slots(n_threads) * job->scratch_bytes + FG_LINE));
-    job->starts = job->sums ? malloc((size_t)(runtime->slots(n_threads) * call->k) * sizeof(int32_t)) : NULL;
+    void *scratch = malloc((size_t)(n_threads * job->scratch_bytes + FG_LINE));
+    job->starts = job->sums ? malloc((size_t)(n_threads * call->k) * sizeof(int32_t)) : NULL;
     job->counts = malloc((size_t)(n_chunks + 1) * sizeof(nearest_counts));
     int status = FG_NO_MEMORY;
     if (scratch && job->counts && (job->starts || !job->sums)) {
         job->scratch = fg_at_line(scratch);
-        status = runtime->parallel(n_chunks, n_threads, nearest_chunk_table[isa][is_f64], job);
+        status = team->parallel(n_chunks, n_threads, nearest_chunk_table[isa][is_f64], job);
     }
     int64_t strange = 0;
     call->n_changed = call->n_searched = 0;
@@ -203,7 +203,7 @@ static int search_all(const fg_runtime *runtime, nearest_job *job, int n_threads
         strange |= job->counts[c].strange;
     }
     if (status == FG_OK && strange && call->unchecked)
-        status = fg_check_points(runtime, call->points);
+        status = fg_check_points(team, call->points);
     free(scratch);
     free(job->starts);
     free(job->counts);
@@ -221,35 +221,35 @@ static int all_near(const fg_points *points, const void *centroids, int64_t k)
     return near;
 }
 
-int fg_nearest(const fg_runtime *runtime, fg_nearest_call *call)
+int fg_nearest(const fg_team *team, fg_nearest_call *call)
 {
     const fg_points *points = call->points;
-    const int n_threads = fg_threads_for(points, (double)points->n * (double)points->d * (double)call->k);
+    const int n_threads = fg_threads_for(team, (double)points->n * (double)points->d * (double)call->k);
     fg_filter filter = {0};
-    nearest_job job = {.call = call, .runtime = runtime};
+    nearest_job job = {.call = call, .team = team};
     int status = FG_OK;
-    job.rows = fg_chunk_rows(runtime, points->n, points->d * call->k + ROW_WORK);
-    job.group = fg_most_rows(runtime, BLOCK * (points->d < DEEP ? points->d : DEEP), INT64_MAX);
+    job.rows = fg_chunk_rows(team, points->n, points->d * call->k + ROW_WORK);
+    job.group = fg_most_rows(team, BLOCK * (points->d < DEEP ? points->d : DEEP), INT64_MAX);
     fg_fenv saved = fg_fenv_enter();
-    if (call->filtered && !call->distances && runtime->isa != FG_ISA_scalar) {
+    if (call->filtered && !call->distances && team->isa != FG_ISA_scalar) {
         if (fg_filter_suits(points, call->k)) {
             job.filter = &filter;
             status = fg_filter_open(&filter, points, call->centroids, call->k);
         } else
             job.along = points->metric != FG_BOX_IOU &&
-                        along_suits_table[runtime->isa][points->is_f64](points->d, call->k);
+                        along_suits_table[team->isa][points->is_f64](points->d, call->k);
     }
     /* A look along the rows sees by the distances whether the points need a check, and reads them only once. */
     if (status == FG_OK && call->unchecked && !(job.along && all_near(points, call->centroids, call->k)))
-        status = fg_check_points(runtime, points);
-    if (call->sums && blocks_suit(runtime, call))
+        status = fg_check_points(team, points);
+    if (call->sums && blocks_suit(team, call))
         job.sums = call->sums;
     if (status == FG_OK)
         status = spread_centroids(&job, n_threads);
     if (status == FG_OK)
-        status = search_all(runtime, &job, n_threads);
+        status = search_all(team, &job, n_threads);
     if (status == FG_OK && call->sums && !job.sums)
-        status = fg_sums_add_all(runtime, call->sums, call->labels);
+        status = fg_sums_add_all(team, call->sums, call->labels);
     fg_filter_close(&filter);
     free(job.copied);
     fg_fenv_leave(saved);
@@ -258,11 +258,10 @@ int fg_nearest(const fg_runtime *runtime, fg_nearest_call *call)
 
 /* Half the distance from each centroid to the nearest other: the second nearest centroid of its own place. They cost k²
    distances: only where that is little beside n·k. */
-static int set_gaps(const fg_runtime *runtime, fg_bounds *bounds, const fg_points *points, const void *centroids,
+static int set_gaps(const fg_team *team, fg_bounds *bounds, const fg_points *points, const void *centroids,
                     int64_t k)
 {
-    const fg_points places = {.x = centroids, .n = k, .d = points->d, .is_f64 = points->is_f64,
-                              .n_threads = points->n_threads};
+    const fg_points places = {.x = centroids, .n = k, .d = points->d, .is_f64 = points->is_f64};
     fg_bounds own = {.error = bounds->error, .underflow = bounds->underflow};
     fg_nearest_call call = {.points = &places, .centroids = centroids, .k = k, .bounds = &own};
     int status = FG_OK;
@@ -272,7 +271,7 @@ static int set_gaps(const fg_runtime *runtime, fg_bounds *bounds, const fg_point
     own.upper = malloc((size_t)k * sizeof(float));
     call.labels = calloc((size_t)k, sizeof(int32_t));
     own.lower = bounds->half_gap;
-    status = own.upper && call.labels ? fg_nearest(runtime, &call) : FG_NO_MEMORY;
+    status = own.upper && call.labels ? fg_nearest(team, &call) : FG_NO_MEMORY;
     for (int64_t j = 0; j < k; j++)
         bounds->half_gap[j] *= 0.5f;
     free(own.upper);
@@ -280,7 +279,7 @@ static int set_gaps(const fg_runtime *runtime, fg_bounds *bounds, const fg_point
     return status;
 }
 
-int fg_move_bounds(const fg_runtime *runtime, fg_bounds *bounds, const fg_points *points, const void *before,
+int fg_move_bounds(const fg_team *team, fg_bounds *bounds, const fg_points *points, const void *before,
                    const void *centroids, int64_t k)
 {
     const double unit = points->is_f64 ? 0x1p-53 : 0x1p-24, smallest = points->is_f64 ? DBL_MIN : FLT_MIN;
@@ -289,9 +288,9 @@ int fg_move_bounds(const fg_runtime *runtime, fg_bounds *bounds, const fg_points
     bounds->slack = (float)(1 + 2 * bounds->error + 0x1p-18);
     bounds->least = (float)(4 * sqrt(bounds->underflow)) + FLT_MIN;
     fg_fenv saved = fg_fenv_enter();
-    int status = set_moves(runtime, bounds, points, before, centroids, k);
+    int status = set_moves(team, bounds, points, before, centroids, k);
     if (status == FG_OK)
-        status = set_gaps(runtime, bounds, points, centroids, k);
+        status = set_gaps(team, bounds, points, centroids, k);
     fg_fenv_leave(saved);
     return status;
 }

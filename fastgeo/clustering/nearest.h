@@ -21,7 +21,7 @@ typedef struct {
 
 /* Sets everything but `upper`, `lower` and `valid`; before is NULL at the first call. Both (k, d), of the points' type.
    Answers as fg_nearest. */
-int fg_move_bounds(const fg_runtime *runtime, fg_bounds *bounds, const fg_points *points, const void *before,
+int fg_move_bounds(const fg_team *team, fg_bounds *bounds, const fg_points *points, const void *before,
                    const void *centroids, int64_t k);
 
 typedef struct {
@@ -39,6 +39,6 @@ typedef struct {
 } fg_nearest_call;
 
 /* FG_OK, FG_NO_MEMORY, FG_INTERRUPTED, FG_FORKED or, of unchecked points, FG_BAD_VALUE. */
-int fg_nearest(const fg_runtime *runtime, fg_nearest_call *call);
+int fg_nearest(const fg_team *team, fg_nearest_call *call);
 
 #endif

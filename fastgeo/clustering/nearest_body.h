@@ -114,7 +114,7 @@ typedef struct {
 
 static int FG_NAME(stopped)(const FG_NAME(passage) *passage)
 {
-    return passage->job->runtime->stopped(passage->slot);
+    return passage->job->team->stopped(passage->slot);
 }
 
 /* Asks for one vector of each half of a block that is not in cache yet. */
@@ -392,7 +392,7 @@ static void FG_NAME(label_and_add)(const nearest_job *job, int64_t block, FG_NAM
     for (int64_t first = fg_block_begin(sums, block); first < end; first += rows) {
         const int64_t last = first + rows < end ? first + rows : end;
         FG_NAME(label_rows)(job, first, last, passage);
-        fg_sums_add(job->runtime, sums, job->call->labels, block, first, last, 0, sums->stride, passage->starts);
+        fg_sums_add(job->team, sums, job->call->labels, block, first, last, 0, sums->stride, passage->starts);
     }
 }
 

@@ -50,10 +50,10 @@ typedef struct {
 FG_TABLE(fg_chunk, pairwise_tile);
 FG_TABLE(fg_chunk, lengths_chunk);
 
-static void set_tiles(const fg_runtime *runtime, pairwise_job *job)
+static void set_tiles(const fg_team *team, pairwise_job *job)
 {
     const int64_t d = job->rows->d > 0 ? job->rows->d : 1, n = job->rows->n, m = job->columns->n;
-    const int scalar = runtime->isa == FG_ISA_scalar;
+    const int scalar = team->isa == FG_ISA_scalar;
     const int64_t value = job->rows->is_f64 ? 8 : 4, work = scalar ? SCALAR_WORK : TILE_WORK;
     /* The first tile to touch its rows of the output waits for their pages: the rows span at most 8 MB there. */
     const int64_t paging = (8 << 20) / (m * value + 1), unit = scalar ? SCALAR_COLUMNS : LEAST_COLUMNS;
@@ -85,7 +85,7 @@ static void set_errors(pairwise_job *job)
     job->underflow = (double)(job->rows->d + 3) * (is_f64 ? DBL_MIN : (double)FLT_MIN);
 }
 
-static int set_lengths(const fg_runtime *runtime, pairwise_job *job, int n_threads)
+static int set_lengths(const fg_team *team, pairwise_job *job, int n_threads)
 {
     const int64_t n = job->rows->n, beyond = job->columns->n + LEAST_COLUMNS; /* where the last vectors reach */
     const int is_f64 = job->rows->is_f64, value = is_f64 ? 8 : 4;
@@ -96,31 +96,31 @@ static int set_lengths(const fg_runtime *runtime, pairwise_job *job, int n_threa
     job->row_lift = at + n * value;
     job->column_near = at + 2 * n * value;
     job->column_lift = at + (2 * n + beyond) * value;
-    job->measured_rows = fg_most_rows(runtime, job->rows->d, LENGTHS);
+    job->measured_rows = fg_most_rows(team, job->rows->d, LENGTHS);
     job->row_chunks = fg_chunk_count(n, job->measured_rows);
-    return runtime->parallel(job->row_chunks + fg_chunk_count(job->columns->n, job->measured_rows), n_threads,
-                             lengths_chunk_table[runtime->isa][is_f64], job);
+    return team->parallel(job->row_chunks + fg_chunk_count(job->columns->n, job->measured_rows), n_threads,
+                             lengths_chunk_table[team->isa][is_f64], job);
 }
 
-int fg_pairwise_distance(const fg_runtime *runtime, const fg_points *rows, const fg_points *columns, int kind,
+int fg_pairwise_distance(const fg_team *team, const fg_points *rows, const fg_points *columns, int kind,
                          void *out)
 {
     pairwise_job job = {.rows = rows, .columns = columns, .kind = kind, .out = out};
-    const int n_threads = fg_threads_for(rows, (double)rows->n * (double)columns->n * (double)rows->d);
+    const int n_threads = fg_threads_for(team, (double)rows->n * (double)columns->n * (double)rows->d);
     if (rows->n == 0 || columns->n == 0)
         return FG_OK;
     job.by_products = rows->d >= PRODUCT_COLUMNS;
-    set_tiles(runtime, &job);
+    set_tiles(team, &job);
     set_errors(&job);
-    void *scratch = malloc((size_t)(runtime->slots(n_threads) * job.scratch_bytes + FG_LINE));
+    void *scratch = malloc((size_t)(n_threads * job.scratch_bytes + FG_LINE));
     if (!scratch)
         return FG_NO_MEMORY;
     job.scratch = fg_at_line(scratch);
     fg_fenv saved = fg_fenv_enter();
-    int status = job.by_products ? set_lengths(runtime, &job, n_threads) : FG_OK;
+    int status = job.by_products ? set_lengths(team, &job, n_threads) : FG_OK;
     if (status == FG_OK)
-        status = runtime->parallel(fg_chunk_count(rows->n, job.tile_rows) * job.column_tiles, n_threads,
-                                   pairwise_tile_table[runtime->isa][rows->is_f64], &job);
+        status = team->parallel(fg_chunk_count(rows->n, job.tile_rows) * job.column_tiles, n_threads,
+                                   pairwise_tile_table[team->isa][rows->is_f64], &job);
     fg_fenv_leave(saved);
     free(job.lengths);
     free(scratch);

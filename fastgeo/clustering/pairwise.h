@@ -13,7 +13,7 @@
 enum { FG_KIND_EUCLIDEAN, FG_KIND_SQEUCLIDEAN, FG_KIND_COSINE };
 
 /* out (n, m): the distance of every row from every column's point. FG_OK, FG_NO_MEMORY, FG_INTERRUPTED or FG_FORKED. */
-int fg_pairwise_distance(const fg_runtime *runtime, const fg_points *rows, const fg_points *columns, int kind,
+int fg_pairwise_distance(const fg_team *team, const fg_points *rows, const fg_points *columns, int kind,
                          void *out);
 
 #endif

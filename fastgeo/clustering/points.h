@@ -14,22 +14,21 @@ typedef struct {
     int metric;
     const double *scale;   /* (n,), only with FG_COSINE */
     const double *weights; /* (n,), or NULL: all are 1 */
-    int n_threads;
 } fg_points;
 
 /* Rows that take a few ms together, at `work` operations a row: whole blocks, one at least; but no more than `limit`. */
-int64_t fg_most_rows(const fg_runtime *runtime, int64_t work, int64_t limit);
+int64_t fg_most_rows(const fg_team *team, int64_t work, int64_t limit);
 
 /* Rows per chunk so that a chunk lasts from 20 µs to a few ms. */
-int64_t fg_chunk_rows(const fg_runtime *runtime, int64_t n, int64_t work);
+int64_t fg_chunk_rows(const fg_team *team, int64_t n, int64_t work);
 
 static inline int64_t fg_chunk_count(int64_t n, int64_t rows) { return (n + rows - 1) / rows; }
 
 /* Below this many operations, waking a helper costs more than it brings. */
 enum { FG_MIN_WORK_FOR_THREADS = 1 << 20 };
-static inline int fg_threads_for(const fg_points *points, double work)
+static inline int fg_threads_for(const fg_team *team, double work)
 {
-    return work < FG_MIN_WORK_FOR_THREADS ? 1 : points->n_threads;
+    return work < FG_MIN_WORK_FOR_THREADS ? 1 : team->size;
 }
 
 /* Rows whose chains of additions run side by side: a chain waits for each. */
@@ -52,9 +51,9 @@ static inline int64_t fg_spread_stride(int64_t d, int64_t size)
 static inline double fg_point_limit(const fg_points *points) { return points->is_f64 ? 0x1p240 : 0x1p50; }
 
 /* FG_BAD_VALUE if a value is not finite, beyond 2⁵⁰ (float32) or 2²⁴⁰ (float64), or a size is negative. */
-int fg_check_points(const fg_runtime *runtime, const fg_points *points);
+int fg_check_points(const fg_team *team, const fg_points *points);
 
 /* scale[i] = 1 / length of row i, 0 for a row of zeros. */
-int fg_row_scales(const fg_runtime *runtime, const fg_points *points, double *scale);
+int fg_row_scales(const fg_team *team, const fg_points *points, double *scale);
 
 #endif

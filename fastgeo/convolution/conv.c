@@ -88,9 +88,9 @@ static conv_job kernel_job(int isa, const fg_conv_call *call)
     return job;
 }
 
-fg_packed *fg_conv_pack(const fg_runtime *runtime, const fg_conv_call *call)
+fg_packed *fg_conv_pack(const fg_team *team, const fg_conv_call *call)
 {
-    conv_job job = kernel_job(runtime->isa, call);
+    conv_job job = kernel_job(team->isa, call);
     const size_t panel = (size_t)job.shape->lanes * 2 * value_size(call);
     const size_t rows = (size_t)job.n_panels;
     if ((size_t)job.panel_rows > (SIZE_MAX / 2 - 64) / panel / rows)
@@ -107,8 +107,8 @@ fg_packed *fg_conv_pack(const fg_runtime *runtime, const fg_conv_call *call)
     }
     packed->weights = (char *)packed->memory + (64 - (uintptr_t)packed->memory % 64);
     job.weights = packed->weights;
-    const int n_threads = job.depth * call->out_channels < MIN_WORK_FOR_THREADS ? 1 : call->n_threads;
-    if (runtime->parallel(job.n_panels, n_threads, pack_panel_table[job.isa][call->is_f64], &job) != FG_OK) {
+    const int n_threads = job.depth * call->out_channels < MIN_WORK_FOR_THREADS ? 1 : team->size;
+    if (team->parallel(job.n_panels, n_threads, pack_panel_table[job.isa][call->is_f64], &job) != FG_OK) {
         fg_packed_free(packed);
         return NULL;
     }
@@ -218,14 +218,14 @@ static void lay_out_scratch(conv_job *job, char *scratch, size_t zeros_size, siz
 }
 
 /* Scratch memory for all threads, then the chunks. */
-static int run_job(const fg_runtime *runtime, conv_job *job, int64_t chunks, fg_chunk *run, int64_t zeros,
+static int run_job(const fg_team *team, conv_job *job, int64_t chunks, fg_chunk *run, int64_t zeros,
                    fg_packed *packed)
 {
     const fg_conv_call *call = job->call;
     const double work = (double)call->batch * (double)(call->out_height * call->out_width) *
                         (double)call->out_channels * (double)job->depth;
-    const int n_threads = work < MIN_WORK_FOR_THREADS ? 1 : call->n_threads;
-    const size_t slots = (size_t)least(runtime->slots(n_threads), chunks);
+    const int n_threads = work < MIN_WORK_FOR_THREADS ? 1 : team->size;
+    const size_t slots = (size_t)least(n_threads, chunks);
     const size_t zeros_size = aligned((size_t)zeros * value_size(call));
     const size_t offsets_size = aligned((size_t)job->taps * sizeof(int64_t));
     char *scratch = take_scratch(packed, zeros_size + offsets_size + slots * job->slot_size + 64);
@@ -237,7 +237,7 @@ static int run_job(const fg_runtime *runtime, conv_job *job, int64_t chunks, fg_
         job->tap_offsets[tap] =
             (row * call->dilation_y * call->width + column * call->dilation_x) * call->channels;
     }
-    int status = runtime->parallel(chunks, n_threads, run, job);
+    int status = team->parallel(chunks, n_threads, run, job);
     give_scratch(packed, scratch);
     return status;
 }
@@ -257,7 +257,7 @@ static fg_conv_call as_one_row(const fg_conv_call *call)
 }
 
 /* Register tiles of pixels by output channels: every convolution that the two below leave. */
-static int run_tiles(const fg_runtime *runtime, conv_job *job, fg_packed *packed)
+static int run_tiles(const fg_team *team, conv_job *job, fg_packed *packed)
 {
     const fg_conv_call row = as_one_row(job->call), *call = &row;
     job->call = call;
@@ -279,7 +279,7 @@ static int run_tiles(const fg_runtime *runtime, conv_job *job, fg_packed *packed
     choose_block(job);
     const int64_t chunks = job->blocks.images * job->blocks.rows * job->blocks.columns * job->panel_chunks;
     const int64_t zeros = job->run > call->channels ? job->run : call->channels;
-    return run_job(runtime, job, chunks, conv_chunk_table[job->isa][call->is_f64], zeros, packed);
+    return run_job(team, job, chunks, conv_chunk_table[job->isa][call->is_f64], zeros, packed);
 }
 
 /* Whole rows of outputs, about ROWS_WORK fused multiply-adds a chunk. */
@@ -299,13 +299,13 @@ static int fits_depthwise(const conv_job *job)
            (call->kernel_width == 3 || call->kernel_width == 5) && call->out_width >= job->shape->run;
 }
 
-static int run_depthwise(const fg_runtime *runtime, conv_job *job, fg_packed *packed)
+static int run_depthwise(const fg_team *team, conv_job *job, fg_packed *packed)
 {
     const fg_conv_call *call = job->call;
     const int64_t cells = ((job->shape->run - 1) * call->stride_x + call->kernel_width) * call->kernel_height;
     job->slot_size = aligned((size_t)cells * sizeof(void *));
     const int64_t chunks = call->batch * rows_of_chunk(job, job->depth * call->out_width * call->channels);
-    return run_job(runtime, job, chunks, depthwise_chunk_table[job->isa][call->is_f64], call->channels, packed);
+    return run_job(team, job, chunks, depthwise_chunk_table[job->isa][call->is_f64], call->channels, packed);
 }
 
 /* Rows of pixels leave fewer lanes empty than output channels would. */
@@ -317,7 +317,7 @@ static int fits_few_outputs(const conv_job *job)
            job->depth < PLANE_DEPTH && width * pieces(outputs, lanes) >= outputs * pieces(width, lanes);
 }
 
-static int run_few_outputs(const fg_runtime *runtime, conv_job *job, fg_packed *packed)
+static int run_few_outputs(const fg_team *team, conv_job *job, fg_packed *packed)
 {
     const fg_conv_call *call = job->call;
     const int64_t reach_y = (call->kernel_height - 1) * call->dilation_y + 1;
@@ -330,13 +330,13 @@ static int run_few_outputs(const fg_runtime *runtime, conv_job *job, fg_packed *
     while (block->rows > 1 && ((block->rows - 1) * call->stride_y + reach_y) * line > SCRATCH_LIMIT)
         block->rows = pieces(block->rows, 2);
     if ((reach_y + 1) * line > SCRATCH_LIMIT)
-        return run_tiles(runtime, job, packed);
+        return run_tiles(team, job, packed);
     job->blocks.columns = pieces(call->out_width, block->columns);
     job->blocks.rows = pieces(call->out_height, block->rows);
     job->cells_size = aligned((size_t)job->depth * sizeof(int64_t));
     job->slot_size = job->cells_size + aligned((size_t)(((block->rows - 1) * call->stride_y + reach_y) * line));
     const int64_t chunks = call->batch * job->blocks.rows * job->blocks.columns;
-    return run_job(runtime, job, chunks, few_outputs_chunk_table[job->isa][call->is_f64], 0, packed);
+    return run_job(team, job, chunks, few_outputs_chunk_table[job->isa][call->is_f64], 0, packed);
 }
 
 /* Planes of one channel: rows wide enough for whole vectors between their borders. */
@@ -349,31 +349,31 @@ static int fits_planes(const conv_job *job)
            call->width < PLANE_WIDTH && job->depth < PLANE_DEPTH;
 }
 
-static int run_planes(const fg_runtime *runtime, conv_job *job, fg_packed *packed)
+static int run_planes(const fg_team *team, conv_job *job, fg_packed *packed)
 {
     const fg_conv_call *call = job->call;
     job->slot_size = aligned((size_t)(8 * call->kernel_height) * sizeof(void *));
     const int64_t chunks = call->batch * call->channels * rows_of_chunk(job, job->depth * call->out_width);
-    return run_job(runtime, job, chunks, plane_chunk_table[job->isa][call->is_f64], call->width, packed);
+    return run_job(team, job, chunks, plane_chunk_table[job->isa][call->is_f64], call->width, packed);
 }
 
-int fg_conv2d(const fg_runtime *runtime, const fg_conv_call *call, fg_packed *packed)
+int fg_conv2d(const fg_team *team, const fg_conv_call *call, fg_packed *packed)
 {
     if (call->batch == 0)
         return FG_OK;
     fg_packed *own = NULL;
-    if (!packed || packed->isa != isa_for(runtime->isa, call) || packed->is_f64 != call->is_f64) {
-        packed = own = fg_conv_pack(runtime, call);
+    if (!packed || packed->isa != isa_for(team->isa, call) || packed->is_f64 != call->is_f64) {
+        packed = own = fg_conv_pack(team, call);
         if (!own)
             return FG_NO_MEMORY;
     }
-    conv_job job = kernel_job(runtime->isa, call);
+    conv_job job = kernel_job(team->isa, call);
     job.weights = packed->weights;
     fg_fenv saved = fg_fenv_enter();
-    int status = fits_depthwise(&job)     ? run_depthwise(runtime, &job, packed)
-                 : fits_planes(&job)      ? run_planes(runtime, &job, packed)
-                 : fits_few_outputs(&job) ? run_few_outputs(runtime, &job, packed)
-                                          : run_tiles(runtime, &job, packed);
+    int status = fits_depthwise(&job)     ? run_depthwise(team, &job, packed)
+                 : fits_planes(&job)      ? run_planes(team, &job, packed)
+                 : fits_few_outputs(&job) ? run_few_outputs(team, &job, packed)
+                                          : run_tiles(team, &job, packed);
     fg_fenv_leave(saved);
     fg_packed_free(own);
     return status;

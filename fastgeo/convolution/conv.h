@@ -17,17 +17,16 @@ typedef struct {
     int is_f64;
     int planar; /* NCHW and OIHW instead of NHWC and HWIO */
     int padding_mode, relu;
-    int n_threads;
 } fg_conv_call;
 
 /* A kernel in the order in which the inner loops of one instruction set read it. Only kernel, out_channels, channels,
    groups, kernel_height, kernel_width, is_f64 and planar of the call are looked at. NULL without memory. */
 typedef struct fg_packed fg_packed;
-fg_packed *fg_conv_pack(const fg_runtime *runtime, const fg_conv_call *call);
+fg_packed *fg_conv_pack(const fg_team *team, const fg_conv_call *call);
 void fg_packed_free(fg_packed *packed);
 
 /* `packed` may be NULL: the kernel is then packed for this call. One made for another instruction set is not used.
    FG_OK, FG_NO_MEMORY, FG_INTERRUPTED or FG_FORKED. */
-int fg_conv2d(const fg_runtime *runtime, const fg_conv_call *call, fg_packed *packed);
+int fg_conv2d(const fg_team *team, const fg_conv_call *call, fg_packed *packed);
 
 #endif

@@ -3,7 +3,7 @@ cimport numpy as cnp
 from libc.stdint cimport int64_t
 
 from fastgeo.runtime.arrays cimport is_f64, is_plain, is_plain_float, new_array
-from fastgeo.runtime.core cimport fg_runtime, raise_status, runtime
+from fastgeo.runtime.core cimport fg_team, open_team, raise_status
 
 from fastgeo.convolution import geometry, reference
 from fastgeo.convolution.reference import __all__
@@ -25,12 +25,11 @@ cdef extern from "convolution/conv.h" nogil:
         int planar
         int padding_mode
         int relu
-        int n_threads
     ctypedef struct fg_packed:
         pass
-    fg_packed *fg_conv_pack(const fg_runtime *runtime, const fg_conv_call *call)
+    fg_packed *fg_conv_pack(const fg_team *team, const fg_conv_call *call)
     void fg_packed_free(fg_packed *packed)
-    int fg_conv2d(const fg_runtime *runtime, const fg_conv_call *call, fg_packed *packed)
+    int fg_conv2d(const fg_team *team, const fg_conv_call *call, fg_packed *packed)
 
 cdef extern from "convolution/pool.h" nogil:
     enum:
@@ -50,8 +49,7 @@ cdef extern from "convolution/pool.h" nogil:
         int kind
         int planar
         int count_include_pad
-        int n_threads
-    int fg_pool2d(const fg_runtime *runtime, const fg_pool_call *call)
+    int fg_pool2d(const fg_team *team, const fg_pool_call *call)
 
 
 def conv2d(inputs, kernel, bias=None, stride=1, padding=0, *, dilation=1, groups=1, padding_mode="zeros", layout="NHWC",
@@ -73,7 +71,8 @@ cdef object convolve(inputs, kernel, bias, stride, padding, dilation, groups, pa
     call.padding_mode = 0 if padding_mode is "zeros" else geometry.PADDING_MODES.index(
         checks.choice("padding_mode", padding_mode, geometry.PADDING_MODES))
     call.relu = activation is not None and geometry.activation_name(activation) == "relu"
-    call.n_threads = 0 if n_threads is None else checks.thread_count(n_threads)
+    cdef fg_team team
+    open_team(&team, n_threads)
     shape = (<object>inputs).shape
     kernel_shape = (<object>kernel).shape
     # The parameters of a layer have been checked, and are tuples.
@@ -91,7 +90,7 @@ cdef object convolve(inputs, kernel, bias, stride, padding, dilation, groups, pa
     call.bias = NULL if bias is None else cnp.PyArray_DATA(bias)
     call.output = cnp.PyArray_DATA(out)
     with nogil:
-        status = fg_conv2d(runtime(), &call, packed)
+        status = fg_conv2d(&team, &call, packed)
     raise_status(status)
     return out
 
@@ -124,9 +123,10 @@ cdef class PackedKernel:
         call.planar = layout == "NCHW"
         call.is_f64 = is_f64(kernel)
         call.kernel = cnp.PyArray_DATA(kernel)
-        call.n_threads = 1
+        cdef fg_team team
+        open_team(&team, 1)
         with nogil:
-            self.packed = fg_conv_pack(runtime(), &call)
+            self.packed = fg_conv_pack(&team, &call)
         if self.packed == NULL:
             raise MemoryError("fastgeo: not enough memory for this kernel")
 
@@ -192,7 +192,8 @@ cdef object pool(int kind, inputs, size, stride, padding, dilation, ceil_mode, l
     (call.batch, call.height, call.width, call.channels, call.out_height, call.out_width, channels,
      (call.size_y, call.size_x), (call.stride_y, call.stride_x), (call.dilation_y, call.dilation_x),
      (call.pad_top, call.pad_bottom), (call.pad_left, call.pad_right), _) = window
-    call.n_threads = 0 if n_threads is None else checks.thread_count(n_threads)
+    cdef fg_team team
+    open_team(&team, n_threads)
     call.count_include_pad = bool(count_include_pad)
     call.is_f64 = is_f64(inputs)
     out = output(out, call.planar, call.batch, call.out_height, call.out_width, call.channels, inputs, (inputs,))
@@ -204,6 +205,6 @@ cdef object pool(int kind, inputs, size, stride, padding, dilation, ceil_mode, l
     call.input = cnp.PyArray_DATA(inputs)
     call.output = cnp.PyArray_DATA(out)
     with nogil:
-        status = fg_pool2d(runtime(), &call)
+        status = fg_pool2d(&team, &call)
     raise_status(status)
     return out if indices is None else (out, indices)

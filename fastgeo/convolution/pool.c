@@ -27,7 +27,7 @@ FG_TABLE(fg_chunk, pool_chunk);
 static int64_t clip(int64_t a, int64_t low, int64_t high) { return a < low ? low : a < high ? a : high; }
 static int64_t pieces(int64_t n, int64_t size) { return (n + size - 1) / size; }
 
-int fg_pool2d(const fg_runtime *runtime, const fg_pool_call *call)
+int fg_pool2d(const fg_team *team, const fg_pool_call *call)
 {
     if (call->batch == 0)
         return FG_OK;
@@ -46,10 +46,10 @@ int fg_pool2d(const fg_runtime *runtime, const fg_pool_call *call)
     job.column_blocks = pieces(call->out_width, job.columns);
     job.together = clip(pixels / (call->out_width * call->out_height), 1, job.images);
     const double work = cells * (double)job.images * (double)call->out_height * (double)call->out_width;
-    const int n_threads = work < MIN_WORK_FOR_THREADS ? 1 : call->n_threads;
+    const int n_threads = work < MIN_WORK_FOR_THREADS ? 1 : team->size;
     fg_fenv saved = fg_fenv_enter();
-    int status = runtime->parallel(pieces(job.images, job.together) * job.row_blocks * job.column_blocks, n_threads,
-                                   pool_chunk_table[runtime->isa][call->is_f64], &job);
+    int status = team->parallel(pieces(job.images, job.together) * job.row_blocks * job.column_blocks, n_threads,
+                                   pool_chunk_table[team->isa][call->is_f64], &job);
     fg_fenv_leave(saved);
     return status;
 }

@@ -18,10 +18,9 @@ typedef struct {
     int is_f64, kind;
     int planar; /* NCHW instead of NHWC */
     int count_include_pad;
-    int n_threads;
 } fg_pool_call;
 
 /* FG_OK, FG_NO_MEMORY, FG_INTERRUPTED or FG_FORKED. */
-int fg_pool2d(const fg_runtime *runtime, const fg_pool_call *call);
+int fg_pool2d(const fg_team *team, const fg_pool_call *call);
 
 #endif

@@ -48,14 +48,14 @@ static void walk_64(void *job, int64_t chunk, int slot)
     walk(job, 0, chunk);
 }
 
-int fg_auc(const fg_runtime *runtime, fg_auc_call *call)
+int fg_auc(const fg_team *team, fg_auc_call *call)
 {
     auc_job job = {.negatives = 0};
-    int status = fg_sort_samples(runtime, &call->samples, &job.sorted);
+    int status = fg_sort_samples(team, &call->samples, &job.sorted);
     if (status == FG_OK) {
         const int64_t n = job.sorted.n, positives = job.sorted.positives;
         const int narrow = call->samples.score_kind == FG_SCORE_F32;
-        status = runtime->parallel((n + CHUNK - 1) / CHUNK, 1, narrow ? walk_32 : walk_64, &job);
+        status = team->parallel((n + CHUNK - 1) / CHUNK, 1, narrow ? walk_32 : walk_64, &job);
         call->positives = positives;
         call->auc = fg_wide_auc(job.twice_wins, (uint64_t)positives, (uint64_t)(n - positives));
     }
@@ -83,16 +83,16 @@ static void gather_part(const fg_compare_call *call, int64_t part, char *to)
 }
 
 /* Sorted part by part within the cache; the negatives of the parts before stay below. */
-static int compare_part(const fg_runtime *runtime, const fg_compare_call *call, int64_t part, void *spare, auc_job *job)
+static int compare_part(const fg_team *team, const fg_compare_call *call, int64_t part, void *spare, auc_job *job)
 {
     const int64_t n = job->sorted.n = part_size(call, part);
     gather_part(call, part, job->sorted.words);
-    const int status = fg_sort_words(runtime, job->sorted.words, spare, n, call->narrow);
-    return status == FG_OK ? runtime->parallel((n + CHUNK - 1) / CHUNK, 1, call->narrow ? walk_32 : walk_64, job)
+    const int status = fg_sort_words(team, job->sorted.words, spare, n, call->narrow);
+    return status == FG_OK ? team->parallel((n + CHUNK - 1) / CHUNK, 1, call->narrow ? walk_32 : walk_64, job)
                            : status;
 }
 
-int fg_compare_pieces(const fg_runtime *runtime, fg_compare_call *call)
+int fg_compare_pieces(const fg_team *team, fg_compare_call *call)
 {
     const size_t word = call->narrow ? sizeof(uint32_t) : sizeof(uint64_t);
     int64_t most = 0;
@@ -106,7 +106,7 @@ int fg_compare_pieces(const fg_runtime *runtime, fg_compare_call *call)
     auc_job job = {.sorted = {.words = words}};
     int status = words ? FG_OK : FG_NO_MEMORY;
     for (int64_t part = 0; part < call->n_parts && status == FG_OK; part++)
-        status = compare_part(runtime, call, part, words + (size_t)most * word, &job);
+        status = compare_part(team, call, part, words + (size_t)most * word, &job);
     free(words);
     call->positives = call->n - (int64_t)job.negatives;
     call->twice_wins_high = job.twice_wins.high;

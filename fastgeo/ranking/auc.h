@@ -11,7 +11,7 @@ typedef struct {
 } fg_auc_call;
 
 /* FG_OK, FG_NO_MEMORY, FG_BAD_VALUE (a label or score breaks the contract), FG_INTERRUPTED or FG_FORKED. */
-int fg_auc(const fg_runtime *runtime, fg_auc_call *call);
+int fg_auc(const fg_team *team, fg_auc_call *call);
 
 /* Words that were cut into parts, of one chunk of rows. */
 typedef struct {
@@ -28,6 +28,6 @@ typedef struct {
 } fg_compare_call;
 
 /* Pairs won among all rows of these pieces: FG_OK, FG_NO_MEMORY, FG_INTERRUPTED or FG_FORKED. */
-int fg_compare_pieces(const fg_runtime *runtime, fg_compare_call *call);
+int fg_compare_pieces(const fg_team *team, fg_compare_call *call);
 
 #endif

@@ -35,20 +35,20 @@ static inline void put_threshold(const fg_curve_call *call, int64_t place, int64
 #define C(name) weight_##name
 #include "ranking/curves_body.h"
 
-int fg_row_totals(const fg_runtime *runtime, const fg_rows *rows, double totals[2])
+int fg_row_totals(const fg_team *team, const fg_rows *rows, double totals[2])
 {
     fg_fenv saved = fg_fenv_enter();
-    const int status = rows->counts ? count_row_totals(runtime, rows, rows->counts, totals)
-                                    : weight_row_totals(runtime, rows, rows->sums, totals);
+    const int status = rows->counts ? count_row_totals(team, rows, rows->counts, totals)
+                                    : weight_row_totals(team, rows, rows->sums, totals);
     fg_fenv_leave(saved);
     return status;
 }
 
-int fg_curve_size(const fg_runtime *runtime, fg_curve_call *call)
+int fg_curve_size(const fg_team *team, fg_curve_call *call)
 {
     fg_fenv saved = fg_fenv_enter();
-    const int status = call->rows.counts ? count_curve_size(runtime, call, call->rows.counts)
-                                         : weight_curve_size(runtime, call, call->rows.sums);
+    const int status = call->rows.counts ? count_curve_size(team, call, call->rows.counts)
+                                         : weight_curve_size(team, call, call->rows.sums);
     fg_fenv_leave(saved);
     return status;
 }
@@ -68,31 +68,31 @@ static void put_end(const fg_curve_call *call)
         ((double *)call->thresholds)[0] = INFINITY;
 }
 
-int fg_curve_points(const fg_runtime *runtime, fg_curve_call *call)
+int fg_curve_points(const fg_team *team, fg_curve_call *call)
 {
     fg_fenv saved = fg_fenv_enter();
     put_end(call);
-    const int status = call->rows.counts ? count_curve_points(runtime, call, call->rows.counts)
-                                         : weight_curve_points(runtime, call, call->rows.sums);
+    const int status = call->rows.counts ? count_curve_points(team, call, call->rows.counts)
+                                         : weight_curve_points(team, call, call->rows.sums);
     fg_fenv_leave(saved);
     return status;
 }
 
-int fg_average_precision(const fg_runtime *runtime, const fg_rows *rows, double *precision)
+int fg_average_precision(const fg_team *team, const fg_rows *rows, double *precision)
 {
     fg_fenv saved = fg_fenv_enter();
-    const int status = rows->counts ? count_average_precision(runtime, rows, rows->counts, precision)
-                                    : weight_average_precision(runtime, rows, rows->sums, precision);
+    const int status = rows->counts ? count_average_precision(team, rows, rows->counts, precision)
+                                    : weight_average_precision(team, rows, rows->sums, precision);
     fg_fenv_leave(saved);
     return status;
 }
 
-int fg_area_up_to(const fg_runtime *runtime, const fg_curve_call *sized, double max_fpr, double *area)
+int fg_area_up_to(const fg_team *team, const fg_curve_call *sized, double max_fpr, double *area)
 {
     fg_fenv saved = fg_fenv_enter();
     const fg_rows *rows = &sized->rows;
-    const int status = rows->counts ? count_area_up_to(runtime, sized, rows->counts, max_fpr, area)
-                                    : weight_area_up_to(runtime, sized, rows->sums, max_fpr, area);
+    const int status = rows->counts ? count_area_up_to(team, sized, rows->counts, max_fpr, area)
+                                    : weight_area_up_to(team, sized, rows->sums, max_fpr, area);
     fg_fenv_leave(saved);
     return status;
 }
@@ -126,14 +126,14 @@ static void add_squares(void *job_, int64_t chunk, int slot)
     *(placement_job *)job_ = job;
 }
 
-int fg_placement_squares(const fg_runtime *runtime, const fg_rows *rows, const double totals[2], double area,
+int fg_placement_squares(const fg_team *team, const fg_rows *rows, const double totals[2], double area,
                          double squares[2])
 {
     placement_job job = {.rows = rows, .area = area};
     job.n_negative = (int64_t)totals[0];
     job.n_positive = (int64_t)totals[1];
     fg_fenv saved = fg_fenv_enter();
-    const int status = runtime->parallel(chunks_of(rows), 1, add_squares, &job);
+    const int status = team->parallel(chunks_of(rows), 1, add_squares, &job);
     fg_fenv_leave(saved);
     squares[0] = job.of_negatives;
     squares[1] = job.of_positives;
@@ -162,13 +162,13 @@ static void add_wins(void *job_, int64_t chunk, int slot)
     *(weighted_job *)job_ = job;
 }
 
-int fg_weighted_auc(const fg_runtime *runtime, const fg_rows *rows, const double totals[2], double *auc)
+int fg_weighted_auc(const fg_team *team, const fg_rows *rows, const double totals[2], double *auc)
 {
     weighted_job job = {.rows = rows};
     frexp(totals[0], &job.negative_exponent);
     frexp(totals[1], &job.positive_exponent);
     fg_fenv saved = fg_fenv_enter();
-    const int status = runtime->parallel(chunks_of(rows), 1, add_wins, &job);
+    const int status = team->parallel(chunks_of(rows), 1, add_wins, &job);
     fg_fenv_leave(saved);
     *auc = job.twice_wins / (2 * job.all * job.below);
     return status;

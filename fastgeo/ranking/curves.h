@@ -17,10 +17,10 @@ typedef struct {
 /* All answer FG_OK, FG_INTERRUPTED or FG_FORKED. */
 
 /* How many negatives and positives there are, or what they weigh, added up by ascending score. */
-int fg_row_totals(const fg_runtime *runtime, const fg_rows *rows, double totals[2]);
+int fg_row_totals(const fg_team *team, const fg_rows *rows, double totals[2]);
 
 /* AUC of weights. Sums of 0 among either class are excluded. */
-int fg_weighted_auc(const fg_runtime *runtime, const fg_rows *rows, const double totals[2], double *auc);
+int fg_weighted_auc(const fg_team *team, const fg_rows *rows, const double totals[2], double *auc);
 
 enum { FG_ROC, FG_PRECISION_RECALL };
 
@@ -36,16 +36,16 @@ typedef struct {
 } fg_curve_call;
 
 /* Fills n_points and the numbers at the lowest threshold; then, by these, the arrays. */
-int fg_curve_size(const fg_runtime *runtime, fg_curve_call *call);
-int fg_curve_points(const fg_runtime *runtime, fg_curve_call *call);
+int fg_curve_size(const fg_team *team, fg_curve_call *call);
+int fg_curve_points(const fg_team *team, fg_curve_call *call);
 
-int fg_average_precision(const fg_runtime *runtime, const fg_rows *rows, double *precision);
+int fg_average_precision(const fg_team *team, const fg_rows *rows, double *precision);
 
 /* Area under the ROC curve up to a rate of false positives below 1. */
-int fg_area_up_to(const fg_runtime *runtime, const fg_curve_call *sized, double max_fpr, double *area);
+int fg_area_up_to(const fg_team *team, const fg_curve_call *sized, double max_fpr, double *area);
 
 /* Sums of the squared distances of placements from the area, of negatives and of positives (DeLong 1988). */
-int fg_placement_squares(const fg_runtime *runtime, const fg_rows *rows, const double totals[2], double area,
+int fg_placement_squares(const fg_team *team, const fg_rows *rows, const double totals[2], double area,
                          double squares[2]);
 
 #endif

@@ -18,10 +18,10 @@ static void C(totals)(void *job_, int64_t chunk, int slot)
     *(C(totals_job) *)job_ = job;
 }
 
-static int C(row_totals)(const fg_runtime *runtime, const fg_rows *rows, const count_t *cells, double totals[2])
+static int C(row_totals)(const fg_team *team, const fg_rows *rows, const count_t *cells, double totals[2])
 {
     C(totals_job) job = {.rows = rows, .cells = cells};
-    const int status = runtime->parallel(chunks_of(rows), 1, C(totals), &job);
+    const int status = team->parallel(chunks_of(rows), 1, C(totals), &job);
     totals[0] = (double)job.negatives;
     totals[1] = (double)job.positives;
     return status;
@@ -98,22 +98,22 @@ FG_WALK(write_roc, FG_ROC, 1)
 FG_WALK(write_precision_recall, FG_PRECISION_RECALL, 1)
 #undef FG_WALK
 
-static int C(curve_size)(const fg_runtime *runtime, fg_curve_call *call, const count_t *cells)
+static int C(curve_size)(const fg_team *team, fg_curve_call *call, const count_t *cells)
 {
     C(curve_job) job = {.rows = &call->rows, .cells = cells, .call = call};
     fg_chunk *walk = call->kind == FG_ROC ? C(size_roc) : C(size_precision_recall);
-    const int status = runtime->parallel(chunks_of(&call->rows), 1, walk, &job);
+    const int status = team->parallel(chunks_of(&call->rows), 1, walk, &job);
     call->n_points = job.n_kept + (job.n_seen > 0);
     call->false_positives = (double)job.last.false_positives;
     call->true_positives = (double)job.last.true_positives;
     return status;
 }
 
-static int C(curve_points)(const fg_runtime *runtime, fg_curve_call *call, const count_t *cells)
+static int C(curve_points)(const fg_team *team, fg_curve_call *call, const count_t *cells)
 {
     C(curve_job) job = {.rows = &call->rows, .cells = cells, .call = call};
     fg_chunk *walk = call->kind == FG_ROC ? C(write_roc) : C(write_precision_recall);
-    const int status = runtime->parallel(chunks_of(&call->rows), 1, walk, &job);
+    const int status = team->parallel(chunks_of(&call->rows), 1, walk, &job);
     if (status == FG_OK)
         C(put)(&job, call, call->kind);
     return status;
@@ -145,10 +145,10 @@ static void C(precision)(void *job_, int64_t chunk, int slot)
     *(C(precision_job) *)job_ = job;
 }
 
-static int C(average_precision)(const fg_runtime *runtime, const fg_rows *rows, const count_t *cells, double *precision)
+static int C(average_precision)(const fg_team *team, const fg_rows *rows, const count_t *cells, double *precision)
 {
     C(precision_job) job = {.rows = rows, .cells = cells};
-    const int status = runtime->parallel(chunks_of(rows), 1, C(precision), &job);
+    const int status = team->parallel(chunks_of(rows), 1, C(precision), &job);
     *precision = job.sum / (double)job.true_positives;
     return status;
 }
@@ -184,11 +184,11 @@ static void C(area)(void *job_, int64_t chunk, int slot)
     }
 }
 
-static int C(area_up_to)(const fg_runtime *runtime, const fg_curve_call *sized, const count_t *cells, double max_fpr,
+static int C(area_up_to)(const fg_team *team, const fg_curve_call *sized, const count_t *cells, double max_fpr,
                          double *area)
 {
     C(area_job) job = {.sized = sized, .cells = cells, .max_fpr = max_fpr};
-    const int status = runtime->parallel(chunks_of(&sized->rows), 1, C(area), &job);
+    const int status = team->parallel(chunks_of(&sized->rows), 1, C(area), &job);
     *area = job.area;
     return status;
 }

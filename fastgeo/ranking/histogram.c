@@ -178,18 +178,18 @@ static int new_slot(const fg_histogram_call *call, histogram_slot *slot)
     return FG_OK;
 }
 
-static int count_with_slots(const fg_runtime *runtime, histogram_job *job)
+static int count_with_slots(const fg_team *team, histogram_job *job)
 {
     const fg_histogram_call *call = job->call;
-    const int n_threads = call->n < MIN_FOR_THREADS ? 1 : call->n_threads;
+    const int n_threads = call->n < MIN_FOR_THREADS ? 1 : team->size;
     const int64_t chunks = (call->n + CHUNK - 1) / CHUNK;
-    const int n_slots = (int)smaller(runtime->slots(n_threads), chunks);
+    const int n_slots = (int)smaller(n_threads, chunks);
     job->slots = calloc((size_t)n_slots, sizeof(histogram_slot));
     int status = job->slots ? FG_OK : FG_NO_MEMORY;
     for (int i = 0; i < n_slots && status == FG_OK; i++)
         status = new_slot(call, &job->slots[i]);
     if (status == FG_OK)
-        status = runtime->parallel(chunks, n_threads, count_chunk, job);
+        status = team->parallel(chunks, n_threads, count_chunk, job);
     for (int i = 0; i < n_slots && status == FG_OK; i++)
         if (job->slots[i].bad)
             status = FG_BAD_VALUE;
@@ -265,13 +265,13 @@ static void count_chunk_directly(void *job_, int64_t chunk, int slot)
 }
 
 /* One chunk alone needs no look for signals: it is over before anyone waits. */
-static int count_directly(const fg_runtime *runtime, histogram_job *job)
+static int count_directly(const fg_team *team, histogram_job *job)
 {
     int status = FG_OK;
     if (job->call->n <= CHUNK)
         count_chunk_directly(job, 0, 0);
     else
-        status = runtime->parallel((job->call->n + CHUNK - 1) / CHUNK, 1, count_chunk_directly, job);
+        status = team->parallel((job->call->n + CHUNK - 1) / CHUNK, 1, count_chunk_directly, job);
     if (job->bad)
         status = FG_BAD_VALUE;
     int64_t begin = 0;
@@ -280,16 +280,16 @@ static int count_directly(const fg_runtime *runtime, histogram_job *job)
     return status;
 }
 
-int fg_histogram(const fg_runtime *runtime, const fg_histogram_call *call)
+int fg_histogram(const fg_team *team, const fg_histogram_call *call)
 {
     histogram_job job = {.call = call,
-                         .cells = cells_table[runtime->isa][call->is_f64],
-                         .add = add_table[runtime->isa][call->is_f64][call->label_kind == FG_LABEL_64],
-                         .count = count_table[runtime->isa][call->is_f64][call->label_kind == FG_LABEL_64]};
+                         .cells = cells_table[team->isa][call->is_f64],
+                         .add = add_table[team->isa][call->is_f64][call->label_kind == FG_LABEL_64],
+                         .count = count_table[team->isa][call->is_f64][call->label_kind == FG_LABEL_64]};
     const int with_slots = !call->weights && call->n_bins <= MANY_BINS && SAFE_WIDTH(call->width) &&
                            call->n >= MANY_SAMPLES * call->n_bins;
     fg_fenv saved = fg_fenv_enter();
-    const int status = with_slots ? count_with_slots(runtime, &job) : count_directly(runtime, &job);
+    const int status = with_slots ? count_with_slots(team, &job) : count_directly(team, &job);
     fg_fenv_leave(saved);
     return status;
 }

@@ -14,11 +14,10 @@ typedef struct {
     double low, high, width;
     int label_kind;
     int is_f64; /* scores */
-    int n_threads;
 } fg_histogram_call;
 
 /* FG_OK, FG_NO_MEMORY, FG_BAD_VALUE, FG_INTERRUPTED or FG_FORKED; after all but the first, counts are as before. */
-int fg_histogram(const fg_runtime *runtime, const fg_histogram_call *call);
+int fg_histogram(const fg_team *team, const fg_histogram_call *call);
 
 /* AUC of counts by ascending bin; -1 where a class is absent. */
 double fg_counted_auc(const int64_t *counts, int64_t n_bins);

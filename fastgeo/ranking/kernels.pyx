@@ -5,7 +5,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 
 from fastgeo.runtime.arrays cimport is_f64, is_plain, is_plain_float, new_array
-from fastgeo.runtime.core cimport fg_runtime, raise_status, runtime
+from fastgeo.runtime.core cimport fg_team, open_team, raise_status
 
 import numpy as np
 
@@ -36,8 +36,7 @@ cdef extern from "ranking/histogram.h" nogil:
         double width
         int label_kind
         int is_f64
-        int n_threads
-    int fg_histogram(const fg_runtime *runtime, const fg_histogram_call *call)
+    int fg_histogram(const fg_team *team, const fg_histogram_call *call)
     double fg_counted_auc(const int64_t *counts, int64_t n_bins)
     void fg_count_pairs(const int64_t *counts, int64_t n_bins, uint64_t *out)
 
@@ -59,7 +58,7 @@ cdef extern from "ranking/auc.h" nogil:
         fg_samples samples
         int64_t positives
         double auc
-    int fg_auc(const fg_runtime *runtime, fg_auc_call *call)
+    int fg_auc(const fg_team *team, fg_auc_call *call)
 
 cdef extern from "ranking/rank.h" nogil:
     ctypedef struct fg_rank_call:
@@ -74,7 +73,7 @@ cdef extern from "ranking/rank.h" nogil:
         int64_t *first
         int64_t n_rows
         int64_t n_groups
-    int fg_rank(const fg_runtime *runtime, fg_rank_call *call)
+    int fg_rank(const fg_team *team, fg_rank_call *call)
 
 cdef extern from "ranking/curves.h" nogil:
     ctypedef struct fg_rows:
@@ -83,8 +82,8 @@ cdef extern from "ranking/curves.h" nogil:
         const void *distinct
         int64_t n
         int score_kind
-    int fg_row_totals(const fg_runtime *runtime, const fg_rows *rows, double *totals)
-    int fg_weighted_auc(const fg_runtime *runtime, const fg_rows *rows, const double *totals, double *auc)
+    int fg_row_totals(const fg_team *team, const fg_rows *rows, double *totals)
+    int fg_weighted_auc(const fg_team *team, const fg_rows *rows, const double *totals, double *auc)
     enum:
         FG_ROC
         FG_PRECISION_RECALL
@@ -96,11 +95,11 @@ cdef extern from "ranking/curves.h" nogil:
         double *x
         double *y
         void *thresholds
-    int fg_curve_size(const fg_runtime *runtime, fg_curve_call *call)
-    int fg_curve_points(const fg_runtime *runtime, fg_curve_call *call)
-    int fg_average_precision(const fg_runtime *runtime, const fg_rows *rows, double *precision)
-    int fg_area_up_to(const fg_runtime *runtime, const fg_curve_call *sized, double max_fpr, double *area)
-    int fg_placement_squares(const fg_runtime *runtime, const fg_rows *rows, const double *totals, double area,
+    int fg_curve_size(const fg_team *team, fg_curve_call *call)
+    int fg_curve_points(const fg_team *team, fg_curve_call *call)
+    int fg_average_precision(const fg_team *team, const fg_rows *rows, double *precision)
+    int fg_area_up_to(const fg_team *team, const fg_curve_call *sized, double max_fpr, double *area)
+    int fg_placement_squares(const fg_team *team, const fg_rows *rows, const double *totals, double area,
                              double *squares)
 
 
@@ -147,11 +146,12 @@ def histogram_auc(labels, scores, n_bins=100, *, range=_UNIT, sample_weight=None
         low, high, width = inputs.bin_range(range, shape[0])
     if on_undefined is not "raise":
         checks.choice("on_undefined", on_undefined, inputs.ON_UNDEFINED)
-    cdef int threads = 0 if n_threads is None else 1 if n_threads is 1 else checks.thread_count(n_threads)
+    cdef fg_team team
+    open_team(&team, n_threads)
     if not (sample_weight is None and is_plain_pair(labels, scores)):
         labels, scores, sample_weight = inputs.histogram_samples(labels, scores, sample_weight)
     cells = cnp.PyArray_ZEROS(2, shape, cnp.NPY_INT64 if sample_weight is None else cnp.NPY_DOUBLE, 0)
-    add_samples(cells, labels, scores, sample_weight, low, high, width, threads)
+    add_samples(&team, cells, labels, scores, sample_weight, low, high, width)
     return auc_of_cells(cells, on_undefined)
 
 
@@ -166,6 +166,8 @@ class AUCHistogram(auc_histogram.AUCHistogram, Bins):
 
     def update(self, labels, scores, sample_weight=None):
         cdef Bins bins = self
+        cdef fg_team team
+        open_team(&team, None)
         if bins.counts is None:
             bins.low, bins.high = self.range
             bins.width = self._width
@@ -173,10 +175,10 @@ class AUCHistogram(auc_histogram.AUCHistogram, Bins):
         if not (sample_weight is None and is_plain_pair(labels, scores)):
             labels, scores, sample_weight = inputs.histogram_samples(labels, scores, sample_weight)
         if sample_weight is None:
-            add_samples(bins.counts, labels, scores, None, bins.low, bins.high, bins.width, 0)
+            add_samples(&team, bins.counts, labels, scores, None, bins.low, bins.high, bins.width)
         else:
             sums = np.zeros((self.n_bins, 2))
-            add_samples(sums, labels, scores, sample_weight, bins.low, bins.high, bins.width, 0)
+            add_samples(&team, sums, labels, scores, sample_weight, bins.low, bins.high, bins.width)
             self._add_sums(sums, len(sample_weight))
         return self
 
@@ -199,7 +201,8 @@ class AUCHistogram(auc_histogram.AUCHistogram, Bins):
         return precision_recall_points(Rows(cells, edges), False)
 
 
-cdef int add_samples(cells, labels, scores, weights, double low, double high, double width, int n_threads) except -1:
+cdef int add_samples(const fg_team *team, cells, labels, scores, weights, double low, double high,
+                     double width) except -1:
     """Add checked counts or weights to an (n_bins, 2) array. If this raises, counts are as before."""
     cdef fg_histogram_call call
     cdef int status
@@ -215,9 +218,8 @@ cdef int add_samples(cells, labels, scores, weights, double low, double high, do
     call.low = low
     call.high = high
     call.width = width
-    call.n_threads = n_threads
     with nogil:
-        status = fg_histogram(runtime(), &call)
+        status = fg_histogram(team, &call)
     if status == FG_BAD_VALUE:
         inputs.histogram_values(labels, scores, weights, low, high)
     raise_status(status)
@@ -264,18 +266,22 @@ def precision_recall_curve(labels, scores, *, sample_weight=None, drop_intermedi
 
 
 def average_precision(labels, scores, *, sample_weight=None, n_threads=None):
+    cdef fg_team team
+    open_team(&team, 1)
     checks.thread_count(n_threads)
     cdef Rows ranked = checked_rank(labels, scores, sample_weight)
     cdef int status
     cdef double precision
     ranked.ask_for_positives()
     with nogil:
-        status = fg_average_precision(runtime(), &ranked.rows, &precision)
+        status = fg_average_precision(&team, &ranked.rows, &precision)
     raise_status(status)
     return precision
 
 
 def roc_auc_interval(labels, scores, *, level=0.95, n_threads=None):
+    cdef fg_team team
+    open_team(&team, 1)
     checks.thread_count(n_threads)
     level = curves.confidence(level)
     cdef Rows ranked = checked_rank(labels, scores, None)
@@ -285,7 +291,7 @@ def roc_auc_interval(labels, scores, *, level=0.95, n_threads=None):
     ranked.ask_for_both_classes()
     curves.two_of_each(int(ranked.totals[0]), int(ranked.totals[1]))
     with nogil:
-        status = fg_placement_squares(runtime(), &ranked.rows, ranked.totals, auc, squares)
+        status = fg_placement_squares(&team, &ranked.rows, ranked.totals, auc, squares)
     raise_status(status)
     return curves.normal_interval(auc, squares[0], squares[1], ranked.totals[0], ranked.totals[1], level)
 
@@ -300,6 +306,8 @@ cdef void fill_samples(fg_samples *samples, labels, scores):
 
 cdef object one_auc(labels, scores, weights, double limit, on_undefined, what):
     """AUC of plain arrays, whose values are checked here."""
+    cdef fg_team team
+    open_team(&team, 1)
     cdef fg_auc_call call
     cdef Rows ranked
     cdef int status
@@ -308,7 +316,7 @@ cdef object one_auc(labels, scores, weights, double limit, on_undefined, what):
         return defined(area_of_rows(&ranked.rows, limit), &ranked.rows, on_undefined, what)
     fill_samples(&call.samples, labels, scores)
     with nogil:
-        status = fg_auc(runtime(), &call)
+        status = fg_auc(&team, &call)
     if status == FG_BAD_VALUE:
         inputs.sample_values(labels, scores, None)
     raise_status(status)
@@ -356,6 +364,8 @@ cdef object defined(double area, const fg_rows *rows, on_undefined, what):
 
 cdef double area_of_rows(const fg_rows *rows, double limit) except -2:
     """AUC, where a limit below 1 stands for the partial one; -1 where a class is absent."""
+    cdef fg_team team
+    open_team(&team, 1)
     cdef fg_curve_call call
     cdef double totals[2]
     cdef double area
@@ -369,25 +379,27 @@ cdef double area_of_rows(const fg_rows *rows, double limit) except -2:
         return -1
     if limit == 1:
         with nogil:
-            status = fg_weighted_auc(runtime(), rows, totals, &area)
+            status = fg_weighted_auc(&team, rows, totals, &area)
         raise_status(status)
         return area
     call.rows = rows[0]
     call.kind = FG_ROC
     call.drop_intermediate = False
     with nogil:
-        status = fg_curve_size(runtime(), &call)
+        status = fg_curve_size(&team, &call)
     raise_status(status)
     with nogil:
-        status = fg_area_up_to(runtime(), &call, limit, &area)
+        status = fg_area_up_to(&team, &call, limit, &area)
     raise_status(status)
     return curves.standardised(area, limit)
 
 
 cdef int row_totals(const fg_rows *rows, double *totals) except -1:
+    cdef fg_team team
+    open_team(&team, 1)
     cdef int status
     with nogil:
-        status = fg_row_totals(runtime(), rows, totals)
+        status = fg_row_totals(&team, rows, totals)
     raise_status(status)
     inputs.finite_total(totals[0] + totals[1])
     return 0
@@ -435,6 +447,8 @@ cdef class Rows:
         return 0
 
     cdef tuple curve(self, int kind, bint drop_intermediate):
+        cdef fg_team team
+        open_team(&team, 1)
         cdef fg_curve_call call
         cdef cnp.npy_intp shape[1]
         cdef int status, typenum = cnp.PyArray_TYPE(self.distinct)
@@ -442,7 +456,7 @@ cdef class Rows:
         call.kind = kind
         call.drop_intermediate = drop_intermediate
         with nogil:
-            status = fg_curve_size(runtime(), &call)
+            status = fg_curve_size(&team, &call)
         raise_status(status)
         shape[0] = call.n_points + 1
         x = new_array(1, shape, cnp.NPY_DOUBLE)
@@ -456,7 +470,7 @@ cdef class Rows:
         call.y = <double *>cnp.PyArray_DATA(y)
         call.thresholds = cnp.PyArray_DATA(thresholds)
         with nogil:
-            status = fg_curve_points(runtime(), &call)
+            status = fg_curve_points(&team, &call)
         raise_status(status)
         return x, y, thresholds
 
@@ -478,6 +492,8 @@ cdef Rows checked_rank(labels, scores, sample_weight):
 
 cdef Rows rank(labels, scores, weights, groups):
     """Plain samples, whose values are checked here, by group and score."""
+    cdef fg_team team
+    open_team(&team, 1)
     cdef fg_rank_call call
     cdef cnp.npy_intp shape[2]
     cdef int status
@@ -500,7 +516,7 @@ cdef Rows rank(labels, scores, weights, groups):
         call.starts = <int64_t *>cnp.PyArray_DATA(starts)
         call.first = <int64_t *>cnp.PyArray_DATA(first)
     with nogil:
-        status = fg_rank(runtime(), &call)
+        status = fg_rank(&team, &call)
     if status == FG_BAD_VALUE:
         inputs.sample_values(labels, scores, weights)
     raise_status(status)

@@ -91,7 +91,7 @@ static int64_t count_occupied(const fg_count_call *call)
     return count;
 }
 
-int fg_count_by_key(const fg_runtime *runtime, fg_count_call *call)
+int fg_count_by_key(const fg_team *team, fg_count_call *call)
 {
     count_job job = {.call = call};
     call->n_bins = call->lasts ? call->n_lasts + 1 : (int64_t)1 << call->digit_bits;
@@ -102,7 +102,7 @@ int fg_count_by_key(const fg_runtime *runtime, fg_count_call *call)
         status = FG_NO_MEMORY;
     if (status == FG_OK) {
         fg_fenv saved = fg_fenv_enter();
-        status = runtime->parallel(chunks_of(&call->samples), 1, count_chunk, &job);
+        status = team->parallel(chunks_of(&call->samples), 1, count_chunk, &job);
         fg_fenv_leave(saved);
     }
     free(job.finder.first);
@@ -222,18 +222,18 @@ static void start_parts(cut_job *job)
     job->call->starts[job->call->n_parts] = next;
 }
 
-static int cut_rows(const fg_runtime *runtime, cut_job *job)
+static int cut_rows(const fg_team *team, cut_job *job)
 {
     const int64_t chunks = chunks_of(&job->call->samples);
-    int status = runtime->parallel(chunks, 1, count_parts, job);
+    int status = team->parallel(chunks, 1, count_parts, job);
     if (status != FG_OK || job->bad)
         return status == FG_OK ? FG_BAD_VALUE : status;
     start_parts(job);
-    status = runtime->parallel(chunks, 1, pack_chunk, job);
+    status = team->parallel(chunks, 1, pack_chunk, job);
     return status == FG_OK && job->bad ? FG_BAD_VALUE : status;
 }
 
-int fg_cut_by_key(const fg_runtime *runtime, fg_cut_call *call)
+int fg_cut_by_key(const fg_team *team, fg_cut_call *call)
 {
     cut_job job = {.call = call};
     job.places = calloc((size_t)call->n_parts, sizeof *job.places);
@@ -241,7 +241,7 @@ int fg_cut_by_key(const fg_runtime *runtime, fg_cut_call *call)
     if (job.places &&
         fg_part_finder_init(&job.finder, call->lows, call->highs, call->n_intervals, call->ends, call->n_parts)) {
         fg_fenv saved = fg_fenv_enter();
-        status = cut_rows(runtime, &job);
+        status = cut_rows(team, &job);
         fg_fenv_leave(saved);
     }
     fg_part_finder_free(&job.finder);

@@ -22,7 +22,7 @@ typedef struct {
 } fg_count_call;
 
 /* Both answer FG_OK, FG_NO_MEMORY, FG_BAD_VALUE (a label or score breaks the contract), FG_INTERRUPTED or FG_FORKED. */
-int fg_count_by_key(const fg_runtime *runtime, fg_count_call *call);
+int fg_count_by_key(const fg_team *team, fg_count_call *call);
 
 /* The occupied bins in ascending order; `negatives` and what follows are the columns of their contents. */
 void fg_list_bins(const fg_count_call *call, int32_t *numbers, int64_t *negatives, int64_t *positives, uint64_t *lows,
@@ -39,6 +39,6 @@ typedef struct {
 } fg_cut_call;
 
 /* The keys of a part must agree in their top bit. */
-int fg_cut_by_key(const fg_runtime *runtime, fg_cut_call *call);
+int fg_cut_by_key(const fg_team *team, fg_cut_call *call);
 
 #endif

@@ -9,7 +9,7 @@ cdef extern from "ranking/partition.h" nogil:
         int64_t occupied
         fg_bin *bins
         uint8_t *touched
-    int fg_count_by_key(const fg_runtime *runtime, fg_count_call *call)
+    int fg_count_by_key(const fg_team *team, fg_count_call *call)
     void fg_list_bins(const fg_count_call *call, int32_t *numbers, int64_t *negatives, int64_t *positives,
                       uint64_t *lows, uint64_t *highs)
     ctypedef struct fg_cut_call:
@@ -22,7 +22,7 @@ cdef extern from "ranking/partition.h" nogil:
         int narrow
         int64_t *starts
         void *words
-    int fg_cut_by_key(const fg_runtime *runtime, fg_cut_call *call)
+    int fg_cut_by_key(const fg_team *team, fg_cut_call *call)
 
 cdef extern from "ranking/auc.h" nogil:
     ctypedef struct fg_piece:
@@ -37,12 +37,14 @@ cdef extern from "ranking/auc.h" nogil:
         int64_t positives
         uint64_t twice_wins_high
         uint64_t twice_wins_low
-    int fg_compare_pieces(const fg_runtime *runtime, fg_compare_call *call)
+    int fg_compare_pieces(const fg_team *team, fg_compare_call *call)
 
 
 # Labels and scores come from inputs.samples.
 
 def count_by_key(labels, scores, lasts=None, digit_bits=18):
+    cdef fg_team team
+    open_team(&team, 1)
     cdef fg_count_call call
     cdef int status
     call.bins = NULL
@@ -56,7 +58,7 @@ def count_by_key(labels, scores, lasts=None, digit_bits=18):
     fill_samples(&call.samples, labels, scores)
     try:
         with nogil:
-            status = fg_count_by_key(runtime(), &call)
+            status = fg_count_by_key(&team, &call)
         raise_sample_status(status, labels, scores)
         return listed_bins(&call)
     finally:
@@ -76,6 +78,8 @@ cdef tuple listed_bins(const fg_count_call *call):
 
 
 def cut_by_key(labels, scores, lows, highs, ends, narrow=False):
+    cdef fg_team team
+    open_team(&team, 1)
     cdef fg_cut_call call
     cdef int status
     lows, highs = np.ascontiguousarray(lows, np.uint64), np.ascontiguousarray(highs, np.uint64)
@@ -92,7 +96,7 @@ def cut_by_key(labels, scores, lows, highs, ends, narrow=False):
     call.starts = <int64_t *>cnp.PyArray_DATA(starts)
     call.words = cnp.PyArray_DATA(words)
     with nogil:
-        status = fg_cut_by_key(runtime(), &call)
+        status = fg_cut_by_key(&team, &call)
     raise_sample_status(status, labels, scores)
     return words[:call.starts[call.n_parts]], starts
 
@@ -104,6 +108,8 @@ cdef object new_words(Py_ssize_t n, dtype):
 
 
 def compare_pieces(pieces):
+    cdef fg_team team
+    open_team(&team, 1)
     cdef fg_compare_call call
     cdef int status
     cdef Py_ssize_t i
@@ -119,7 +125,7 @@ def compare_pieces(pieces):
         each[i] = fg_piece(cnp.PyArray_DATA(words[i]), <const int64_t *>cnp.PyArray_DATA(starts[i]))
     call.pieces = each
     with nogil:
-        status = fg_compare_pieces(runtime(), &call)
+        status = fg_compare_pieces(&team, &call)
     free(each)
     raise_status(status)
     return (<object>call.twice_wins_high << 64) | call.twice_wins_low, call.n - call.positives, call.positives

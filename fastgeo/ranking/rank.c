@@ -79,11 +79,11 @@ static void walk_words(void *job_, int64_t chunk, int slot)
         walk_both(job, 0, chunk);
 }
 
-static int rank_words(const fg_runtime *runtime, rank_job *job, int64_t chunks)
+static int rank_words(const fg_team *team, rank_job *job, int64_t chunks)
 {
     job->last_score = NO_KEY;
-    const int status = fg_sort_samples(runtime, &job->call->samples, &job->sorted);
-    return status == FG_OK ? runtime->parallel(chunks, 1, walk_words, job) : status;
+    const int status = fg_sort_samples(team, &job->call->samples, &job->sorted);
+    return status == FG_OK ? team->parallel(chunks, 1, walk_words, job) : status;
 }
 
 static void make_records(void *job_, int64_t chunk, int slot)
@@ -172,7 +172,7 @@ static void walk_records(void *job_, int64_t chunk, int slot)
     }
 }
 
-static int rank_records(const fg_runtime *runtime, rank_job *job, int64_t chunks)
+static int rank_records(const fg_team *team, rank_job *job, int64_t chunks)
 {
     const int64_t n = job->call->samples.n;
     if ((size_t)n > SIZE_MAX / (2 * sizeof(fg_record)) - 1)
@@ -181,27 +181,27 @@ static int rank_records(const fg_runtime *runtime, rank_job *job, int64_t chunks
     if (!job->records)
         return FG_NO_MEMORY;
     job->spare = job->records + n;
-    int status = runtime->parallel(chunks, 1, make_records, job);
+    int status = team->parallel(chunks, 1, make_records, job);
     if (status == FG_OK && (job->bad || (job->call->weights && n && !job->weighs)))
         status = FG_BAD_VALUE;
     if (status == FG_OK)
-        status = fg_sort_records(runtime, job->records, job->spare, n);
+        status = fg_sort_records(team, job->records, job->spare, n);
     if (status == FG_OK && job->call->groups) {
-        status = runtime->parallel(chunks, 1, take_group_keys, job);
+        status = team->parallel(chunks, 1, take_group_keys, job);
         if (status == FG_OK)
-            status = fg_sort_records(runtime, job->records, job->spare, n);
+            status = fg_sort_records(team, job->records, job->spare, n);
     }
-    return status == FG_OK ? runtime->parallel(chunks, 1, walk_records, job) : status;
+    return status == FG_OK ? team->parallel(chunks, 1, walk_records, job) : status;
 }
 
-int fg_rank(const fg_runtime *runtime, fg_rank_call *call)
+int fg_rank(const fg_team *team, fg_rank_call *call)
 {
     rank_job job = {.call = call};
     const int64_t chunks = (call->samples.n + CHUNK - 1) / CHUNK;
     call->n_rows = call->n_groups = 0;
     fg_fenv saved = fg_fenv_enter();
-    const int status = call->weights || call->groups ? rank_records(runtime, &job, chunks)
-                                                     : rank_words(runtime, &job, chunks);
+    const int status = call->weights || call->groups ? rank_records(team, &job, chunks)
+                                                     : rank_words(team, &job, chunks);
     fg_fenv_leave(saved);
     free(job.sorted.words);
     free(job.records);

@@ -19,6 +19,6 @@ typedef struct {
 } fg_rank_call;
 
 /* FG_OK, FG_NO_MEMORY, FG_BAD_VALUE (a label, score or weight breaks the contract), FG_INTERRUPTED or FG_FORKED. */
-int fg_rank(const fg_runtime *runtime, fg_rank_call *call);
+int fg_rank(const fg_team *team, fg_rank_call *call);
 
 #endif

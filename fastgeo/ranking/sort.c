@@ -191,15 +191,15 @@ static void touch(void *job_, int64_t chunk, int slot)
 }
 
 /* Counts the words up to the end of each digit. */
-static int count_by_digit(const fg_runtime *runtime, pack_job *job, int64_t chunks)
+static int count_by_digit(const fg_team *team, pack_job *job, int64_t chunks)
 {
-    int status = runtime->parallel(chunks, 1, find_span, job);
+    int status = team->parallel(chunks, 1, find_span, job);
     if (status != FG_OK)
         return status;
     while ((job->high >> job->shift) - (job->low >> job->shift) >= MAX_CUTS)
         job->shift++;
     job->first = job->low >> job->shift;
-    status = runtime->parallel(chunks, 1, count_cuts, job);
+    status = team->parallel(chunks, 1, count_cuts, job);
     for (int64_t digit = 1; digit < job->n_digits; digit++)
         job->ends[digit] += job->ends[digit - 1];
     return status == FG_OK && job->bad ? FG_BAD_VALUE : status;
@@ -236,55 +236,55 @@ static int allocate_words(const pack_job *job, int64_t spare)
     return job->out->words ? FG_OK : FG_NO_MEMORY;
 }
 
-static int pack_in_halves(const fg_runtime *runtime, pack_job *job, int64_t chunks)
+static int pack_in_halves(const fg_team *team, pack_job *job, int64_t chunks)
 {
     const int64_t n = job->samples->n;
     job->shift = key_bits(job->samples) - 1;
     job->back = n;
     int status = allocate_words(job, n);
     if (status == FG_OK)
-        status = runtime->parallel(chunks, 1, pack_halves, job);
+        status = team->parallel(chunks, 1, pack_halves, job);
     job->ends[0] = job->out->front;
     job->ends[1] = n;
     return status;
 }
 
-static int pack_in_cuts(const fg_runtime *runtime, pack_job *job, int64_t chunks)
+static int pack_in_cuts(const fg_team *team, pack_job *job, int64_t chunks)
 {
-    int status = count_by_digit(runtime, job, chunks);
+    int status = count_by_digit(team, job, chunks);
     if (status == FG_OK)
         status = allocate_words(job, largest_part(job));
     if (status == FG_OK)
-        status = runtime->parallel(chunks, 1, touch, job);
+        status = team->parallel(chunks, 1, touch, job);
     for (int64_t digit = 1; digit < job->n_digits; digit++)
         job->places[digit] = job->ends[digit - 1];
-    return status == FG_OK ? runtime->parallel(chunks, 1, pack_cuts, job) : status;
+    return status == FG_OK ? team->parallel(chunks, 1, pack_cuts, job) : status;
 }
 
-int fg_sort_words(const fg_runtime *runtime, void *words, void *spare, int64_t n, int narrow)
+int fg_sort_words(const fg_team *team, void *words, void *spare, int64_t n, int narrow)
 {
-    return narrow ? sort_words_32_items(runtime, words, spare, n) : sort_words_64_items(runtime, words, spare, n);
+    return narrow ? sort_words_32_items(team, words, spare, n) : sort_words_64_items(team, words, spare, n);
 }
 
-static int sort_part(const fg_runtime *runtime, const pack_job *job, int64_t begin, int64_t end)
+static int sort_part(const fg_team *team, const pack_job *job, int64_t begin, int64_t end)
 {
     const int narrow = job->samples->score_kind == FG_SCORE_F32;
     const int64_t word = key_bits(job->samples) / 8;
     char *words = job->out->words;
-    return fg_sort_words(runtime, words + begin * word, words + job->samples->n * word, end - begin, narrow);
+    return fg_sort_words(team, words + begin * word, words + job->samples->n * word, end - begin, narrow);
 }
 
-static int sort_parts(const fg_runtime *runtime, const pack_job *job)
+static int sort_parts(const fg_team *team, const pack_job *job)
 {
     int status = FG_OK;
     for (int64_t digit = 0, begin = 0; digit < job->n_digits && status == FG_OK; begin = job->ends[digit - 1]) {
         digit = end_of_part(job, digit, begin);
-        status = sort_part(runtime, job, begin, job->ends[digit - 1]);
+        status = sort_part(team, job, begin, job->ends[digit - 1]);
     }
     return status;
 }
 
-int fg_sort_samples(const fg_runtime *runtime, const fg_samples *samples, fg_words *out)
+int fg_sort_samples(const fg_team *team, const fg_samples *samples, fg_words *out)
 {
     const int64_t chunks = (samples->n + CHUNK - 1) / CHUNK;
     const int64_t n_digits = samples->n < MIN_FOR_CUTS / (key_bits(samples) / 8) ? 2 : MAX_CUTS;
@@ -298,17 +298,17 @@ int fg_sort_samples(const fg_runtime *runtime, const fg_samples *samples, fg_wor
     job->n_digits = n_digits;
     job->places = job->ends + n_digits;
     fg_fenv saved = fg_fenv_enter();
-    int status = n_digits == 2 ? pack_in_halves(runtime, job, chunks) : pack_in_cuts(runtime, job, chunks);
+    int status = n_digits == 2 ? pack_in_halves(team, job, chunks) : pack_in_cuts(team, job, chunks);
     fg_fenv_leave(saved);
     if (status == FG_OK && job->bad)
         status = FG_BAD_VALUE;
     if (status == FG_OK)
-        status = sort_parts(runtime, job);
+        status = sort_parts(team, job);
     free(job);
     return status;
 }
 
-int fg_sort_records(const fg_runtime *runtime, fg_record *records, fg_record *spare, int64_t n)
+int fg_sort_records(const fg_team *team, fg_record *records, fg_record *spare, int64_t n)
 {
-    return sort_records_items(runtime, records, spare, n);
+    return sort_records_items(team, records, spare, n);
 }

@@ -22,10 +22,10 @@ typedef struct {
 
 /* All answer FG_OK, FG_NO_MEMORY, FG_INTERRUPTED or FG_FORKED; the first also FG_BAD_VALUE, if a label or score breaks
    the contract. */
-int fg_sort_samples(const fg_runtime *runtime, const fg_samples *samples, fg_words *out);
+int fg_sort_samples(const fg_team *team, const fg_samples *samples, fg_words *out);
 
 /* Words of one part of the keys, in which the top bit is the same, by way of `spare` of the same length. */
-int fg_sort_words(const fg_runtime *runtime, void *words, void *spare, int64_t n, int narrow);
+int fg_sort_words(const fg_team *team, void *words, void *spare, int64_t n, int narrow);
 
 typedef struct {
     uint64_t key;
@@ -33,6 +33,6 @@ typedef struct {
 } fg_record;
 
 /* Stable, by key, by way of `spare` of the same length. */
-int fg_sort_records(const fg_runtime *runtime, fg_record *records, fg_record *spare, int64_t n);
+int fg_sort_records(const fg_team *team, fg_record *records, fg_record *spare, int64_t n);
 
 #endif

@@ -121,10 +121,10 @@ static void SORT(find_disorder)(void *job_, int64_t chunk, int slot)
     job->at = i;
 }
 
-static int SORT(items)(const fg_runtime *runtime, item_t *items, item_t *spare, int64_t n);
+static int SORT(items)(const fg_team *team, item_t *items, item_t *spare, int64_t n);
 
 /* After the digits: items that agree in them may stand in wrong order. Each such run is sorted by itself. */
-static int SORT(runs)(const fg_runtime *runtime, SORT(job) *job, item_t *items, item_t *spare)
+static int SORT(runs)(const fg_team *team, SORT(job) *job, item_t *items, item_t *spare)
 {
     const int64_t n = job->n;
     const key_t base = job->base;
@@ -132,7 +132,7 @@ static int SORT(runs)(const fg_runtime *runtime, SORT(job) *job, item_t *items, 
     int status = FG_OK;
     job->from = items;
     job->at = 1;
-    while (job->at < n && (status = runtime->parallel(1, 1, SORT(find_disorder), job)) == FG_OK) {
+    while (job->at < n && (status = team->parallel(1, 1, SORT(find_disorder), job)) == FG_OK) {
         const int64_t i = job->at;
         if (i == n || KEY(items[i - 1]) <= KEY(items[i]))
             continue;
@@ -142,40 +142,40 @@ static int SORT(runs)(const fg_runtime *runtime, SORT(job) *job, item_t *items, 
             begin--;
         while (end < n && (KEY(items[end]) - base) >> shift == digits)
             end++;
-        if ((status = SORT(items)(runtime, items + begin, spare + begin, end - begin)) != FG_OK)
+        if ((status = SORT(items)(team, items + begin, spare + begin, end - begin)) != FG_OK)
             break;
         job->at = end;
     }
     return status;
 }
 
-static int SORT(by_digits)(const fg_runtime *runtime, SORT(job) *job, item_t *items, item_t *spare)
+static int SORT(by_digits)(const fg_team *team, SORT(job) *job, item_t *items, item_t *spare)
 {
     const int64_t chunks = (job->n + CHUNK - 1) / CHUNK;
-    int bits = 0, status = runtime->parallel(chunks, 1, SORT(span), job);
+    int bits = 0, status = team->parallel(chunks, 1, SORT(span), job);
     while (bits < KEY_BITS && (job->high - job->base) >> bits)
         bits++;
     if (bits == 0 || status != FG_OK)
         return status;
     SORT(choose_digits)(job, bits);
-    status = runtime->parallel(chunks, 1, SORT(count_digits), job);
+    status = team->parallel(chunks, 1, SORT(count_digits), job);
     if (chunks > 1 && status == FG_OK)
-        status = runtime->parallel(chunks, 1, SORT(touch), job);
+        status = team->parallel(chunks, 1, SORT(touch), job);
     for (; job->pass < job->passes && status == FG_OK; job->pass++) {
         if (!SORT(start_pass)(job))
             continue;
-        status = runtime->parallel(chunks, 1, SORT(place_items), job);
+        status = team->parallel(chunks, 1, SORT(place_items), job);
         item_t *to = job->from;
         job->from = job->to;
         job->to = to;
     }
     if (status == FG_OK && job->from != items)
-        status = runtime->parallel(chunks, 1, SORT(copy), job);
-    return status == FG_OK && job->shift > 0 ? SORT(runs)(runtime, job, items, spare) : status;
+        status = team->parallel(chunks, 1, SORT(copy), job);
+    return status == FG_OK && job->shift > 0 ? SORT(runs)(team, job, items, spare) : status;
 }
 
 /* By way of `spare` of the same length. Every level of recursion settles 16 bits or more. */
-static int SORT(items)(const fg_runtime *runtime, item_t *items, item_t *spare, int64_t n)
+static int SORT(items)(const fg_team *team, item_t *items, item_t *spare, int64_t n)
 {
     if (n <= FEW) {
         SORT(few)(items, n);
@@ -188,7 +188,7 @@ static int SORT(items)(const fg_runtime *runtime, item_t *items, item_t *spare, 
     job->to = spare;
     job->n = n;
     job->base = job->high = KEY(items[0]);
-    const int status = SORT(by_digits)(runtime, job, items, spare);
+    const int status = SORT(by_digits)(team, job, items, spare);
     free(job);
     return status;
 }

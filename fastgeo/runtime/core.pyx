@@ -1,8 +1,10 @@
-"""The runtime extension: instruction sets, thread pool, and the capsule through which the rooms reach them."""
+"""The runtime extension: instruction sets, thread pool, and the capsule through which the families reach them."""
 import os
+import threading
 
 from libc.stdint cimport int64_t
 
+from fastgeo.runtime import checks
 from fastgeo.runtime.cpu_count import usable_cpus
 
 
@@ -12,6 +14,8 @@ cdef extern from "runtime/runtime.h" nogil:
         FG_NO_MEMORY
         FG_INTERRUPTED
         FG_FORKED
+        FG_EXPLAINED
+        FG_REFUSED
         FG_ISA_COUNT
 
 cdef extern from "runtime/cpu.h" nogil:
@@ -28,8 +32,8 @@ cdef extern from "runtime/pool.h" nogil:
     void fg_set_default_threads(int n)
     int fg_default_threads()
     int fg_set_thread_limit(int n)
-    int fg_slots(int n_threads)
-    int fg_parallel(int64_t n_chunks, int n_threads, fg_chunk *run, void *job)
+    int fg_threads_now()
+    int fg_parallel(int64_t n_chunks, int threads, fg_chunk *run, void *job)
     int fg_stopped(int slot)
 
 cdef extern from "runtime/limits.h" nogil:
@@ -37,36 +41,69 @@ cdef extern from "runtime/limits.h" nogil:
     double fg_spin_fma(int isa, int64_t rounds)
     double fg_read_floats(int isa, const float *values, int64_t n)
 
+cdef extern from "runtime/probe.h" nogil:
+    fg_probe *fg_thread_probe()
+    void fg_set_thread_probe(fg_probe *probe)
+    void fg_count_run(const char *choice, const char *algorithm, int isa, int threads)
+    void fg_count_runs(int counting)
+    ctypedef struct fg_run_count:
+        const char *choice
+        const char *algorithm
+        int isa
+        int threads
+        int64_t runs
+    int fg_read_counts(fg_run_count *rows, int most)
+
 cdef extern from *:
     """
+    /* Python runs signal handlers in its main thread alone; any other would wait for the GIL for nothing. */
+    static unsigned long fg_main_thread;
+
     /* Lets Python's signal handlers run. An exception from one of them stays set and stops the call. */
     static int fg_poll_signals(void)
     {
+        if (PyThread_get_thread_ident() != fg_main_thread)
+            return 0;
         PyGILState_STATE state = PyGILState_Ensure();
         int stop = PyErr_CheckSignals();
         PyGILState_Release(state);
         return stop;
     }
-    static int fg_raise_pending(void) { return -1; }
+    static int fg_raise_pending(void) { return PyErr_Occurred() ? -1 : 0; }
     """
+    unsigned long fg_main_thread
     int fg_poll_signals() noexcept nogil
     int fg_raise_pending() except -1
 
 
-cdef fg_runtime _runtime
+cdef int _isa
 
 
-cdef const fg_runtime *runtime() noexcept nogil:
-    return &_runtime
+cdef int open_team(fg_team *team, n_threads) except -1:
+    team.isa = _isa
+    team.parallel = fg_parallel
+    team.stopped = fg_stopped
+    team.probe = fg_thread_probe()
+    if n_threads is None:
+        team.size = fg_threads_now()
+    elif n_threads is 1:
+        team.size = 1
+    else:
+        team.size = min(checks.thread_count(n_threads), FG_MAX_THREADS)
+    return 0
 
 
 cdef int raise_status(int status) except -1:
     if status == FG_OK:
         return 0
+    if status == FG_INTERRUPTED or status == FG_FORKED:
+        fg_raise_pending()  # a signal handler may have raised in a forked child, too
     if status == FG_NO_MEMORY:
         raise MemoryError("fastgeo: not enough memory for this call")
-    if status == FG_INTERRUPTED:
-        fg_raise_pending()
+    if status == FG_EXPLAINED:
+        raise Explained
+    if status == FG_REFUSED:
+        raise_refusal()
     if status == FG_FORKED:
         raise RuntimeError("fastgeo: this process was forked inside a running call; call again")
     raise SystemError(f"fastgeo: unexpected status {status} from a kernel; please report it")
@@ -84,7 +121,7 @@ def supported_isas():
 
 def active_isa():
     """Name of the instruction set in use."""
-    return fg_isa_names[_runtime.isa].decode()
+    return fg_isa_names[_isa].decode()
 
 
 def set_isa(name):
@@ -94,7 +131,8 @@ def set_isa(name):
     if name not in supported_isas():
         raise ValueError(f"instruction set {name!r}: this CPU or operating system does not support it "
                          f"(supported: {supported_isas()})")
-    _runtime.isa = isa_names().index(name)
+    global _isa
+    _isa = isa_names().index(name)
 
 
 def cpu_features():
@@ -110,14 +148,14 @@ def cpu_features():
 def spin_fma(int64_t rounds):
     """Run `rounds` of independent float32 FMA chains on this thread; return the floating-point operations done."""
     with nogil:
-        fg_spin_fma(_runtime.isa, rounds)
-    return rounds * fg_fma_round(_runtime.isa)
+        fg_spin_fma(_isa, rounds)
+    return rounds * fg_fma_round(_isa)
 
 
 def read_floats(const float[::1] values):
     """Read every value once on this thread; return the bytes read."""
     with nogil:
-        fg_read_floats(_runtime.isa, &values[0], values.shape[0])
+        fg_read_floats(_isa, &values[0], values.shape[0])
     return 4 * values.shape[0]
 
 
@@ -160,7 +198,8 @@ def get_num_threads():
     Returns
     -------
     int
-        By default the CPUs this process may use (affinity and cgroup quota) or ``FASTGEO_NUM_THREADS``.
+        The limit set by `threads` in this Python thread, or else the process default: `set_num_threads`,
+        ``FASTGEO_NUM_THREADS``, or the CPUs this process may use (affinity and cgroup quota).
 
     Examples
     --------
@@ -168,7 +207,7 @@ def get_num_threads():
     >>> fastgeo.get_num_threads() >= 1
     True
     """
-    return fg_default_threads()
+    return fg_threads_now()
 
 
 class threads:
@@ -199,12 +238,21 @@ class threads:
         fg_set_thread_limit(self._before.pop())
 
 
+include "probe.pxi"
+
+
+def _use_this_thread_for_signals():
+    global fg_main_thread
+    fg_main_thread = <unsigned long>threading.main_thread().ident
+
+
 cdef void _start() except *:
-    _runtime.isa = fg_isa_best()
-    _runtime.slots = fg_slots
-    _runtime.parallel = fg_parallel
-    _runtime.stopped = fg_stopped
+    global _isa
+    _isa = fg_isa_best()
     fg_pool_setup(fg_poll_signals)
+    _use_this_thread_for_signals()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_use_this_thread_for_signals)
     forced_isa = os.environ.get("FASTGEO_ISA")
     if forced_isa:
         try:

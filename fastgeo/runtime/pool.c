@@ -127,21 +127,19 @@ void fg_pool_setup(fg_poll *poll)
     fg_at_fork(forget_workers);
 }
 
-void fg_set_default_threads(int n) { atomic_store(&default_threads, n); }
+static int clamp_threads(int n) { return n < 1 ? 1 : n < FG_MAX_THREADS ? n : FG_MAX_THREADS; }
 
-int fg_default_threads(void) { return thread_limit ? thread_limit : atomic_load(&default_threads); }
+void fg_set_default_threads(int n) { atomic_store(&default_threads, clamp_threads(n)); }
+
+int fg_default_threads(void) { return atomic_load(&default_threads); }
+
+int fg_threads_now(void) { return thread_limit ? thread_limit : fg_default_threads(); }
 
 int fg_set_thread_limit(int n)
 {
     int before = thread_limit;
     thread_limit = n;
     return before;
-}
-
-int fg_slots(int n_threads)
-{
-    int n = n_threads > 0 ? n_threads : fg_default_threads();
-    return n < FG_MAX_THREADS ? n : FG_MAX_THREADS;
 }
 
 /* Polls, but not more often than that. The clock is read across calls, since an algorithm may make many short ones. */
@@ -228,7 +226,7 @@ static int close_job(int status, int forks_before)
     return status;
 }
 
-int fg_parallel(int64_t n_chunks, int n_threads, fg_chunk *run, void *job)
+int fg_parallel(int64_t n_chunks, int threads, fg_chunk *run, void *job)
 {
     stop_due = 0;
     if (n_chunks == 1) {
@@ -236,8 +234,7 @@ int fg_parallel(int64_t n_chunks, int n_threads, fg_chunk *run, void *job)
         /* Even so, every fourth small call will do. */
         return stop_due || (++single_chunks % 4 == 0 && poll_if_due()) ? FG_INTERRUPTED : FG_OK;
     }
-    int slots = fg_slots(n_threads);
-    const int n_slots = slots < n_chunks ? slots : (int)n_chunks;
+    const int n_slots = threads < n_chunks ? threads : (int)n_chunks;
     if (n_slots <= 1 || atomic_flag_test_and_set(&busy))
         return run_alone(n_chunks, run, job);
     const int forks_before = atomic_load(&forks);

@@ -12,7 +12,8 @@ typedef int fg_poll(void);
 /* Once, at import. */
 void fg_pool_setup(fg_poll *poll);
 
-/* These two are exported: threadpoolctl finds the library by them. */
+/* The process default. These two are exported: threadpoolctl finds the library by them, and may pass any number, which is
+   clamped to 1 … FG_MAX_THREADS. */
 #ifdef _WIN32
 #define FG_EXPORT __declspec(dllexport)
 #else
@@ -24,8 +25,11 @@ FG_EXPORT int fg_default_threads(void);
 /* For the calling thread only; 0 takes it back. Returns the value before. */
 int fg_set_thread_limit(int n);
 
-int fg_slots(int n_threads);
-int fg_parallel(int64_t n_chunks, int n_threads, fg_chunk *run, void *job);
+/* How many threads a call from this thread may use: its limit, or else the process default. */
+int fg_threads_now(void);
+
+/* The functions of fg_team. */
+int fg_parallel(int64_t n_chunks, int threads, fg_chunk *run, void *job);
 int fg_stopped(int slot);
 
 #endif

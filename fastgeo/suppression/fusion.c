@@ -111,7 +111,7 @@ static void write_clusters(fusion_job *job, double *scores, fg_ranked *scratch)
     call->n_out = job->n_clusters;
 }
 
-static int fuse(const fg_runtime *runtime, fusion_job *job, fg_ranked *scratch, double *scores)
+static int fuse(const fg_team *team, fusion_job *job, fg_ranked *scratch, double *scores)
 {
     const fg_fusion_call *call = job->call;
     for (int64_t i = 0; i < call->n; i++)
@@ -120,13 +120,13 @@ static int fuse(const fg_runtime *runtime, fusion_job *job, fg_ranked *scratch, 
     fg_sort_ranked(job->entries, scratch, job->n_boxes, call->scores, 1);
     for (int64_t label = 0; label < call->n_labels; label++)
         job->first[label] = -1;
-    const int status = runtime->parallel((job->n_boxes + STEP - 1) / STEP, 1, fuse_step, job);
+    const int status = team->parallel((job->n_boxes + STEP - 1) / STEP, 1, fuse_step, job);
     if (status == FG_OK)
         write_clusters(job, scores, scratch);
     return status;
 }
 
-int fg_weighted_boxes_fusion(const fg_runtime *runtime, fg_fusion_call *call)
+int fg_weighted_boxes_fusion(const fg_team *team, fg_fusion_call *call)
 {
     call->n_out = 0;
     const size_t per_box = sizeof(cluster) + 2 * sizeof(fg_ranked) + sizeof(double);
@@ -140,7 +140,7 @@ int fg_weighted_boxes_fusion(const fg_runtime *runtime, fg_fusion_call *call)
         fusion_job job = {.call = call, .clusters = (cluster *)memory, .first = ends, .last = ends + call->n_labels};
         job.entries = (fg_ranked *)(job.clusters + n);
         const fg_fenv saved = fg_fenv_enter();
-        status = fuse(runtime, &job, job.entries + n, (double *)(job.entries + 2 * n));
+        status = fuse(team, &job, job.entries + n, (double *)(job.entries + 2 * n));
         fg_fenv_leave(saved);
     }
     free(memory);

@@ -20,6 +20,6 @@ typedef struct {
 } fg_fusion_call;
 
 /* FG_OK, FG_NO_MEMORY or FG_INTERRUPTED. */
-int fg_weighted_boxes_fusion(const fg_runtime *runtime, fg_fusion_call *call);
+int fg_weighted_boxes_fusion(const fg_team *team, fg_fusion_call *call);
 
 #endif

@@ -5,7 +5,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from fastgeo.runtime.arrays cimport is_f64, is_plain, is_plain_boxes, is_plain_float, new_array
-from fastgeo.runtime.core cimport fg_runtime, raise_status, runtime
+from fastgeo.runtime.core cimport fg_team, open_team, raise_status
 
 import numpy as np
 
@@ -36,11 +36,10 @@ cdef extern from "suppression/nms.h" nogil:
         int fmt
         int offset
         int method
-        int n_threads
         int64_t *keep
         int64_t *owner
         int64_t n_keep
-    int fg_nms(const fg_runtime *runtime, fg_nms_call *call)
+    int fg_nms(const fg_team *team, fg_nms_call *call)
 
 cdef extern from "suppression/soft_nms.h" nogil:
     ctypedef struct fg_soft_nms_call:
@@ -57,7 +56,7 @@ cdef extern from "suppression/soft_nms.h" nogil:
         int64_t *keep
         double *new_scores
         int64_t n_keep
-    int fg_soft_nms(const fg_runtime *runtime, fg_soft_nms_call *call)
+    int fg_soft_nms(const fg_team *team, fg_soft_nms_call *call)
 
 cdef extern from "suppression/fusion.h" nogil:
     ctypedef struct fg_fusion_call:
@@ -74,7 +73,7 @@ cdef extern from "suppression/fusion.h" nogil:
         double *out_scores
         int64_t *out_labels
         int64_t n_out
-    int fg_weighted_boxes_fusion(const fg_runtime *runtime, fg_fusion_call *call)
+    int fg_weighted_boxes_fusion(const fg_team *team, fg_fusion_call *call)
 
 cdef extern from "suppression/multiclass.h" nogil:
     ctypedef struct fg_multiclass_call:
@@ -92,13 +91,12 @@ cdef extern from "suppression/multiclass.h" nogil:
         int64_t max_output
         int class_agnostic
         int fmt
-        int n_threads
         void *out_boxes
         void *out_scores
         int64_t *out_classes
         int64_t *out_indices
         int64_t *out_counts
-    int fg_multiclass_nms(const fg_runtime *runtime, const fg_multiclass_call *call)
+    int fg_multiclass_nms(const fg_team *team, const fg_multiclass_call *call)
 
 cdef extern from "suppression/rotated_nms.h" nogil:
     ctypedef struct fg_rotated_nms_call:
@@ -113,7 +111,7 @@ cdef extern from "suppression/rotated_nms.h" nogil:
         int64_t max_output
         int64_t *keep
         int64_t n_keep
-    int fg_rotated_nms(const fg_runtime *runtime, fg_rotated_nms_call *call)
+    int fg_rotated_nms(const fg_team *team, fg_rotated_nms_call *call)
 
 cdef enum:
     SMALL = 128
@@ -181,7 +179,8 @@ cdef object suppress(boxes, scores, idxs, iou_threshold, score_threshold, max_ou
     call.kind = 0 if kind is "iou" else arguments.KINDS.index(checks.choice("kind", kind, arguments.KINDS))
     call.fmt = 0 if fmt is "xyxy" else checks.FORMATS.index(checks.choice("fmt", fmt, checks.FORMATS))
     call.offset = 0 if offset is 0 else checks.integer("offset", offset, 0, 1)
-    call.n_threads = 0 if n_threads is None else checks.thread_count(n_threads)
+    cdef fg_team team
+    open_team(&team, n_threads)
     call.method = method
     call.owner = NULL
     if with_owner:
@@ -193,7 +192,7 @@ cdef object suppress(boxes, scores, idxs, iou_threshold, score_threshold, max_ou
         if call.keep == NULL:
             raise MemoryError
     with nogil:
-        status = fg_nms(runtime(), &call)
+        status = fg_nms(&team, &call)
     try:
         if status == FG_BAD_VALUE:
             arguments.nms_values(boxes, scores)
@@ -208,6 +207,8 @@ cdef object suppress(boxes, scores, idxs, iou_threshold, score_threshold, max_ou
 
 
 def soft_nms(boxes, scores, *, method="gaussian", sigma=0.5, iou_threshold=0.3, score_threshold=0.001, fmt="xyxy"):
+    cdef fg_team team
+    open_team(&team, 1)
     if not (is_plain_boxes(boxes) and is_plain_float(scores, 1)
             and cnp.PyArray_DIM(boxes, 0) == cnp.PyArray_DIM(scores, 0)):
         boxes, scores, _ = arguments.nms_arrays(boxes, scores)
@@ -229,7 +230,7 @@ def soft_nms(boxes, scores, *, method="gaussian", sigma=0.5, iou_threshold=0.3, 
     call.keep = <int64_t *>cnp.PyArray_DATA(keep)
     call.new_scores = <double *>cnp.PyArray_DATA(new_scores)
     with nogil:
-        status = fg_soft_nms(runtime(), &call)
+        status = fg_soft_nms(&team, &call)
     if status == FG_BAD_VALUE:
         arguments.nms_values(boxes, scores)
     raise_status(status)
@@ -238,6 +239,8 @@ def soft_nms(boxes, scores, *, method="gaussian", sigma=0.5, iou_threshold=0.3, 
 
 def weighted_boxes_fusion(boxes_list, scores_list, labels_list, *, weights=None, iou_threshold=0.55,
                           skip_box_threshold=0.0, n_threads=None):
+    cdef fg_team team
+    open_team(&team, 1)
     case = arguments.fusion(boxes_list, scores_list, labels_list, weights, iou_threshold, skip_box_threshold)
     checks.thread_count(n_threads)
     cdef fg_fusion_call call
@@ -260,7 +263,7 @@ def weighted_boxes_fusion(boxes_list, scores_list, labels_list, *, weights=None,
     call.out_scores = <double *>cnp.PyArray_DATA(scores)
     call.out_labels = <int64_t *>cnp.PyArray_DATA(labels)
     with nogil:
-        status = fg_weighted_boxes_fusion(runtime(), &call)
+        status = fg_weighted_boxes_fusion(&team, &call)
     raise_status(status)
     n_out = call.n_out
     labels = case.label_values[labels[:n_out]]
@@ -268,6 +271,8 @@ def weighted_boxes_fusion(boxes_list, scores_list, labels_list, *, weights=None,
 
 
 def rotated_nms(boxes, scores, iou_threshold, *, score_threshold=None, max_output=None, n_threads=None):
+    cdef fg_team team
+    open_team(&team, 1)
     boxes, scores = arguments.rotated_arrays(boxes, scores)
     cdef fg_rotated_nms_call call
     cdef cnp.npy_intp length = len(boxes)
@@ -285,7 +290,7 @@ def rotated_nms(boxes, scores, iou_threshold, *, score_threshold=None, max_outpu
     keep = new_array(1, &length, cnp.NPY_INT64)
     call.keep = <int64_t *>cnp.PyArray_DATA(keep)
     with nogil:
-        status = fg_rotated_nms(runtime(), &call)
+        status = fg_rotated_nms(&team, &call)
     if status == FG_BAD_VALUE:
         checks.scores_array("scores", scores)
     raise_status(status)
@@ -297,7 +302,8 @@ def multiclass_nms(boxes, scores, iou_threshold, *, score_threshold=0.0, top_k=N
     case = arguments.head(boxes, scores, iou_threshold, score_threshold, top_k, max_output, class_agnostic, fmt)
     cdef fg_multiclass_call call
     cdef int status
-    call.n_threads = checks.thread_count(n_threads)
+    cdef fg_team team
+    open_team(&team, n_threads)
     call.batch, call.n, call.n_classes = case.scores.shape
     call.boxes = cnp.PyArray_DATA(case.boxes)
     call.scores = cnp.PyArray_DATA(case.scores)
@@ -322,7 +328,7 @@ def multiclass_nms(boxes, scores, iou_threshold, *, score_threshold=0.0, top_k=N
     call.out_indices = <int64_t *>cnp.PyArray_DATA(indices)
     call.out_counts = <int64_t *>cnp.PyArray_DATA(counts)
     with nogil:
-        status = fg_multiclass_nms(runtime(), &call)
+        status = fg_multiclass_nms(&team, &call)
     if status == FG_BAD_VALUE:
         checks.box_values("boxes", case.boxes)
         checks.reject("scores", case.scores, np.isnan(case.scores), "a number")

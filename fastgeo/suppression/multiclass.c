@@ -112,9 +112,9 @@ static void prepare_long_set(void *argument, int64_t area, int slot)
 }
 
 /* The sets that took too long, as many at a time as there is scratch for. */
-static int run_long_sets(const fg_runtime *runtime, multiclass_job *job, int64_t n_sets)
+static int run_long_sets(const fg_team *team, multiclass_job *job, int64_t n_sets)
 {
-    const int n_threads = job->call->n_threads;
+    const int n_threads = team->size;
     int status = FG_OK;
     for (int64_t number = 0; status == FG_OK && number < n_sets;) {
         int64_t n = 0;
@@ -123,9 +123,9 @@ static int run_long_sets(const fg_runtime *runtime, multiclass_job *job, int64_t
                 job->numbers[n++] = number;
         if (n == 0)
             break;
-        status = runtime->parallel(n, n_threads, prepare_long_set, job);
+        status = team->parallel(n, n_threads, prepare_long_set, job);
         if (status == FG_OK)
-            status = fg_nms_run_sets(runtime, job->sets, n, n_threads);
+            status = fg_nms_run_sets(team, job->sets, n, n_threads);
         for (int64_t area = 0; status == FG_OK && area < n; area++)
             store_kept(job, job->numbers[area], &job->sets[area]);
     }
@@ -188,7 +188,7 @@ static void write_chunk(void *argument, int64_t chunk, int slot)
     }
 }
 
-static int merge_image(const fg_runtime *runtime, multiclass_job *job, int64_t image)
+static int merge_image(const fg_team *team, multiclass_job *job, int64_t image)
 {
     int64_t n = 0;
     job->image = image;
@@ -205,31 +205,31 @@ static int merge_image(const fg_runtime *runtime, multiclass_job *job, int64_t i
         sink(job, place);
     n = n < job->call->max_output ? n : job->call->max_output;
     job->call->out_counts[image] = n;
-    return runtime->parallel((n + WRITTEN - 1) / WRITTEN, 1, write_chunk, job);
+    return team->parallel((n + WRITTEN - 1) / WRITTEN, 1, write_chunk, job);
 }
 
-static int run(const fg_runtime *runtime, multiclass_job *job)
+static int run(const fg_team *team, multiclass_job *job)
 {
     const fg_multiclass_call *call = job->call;
     const int64_t n_boxes = call->batch * call->n * (call->own_boxes ? call->n_classes : 1);
     if (fg_check_boxes(job->isa, call->boxes, call->boxes_f64, n_boxes) != FG_OK)
         return FG_BAD_VALUE;
     const int64_t sets = call->batch * job->sets_per_image;
-    const int n_threads = sets * job->candidates < MIN_SCORES_FOR_THREADS ? 1 : call->n_threads;
-    int status = runtime->parallel(sets, n_threads, run_set, job);
+    const int n_threads = sets * job->candidates < MIN_SCORES_FOR_THREADS ? 1 : team->size;
+    int status = team->parallel(sets, n_threads, run_set, job);
     for (int64_t set = 0; status == FG_OK && set < sets; set++)
         if (job->counts[set] == HOLDS_NAN || job->counts[set] == LACKS_MEMORY)
             status = job->counts[set] == HOLDS_NAN ? FG_BAD_VALUE : FG_NO_MEMORY;
     if (status == FG_OK)
-        status = run_long_sets(runtime, job, sets);
+        status = run_long_sets(team, job, sets);
     for (int64_t image = 0; status == FG_OK && image < call->batch; image++)
-        status = merge_image(runtime, job, image);
+        status = merge_image(team, job, image);
     return status;
 }
 
 static int64_t least(int64_t a, int64_t b) { return a >= 0 && a < b ? a : b; }
 
-int fg_multiclass_nms(const fg_runtime *runtime, const fg_multiclass_call *call)
+int fg_multiclass_nms(const fg_team *team, const fg_multiclass_call *call)
 {
     for (int64_t image = 0; image < call->batch; image++)
         call->out_counts[image] = 0;
@@ -237,13 +237,13 @@ int fg_multiclass_nms(const fg_runtime *runtime, const fg_multiclass_call *call)
         return FG_OK;
     if (call->n * call->n_classes >= INT32_MAX)
         return FG_NO_MEMORY;
-    multiclass_job job = {.call = call, .isa = runtime->isa};
+    multiclass_job job = {.call = call, .isa = team->isa};
     job.sets_per_image = call->class_agnostic ? 1 : call->n_classes;
     job.candidates = call->class_agnostic ? call->n * call->n_classes : call->n;
     job.capacity = least(call->top_k, least(call->max_output, job.candidates));
     const size_t sets = (size_t)(call->batch * job.sets_per_image);
     const size_t value = call->boxes_f64 ? sizeof(double) : sizeof(float);
-    const size_t slots = (size_t)runtime->slots(call->n_threads);
+    const size_t slots = (size_t)team->size;
     job.scratch_bytes = ((size_t)job.candidates * (2 * sizeof(fg_ranked) + 5 * value) + 63) / 64 * 64;
     job.areas = (int64_t)(slots < sets ? slots : sets);
     job.scratch = malloc((size_t)job.areas * job.scratch_bytes);
@@ -258,7 +258,7 @@ int fg_multiclass_nms(const fg_runtime *runtime, const fg_multiclass_call *call)
         const fg_fenv saved = fg_fenv_enter();
         job.next = job.heap + job.sets_per_image;
         job.ends = job.next + job.sets_per_image;
-        status = run(runtime, &job);
+        status = run(team, &job);
         fg_fenv_leave(saved);
     }
     free(job.scratch);

@@ -15,7 +15,7 @@ typedef struct {
     const double *score_thresholds; /* (n_classes,) */
     int64_t top_k;                  /* -1: no limit */
     int64_t max_output;
-    int class_agnostic, fmt, n_threads;
+    int class_agnostic, fmt;
     void *out_boxes;      /* (batch, max_output, 4), filled with 0 */
     void *out_scores;     /* (batch, max_output), filled with 0 */
     int64_t *out_classes; /* (batch, max_output), filled with -1 */
@@ -24,6 +24,6 @@ typedef struct {
 } fg_multiclass_call;
 
 /* FG_OK, FG_NO_MEMORY, FG_BAD_VALUE, FG_INTERRUPTED or FG_FORKED. */
-int fg_multiclass_nms(const fg_runtime *runtime, const fg_multiclass_call *call);
+int fg_multiclass_nms(const fg_team *team, const fg_multiclass_call *call);
 
 #endif

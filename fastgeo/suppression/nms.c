@@ -127,12 +127,12 @@ static int drop_finished(nms_job *job)
 
 /* How many steps are needed shows only at the end. Calls of `parallel` that double in length poll often enough, and
    what they are too long is less than the work. */
-static int run_large(const fg_runtime *runtime, nms_job *job)
+static int run_large(const fg_team *team, nms_job *job)
 {
     int status = FG_OK;
     for (int64_t steps = FIRST_STEPS; status == FG_OK && job->n_large > 0; steps *= 2) {
-        const int slots = runtime->slots(job->n_threads);
-        status = runtime->parallel(steps * job->n_large, slots < job->n_large ? slots : (int)job->n_large, large_step,
+        const int slots = job->n_threads;
+        status = team->parallel(steps * job->n_large, slots < job->n_large ? slots : (int)job->n_large, large_step,
                                    job);
         if (status == FG_OK)
             status = drop_finished(job);
@@ -164,20 +164,20 @@ int fg_nms_run_set(int isa, fg_nms_set *set)
     return status;
 }
 
-int fg_nms_run_sets(const fg_runtime *runtime, fg_nms_set *sets, int64_t n_sets, int n_threads)
+int fg_nms_run_sets(const fg_team *team, fg_nms_set *sets, int64_t n_sets, int n_threads)
 {
     large_group *large = calloc((size_t)n_sets, sizeof *large);
-    nms_job job = {.n_threads = n_threads, .isa = runtime->isa, .n_large = n_sets};
+    nms_job job = {.n_threads = n_threads, .isa = team->isa, .n_large = n_sets};
     job.large = malloc((size_t)n_sets * sizeof *job.large);
     int status = FG_NO_MEMORY;
     if (large && job.large) {
         for (int64_t s = 0; s < n_sets; s++) {
             job.large[s] = &large[s];
             large[s].is_open = 1;
-            large[s].state = open_set(runtime->isa, &sets[s]);
+            large[s].state = open_set(team->isa, &sets[s]);
             atomic_flag_clear(&large[s].busy);
         }
-        status = run_large(runtime, &job);
+        status = run_large(team, &job);
         for (int64_t s = 0; s < n_sets; s++)
             close_set(&sets[s], &large[s].state);
     }
@@ -217,7 +217,7 @@ static void forget_undecided(const fg_nms_call *call)
 }
 
 /* The first n entries as one group. */
-static int run_one_group(const fg_runtime *runtime, nms_job *job, int64_t n, large_group *group)
+static int run_one_group(const fg_team *team, nms_job *job, int64_t n, large_group *group)
 {
     *group = (large_group){.n = n, .is_open = 1, .busy = ATOMIC_FLAG_INIT, .state = open_group(job, 0, n)};
     if (n < LARGE_GROUP) {
@@ -227,14 +227,14 @@ static int run_one_group(const fg_runtime *runtime, nms_job *job, int64_t n, lar
     }
     job->large = &group;
     job->n_large = 1;
-    return run_large(runtime, job);
+    return run_large(team, job);
 }
 
-static int run_single(const fg_runtime *runtime, nms_job *job, int64_t n)
+static int run_single(const fg_team *team, nms_job *job, int64_t n)
 {
     fg_nms_call *call = job->call;
     large_group group;
-    const int status = run_one_group(runtime, job, n, &group);
+    const int status = run_one_group(team, job, n, &group);
     if (status != FG_OK)
         return status;
     call->n_keep = group.state.n_kept;
@@ -315,7 +315,7 @@ static int choose_way(const nms_job *job, int64_t n, int *way)
 }
 
 /* Most of the boxes in a way that suits them, if there is one, then what is undecided. */
-static int run_many(const fg_runtime *runtime, nms_job *job, int64_t n, int way)
+static int run_many(const fg_team *team, nms_job *job, int64_t n, int way)
 {
     job->marks = new_marks(job->call->n);
     if (!job->marks)
@@ -323,14 +323,14 @@ static int run_many(const fg_runtime *runtime, nms_job *job, int64_t n, int way)
     fg_nms_many many = {job->call, job->entries, job->scratch, n, job->soa, .verdict = job->marks};
     int status = find_range(job, job->entries, n, &many.range);
     if (status == FG_OK)
-        status = (way == FG_NMS_TILES ? fg_nms_run_tiles : fg_nms_run_best_first)(runtime, &many);
+        status = (way == FG_NMS_TILES ? fg_nms_run_tiles : fg_nms_run_best_first)(team, &many);
     if (status == FG_OK) {
         large_group group;
         const int64_t count = list_marked(job, FG_NMS_UNDECIDED);
         for (int64_t k = 0; k < count; k++)
             job->marks[fg_ranked_index(job->entries[k])] = FG_NMS_DROPPED;
         if (count > 0)
-            status = run_one_group(runtime, job, count, &group);
+            status = run_one_group(team, job, count, &group);
         if (status == FG_OK)
             merge_groups(job);
     }
@@ -340,7 +340,7 @@ static int run_many(const fg_runtime *runtime, nms_job *job, int64_t n, int way)
 }
 
 /* The large groups, if there are any. */
-static int run_large_groups(const fg_runtime *runtime, nms_job *job)
+static int run_large_groups(const fg_team *team, nms_job *job)
 {
     const fg_groups *groups = &job->groups;
     int64_t count = 0;
@@ -362,26 +362,26 @@ static int run_large_groups(const fg_runtime *runtime, nms_job *job)
             group->n = n;
             atomic_flag_clear(&group->busy);
         }
-        status = run_large(runtime, job);
+        status = run_large(team, job);
     }
     free(job->large);
     free(large);
     return status;
 }
 
-static int run_groups(const fg_runtime *runtime, nms_job *job, int64_t n)
+static int run_groups(const fg_team *team, nms_job *job, int64_t n)
 {
     const fg_nms_call *call = job->call;
     job->marks = new_marks(call->n);
     int status = job->marks ? fg_groups_open(&job->groups, call->groups, job->entries, job->scratch, n, CHUNK_BOXES)
                               : FG_NO_MEMORY;
     if (status == FG_OK) {
-        const int n_threads = n < MIN_BOXES_FOR_THREADS ? 1 : call->n_threads;
-        status = runtime->parallel(job->groups.n_chunks, n_threads, groups_chunk, job);
+        const int n_threads = n < MIN_BOXES_FOR_THREADS ? 1 : team->size;
+        status = team->parallel(job->groups.n_chunks, n_threads, groups_chunk, job);
         if (status == FG_OK)
             status = atomic_load(&job->status);
         if (status == FG_OK)
-            status = run_large_groups(runtime, job);
+            status = run_large_groups(team, job);
         fg_groups_close(&job->groups);
     }
     if (status == FG_OK)
@@ -390,19 +390,19 @@ static int run_groups(const fg_runtime *runtime, nms_job *job, int64_t n)
     return status;
 }
 
-static int run_by_size(const fg_runtime *runtime, nms_job *job, int64_t n)
+static int run_by_size(const fg_team *team, nms_job *job, int64_t n)
 {
     if (job->call->groups)
-        return run_groups(runtime, job, n);
+        return run_groups(team, job, n);
     int way, status = choose_way(job, n, &way);
     if (status == FG_OK)
-        status = way < FG_NMS_TILES ? FG_NMS_UNSUITED : run_many(runtime, job, n, way);
+        status = way < FG_NMS_TILES ? FG_NMS_UNSUITED : run_many(team, job, n, way);
     if (status == FG_NMS_UNSUITED && way == FG_NMS_BEST_FIRST && n >= MANY_BOXES)
-        status = run_many(runtime, job, n, FG_NMS_TILES);
-    return status == FG_NMS_UNSUITED ? run_single(runtime, job, n) : status;
+        status = run_many(team, job, n, FG_NMS_TILES);
+    return status == FG_NMS_UNSUITED ? run_single(team, job, n) : status;
 }
 
-static int run(const fg_runtime *runtime, nms_job *job)
+static int run(const fg_team *team, nms_job *job)
 {
     const fg_nms_call *call = job->call;
     if (fg_check_boxes(job->isa, call->boxes, call->boxes_f64, call->n) != FG_OK)
@@ -414,13 +414,13 @@ static int run(const fg_runtime *runtime, nms_job *job)
         memset(call->owner, 0xff, (size_t)call->n * sizeof *call->owner);
     int status = FG_OK;
     if (n > 0 && call->max_output != 0)
-        status = run_by_size(runtime, job, n);
+        status = run_by_size(team, job, n);
     if (status == FG_OK)
         forget_undecided(call);
     return status;
 }
 
-int fg_nms(const fg_runtime *runtime, fg_nms_call *call)
+int fg_nms(const fg_team *team, fg_nms_call *call)
 {
     call->n_keep = 0;
     const size_t value = call->boxes_f64 ? sizeof(double) : sizeof(float);
@@ -433,14 +433,14 @@ int fg_nms(const fg_runtime *runtime, fg_nms_call *call)
     char *memory = bytes <= sizeof small ? (char *)small : fg_malloc_large(bytes);
     if (!memory)
         return FG_NO_MEMORY;
-    nms_job job = {.call = call, .n_threads = call->n_threads, .isa = runtime->isa};
+    nms_job job = {.call = call, .n_threads = team->size, .isa = team->isa};
     /* list_boxes writes one entry past those it counts. */
     job.entries = (fg_ranked *)memory;
     job.scratch = job.entries + call->n + 1;
     job.soa = (char *)(job.scratch + call->n + 1);
     job.spare = job.soa + 5 * ((size_t)call->n + 1) * value;
     const fg_fenv saved = fg_fenv_enter();
-    const int status = run(runtime, &job);
+    const int status = run(team, &job);
     fg_fenv_leave(saved);
     if (memory != (char *)small)
         free(memory);

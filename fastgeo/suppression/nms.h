@@ -25,14 +25,13 @@ typedef struct {
     double score_threshold; /* a box takes part if its score is above */
     int64_t max_output;     /* -1: no limit */
     int kind, fmt, offset, method;
-    int n_threads;
     int64_t *keep;   /* (n,): receives the kept boxes by descending score */
     int64_t *owner;  /* (n,) or NULL: receives the box that kept or suppressed each box, or -1 */
     int64_t n_keep;  /* receives how many */
 } fg_nms_call;
 
 /* FG_OK, FG_NO_MEMORY, FG_BAD_VALUE (a box or score breaks the contract), FG_INTERRUPTED or FG_FORKED. */
-int fg_nms(const fg_runtime *runtime, fg_nms_call *call);
+int fg_nms(const fg_team *team, fg_nms_call *call);
 
 /* For the other entries of this room. */
 
@@ -56,6 +55,6 @@ enum { FG_NMS_TOO_LONG = -1 };
 int fg_nms_run_set(int isa, fg_nms_set *set);
 
 /* Runs such sets side by side, step by step. */
-int fg_nms_run_sets(const fg_runtime *runtime, fg_nms_set *sets, int64_t n_sets, int n_threads);
+int fg_nms_run_sets(const fg_team *team, fg_nms_set *sets, int64_t n_sets, int n_threads);
 
 #endif

@@ -118,31 +118,31 @@ static void look_chunk(void *argument, int64_t chunk, int slot)
     look_at_others_table[job->isa][job->many->call->boxes_f64](job, begin, end < job->many->n ? end : job->many->n);
 }
 
-static int look(const fg_runtime *runtime, best_first_job *job)
+static int look(const fg_team *team, best_first_job *job)
 {
     const fg_nms_many *many = job->many;
     const int64_t chunks = (many->n + LOOK_BOXES - 1) / LOOK_BOXES;
-    const int status = runtime->parallel(chunks, many->call->n_threads, look_chunk, job);
+    const int status = team->parallel(chunks, team->size, look_chunk, job);
     for (int64_t k = 0; status == FG_OK && k < job->best.n_kept; k++)
         many->verdict[fg_ranked_index(job->best.entries[job->best.kept[k]])] = FG_NMS_KEPT;
     return status;
 }
 
-int fg_nms_run_best_first(const fg_runtime *runtime, const fg_nms_many *many)
+int fg_nms_run_best_first(const fg_team *team, const fg_nms_many *many)
 {
-    best_first_job job = {.many = many, .isa = runtime->isa};
+    best_first_job job = {.many = many, .isa = team->isa};
     const int64_t n = list_best(many);
     if (n == 0)
         return FG_NMS_UNSUITED;
     job.best = (fg_nms_set){many->call, many->scratch, many->scratch + n, many->soa, n, NULL, 0};
-    int status = fg_nms_run_sets(runtime, &job.best, 1, 1);
+    int status = fg_nms_run_sets(team, &job.best, 1, 1);
     if (status == FG_OK && job.best.n_kept > n / 2 && many->call->method == FG_NMS_AUTO)
         status = FG_NMS_UNSUITED;
     job.kept = many->soa;
     if (status == FG_OK)
         status = build_cells(&job);
     if (status == FG_OK)
-        status = look(runtime, &job);
+        status = look(team, &job);
     free(job.cells.starts);
     free(job.cells.boxes);
     return status;

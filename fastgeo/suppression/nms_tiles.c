@@ -192,12 +192,12 @@ static void tile_chunk(void *argument, int64_t chunk, int slot)
     }
 }
 
-static int run_tiles(const fg_runtime *runtime, tiles_job *job)
+static int run_tiles(const fg_team *team, tiles_job *job)
 {
     nms_tiles *tiles = job->tiles;
     int status = FG_OK;
     while (status == FG_OK && tiles->n_unfinished > 0) {
-        status = runtime->parallel(tiles->n_unfinished, job->many->call->n_threads, tile_chunk, job);
+        status = team->parallel(tiles->n_unfinished, team->size, tile_chunk, job);
         if (status == FG_OK)
             status = atomic_load(&job->status);
         int64_t left = 0;
@@ -209,18 +209,18 @@ static int run_tiles(const fg_runtime *runtime, tiles_job *job)
     return status;
 }
 
-int fg_nms_run_tiles(const fg_runtime *runtime, const fg_nms_many *many)
+int fg_nms_run_tiles(const fg_team *team, const fg_nms_many *many)
 {
     const fg_nms_call *call = many->call;
     const int64_t boxes = call->method == FG_NMS_TILES ? FORCED_TILE_BOXES : TILE_BOXES;
     nms_tiles tiles = {0};
-    tiles_job job = {.many = many, .tiles = &tiles, .isa = runtime->isa};
+    tiles_job job = {.many = many, .tiles = &tiles, .isa = team->isa};
     int status = FG_NMS_UNSUITED;
     if (cut_plane(&tiles, &many->range, call, boxes))
-        status = allocate(many, &tiles, runtime->slots(call->n_threads));
+        status = allocate(many, &tiles, team->size);
     if (status == FG_OK) {
         sort_into_tiles(&job);
-        status = run_tiles(runtime, &job);
+        status = run_tiles(team, &job);
     }
     release(&tiles);
     return status;

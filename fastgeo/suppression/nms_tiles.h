@@ -7,6 +7,6 @@
 /* A box near the border of its tile, and one that such a box would suppress, stay undecided: whether these are kept
    depends on nothing but each other. FG_OK, FG_NO_MEMORY, FG_INTERRUPTED, FG_FORKED, or FG_NMS_UNSUITED if the boxes are
    too large or too close for tiles. */
-int fg_nms_run_tiles(const fg_runtime *runtime, const fg_nms_many *many);
+int fg_nms_run_tiles(const fg_team *team, const fg_nms_many *many);
 
 #endif

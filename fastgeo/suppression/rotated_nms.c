@@ -154,7 +154,7 @@ static int list_boxes(rotated_job *job)
     return nan ? FG_BAD_VALUE : FG_OK;
 }
 
-static int run(const fg_runtime *runtime, rotated_job *job)
+static int run(const fg_team *team, rotated_job *job)
 {
     const fg_rotated_nms_call *call = job->call;
     int status = list_boxes(job);
@@ -170,7 +170,7 @@ static int run(const fg_runtime *runtime, rotated_job *job)
     const int64_t most = STEP_PAIRS / job->n + 1;
     job->per_step = most < MOST_PER_STEP ? most : MOST_PER_STEP;
     if (status == FG_OK)
-        status = runtime->parallel((job->n + job->per_step - 1) / job->per_step, 1, rotated_step, job);
+        status = team->parallel((job->n + job->per_step - 1) / job->per_step, 1, rotated_step, job);
     if (job->grid)
         free(job->grid->starts);
     free(job->grid);
@@ -178,7 +178,7 @@ static int run(const fg_runtime *runtime, rotated_job *job)
     return status;
 }
 
-int fg_rotated_nms(const fg_runtime *runtime, fg_rotated_nms_call *call)
+int fg_rotated_nms(const fg_team *team, fg_rotated_nms_call *call)
 {
     call->n_keep = 0;
     const size_t per_box = sizeof(fg_rotated_box) + sizeof(fg_ranked) + 1, n = (size_t)call->n;
@@ -192,7 +192,7 @@ int fg_rotated_nms(const fg_runtime *runtime, fg_rotated_nms_call *call)
     rotated_job job = {.call = call, .boxes = boxes, .entries = (fg_ranked *)(boxes + n)};
     job.suppressed = (uint8_t *)(job.entries + n);
     const fg_fenv saved = fg_fenv_enter();
-    const int status = run(runtime, &job);
+    const int status = run(team, &job);
     fg_fenv_leave(saved);
     free(boxes);
     return status;

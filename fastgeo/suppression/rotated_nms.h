@@ -18,6 +18,6 @@ typedef struct {
 } fg_rotated_nms_call;
 
 /* FG_OK, FG_NO_MEMORY, FG_BAD_VALUE (a score is NaN) or FG_INTERRUPTED. The boxes have been checked. */
-int fg_rotated_nms(const fg_runtime *runtime, fg_rotated_nms_call *call);
+int fg_rotated_nms(const fg_team *team, fg_rotated_nms_call *call);
 
 #endif

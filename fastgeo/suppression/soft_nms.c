@@ -65,7 +65,7 @@ static int load_scores(soft_job *job, int64_t padded)
     return nan ? FG_BAD_VALUE : FG_OK;
 }
 
-int fg_soft_nms(const fg_runtime *runtime, fg_soft_nms_call *call)
+int fg_soft_nms(const fg_team *team, fg_soft_nms_call *call)
 {
     call->n_keep = 0;
     if (call->n == 0)
@@ -77,7 +77,7 @@ int fg_soft_nms(const fg_runtime *runtime, fg_soft_nms_call *call)
     char *memory = malloc((size_t)padded * (6 * value + sizeof(double)));
     if (!memory)
         return FG_NO_MEMORY;
-    soft_job job = {.call = call, .isa = runtime->isa, .scores = (double *)memory};
+    soft_job job = {.call = call, .isa = team->isa, .scores = (double *)memory};
     job.iou = memory + (size_t)padded * sizeof(double);
     job.soa = (char *)job.iou + (size_t)padded * value;
     job.per_step = STEP_PAIRS / call->n + 1;
@@ -87,7 +87,7 @@ int fg_soft_nms(const fg_runtime *runtime, fg_soft_nms_call *call)
     if (status == FG_OK)
         status = load_scores(&job, padded);
     if (status == FG_OK)
-        status = runtime->parallel((call->n + job.per_step - 1) / job.per_step, 1, soft_step, &job);
+        status = team->parallel((call->n + job.per_step - 1) / job.per_step, 1, soft_step, &job);
     fg_fenv_leave(saved);
     free(memory);
     return status;

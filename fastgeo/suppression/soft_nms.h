@@ -21,6 +21,6 @@ typedef struct {
 } fg_soft_nms_call;
 
 /* FG_OK, FG_NO_MEMORY, FG_BAD_VALUE (a box or score breaks the contract) or FG_INTERRUPTED. */
-int fg_soft_nms(const fg_runtime *runtime, fg_soft_nms_call *call);
+int fg_soft_nms(const fg_team *team, fg_soft_nms_call *call);
 
 #endif

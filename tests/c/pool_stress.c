@@ -39,11 +39,11 @@ static void *caller(void *argument)
     unsigned seed = (unsigned)(size_t)argument;
     for (int round = 0; round < rounds; round++) {
         stress_job job = {0};
-        int n_chunks = rand_r(&seed) % MAX_CHUNKS, n_threads = rand_r(&seed) % 12;
+        int n_chunks = rand_r(&seed) % MAX_CHUNKS, limit = rand_r(&seed) % 5;
         if (rand_r(&seed) % 4 == 0)
-            fg_set_default_threads(1 + rand_r(&seed) % 8);
-        int before = fg_set_thread_limit(rand_r(&seed) % 5);
-        int status = fg_parallel(n_chunks, n_threads, visit, &job);
+            fg_set_default_threads(rand_r(&seed) % 12 - 1); /* clamped */
+        int before = fg_set_thread_limit(limit);
+        int status = fg_parallel(n_chunks, fg_threads_now(), visit, &job);
         fg_set_thread_limit(before);
         for (int chunk = 0; chunk < n_chunks; chunk++)
             if (job.visits[chunk] > 1 || (status == FG_OK && job.visits[chunk] != 1))
