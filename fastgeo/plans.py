@@ -67,7 +67,7 @@ def explain(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Plan:
     function : callable
         A public function of fastgeo, such as ``fastgeo.nms``.
     *args, **kwargs
-        Its arguments. They are checked as in the call itself.
+        Its arguments. They are checked as in the call itself, where a plan depends on them.
 
     Returns
     -------
@@ -95,9 +95,9 @@ def explain(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Plan:
     ('nms', 1)
     """
     name = public_name(function)
-    choice, names = choice_of(function)
-    if len(names) == 1:
-        return Plan(name, names[0], active_isa(), 1, 1, 0, "it is the only algorithm of this function")
+    choice, _ = choice_of(function)
+    if choice is None:
+        return Plan(name, ONLY, active_isa(), 1, 1, 0, "it is the only algorithm of this function")
     found = core.plan_of(choice, function, args, kwargs)
     if found is None:
         return Plan(name, "none", active_isa(), 1, 0, 0, "there is nothing to compute: an input is empty")
@@ -112,14 +112,14 @@ def public_name(function: Any) -> str:
     return str(function.__name__)
 
 
-def choice_of(function: Callable[..., Any]) -> tuple[str, tuple[str, ...]]:
-    """The choice that a function makes, and the names of the algorithms it chooses among.
+def choice_of(function: Callable[..., Any]) -> tuple[str | None, tuple[str, ...]]:
+    """The choice that a function makes, if any, and the names of the algorithms that it chooses among.
 
     Families list them in their kernels as ``ALGORITHMS``: function name -> (choice, names).
     """
     name = public_name(function)
     family: Mapping[str, tuple[str, tuple[str, ...]]] = getattr(sys.modules[function.__module__], "ALGORITHMS", {})
-    return family.get(name, (name, (ONLY,)))
+    return family.get(name, (None, (ONLY,)))
 
 
 def _count(n: int, what: str) -> str:

@@ -13,6 +13,7 @@ from cases import random_boxes
 from fresh import in_fresh_process
 
 import fastgeo
+from fastgeo.runtime import core
 from fastgeo.runtime.cpu_count import usable_cpus
 from fastgeo.testing import assert_same_answer
 
@@ -249,6 +250,79 @@ def test_threadpoolctl_limits_the_pool():
         assert (library["num_threads"], library["version"]) == (3, fastgeo.__version__)
         assert threadpool_controller.FastgeoController.user_api == "fastgeo"
     assert fastgeo.get_num_threads() == before
+
+
+@pytest.mark.parametrize(("asked", "got"), [(-3, 1), (0, 1), (257, 256), (2**40, 256)])
+def test_threadpoolctl_is_clamped(asked, got):
+    """threadpoolctl hands over what its caller passes, and has no way to refuse it."""
+    threadpoolctl = pytest.importorskip("threadpoolctl", reason="the controller is for users of threadpoolctl")
+    import fastgeo.runtime.threadpool_controller
+
+    (controller,) = threadpoolctl.ThreadpoolController().select(user_api="fastgeo").lib_controllers
+    before = fastgeo.get_num_threads()
+    try:
+        controller.set_num_threads(asked)
+        assert fastgeo.get_num_threads() == got
+        call = shared_call("kmeans_plusplus")
+        assert_same_answer(fastgeo.kmeans_plusplus(**call), fastgeo.reference.kmeans_plusplus(**call))
+    finally:
+        fastgeo.set_num_threads(before)
+
+
+def test_threadpoolctl_leaves_the_default_of_the_process():
+    """Inside a thread's own limit, restoring the count that was read must not make the limit everyone's default."""
+    threadpoolctl = pytest.importorskip("threadpoolctl", reason="the controller is for users of threadpoolctl")
+    import fastgeo.runtime.threadpool_controller
+
+    outside = fastgeo.get_num_threads()
+    with fastgeo.threads(7):
+        with threadpoolctl.threadpool_limits(3, user_api="fastgeo"):
+            assert fastgeo.get_num_threads() == 7
+        assert fastgeo.get_num_threads() == 7
+    assert fastgeo.get_num_threads() == outside
+
+
+def test_only_the_main_thread_polls_for_signals():
+    """A kernel on another Python thread would wait for the GIL at each poll, and for nothing."""
+    boxes = np.random.default_rng(0).uniform(0, 9, (4000, 4))
+    before = core.poll_count()
+    other = threading.Thread(target=lambda: [fastgeo.box_iou(boxes, boxes, n_threads=2) for _ in range(5)])
+    other.start()
+    other.join()
+    assert core.poll_count() == before
+    while core.poll_count() == before:  # it ends: long enough calls on the main thread do poll
+        fastgeo.box_iou(boxes, boxes, n_threads=2)
+
+
+@POSIX_ONLY
+def test_exception_of_a_handler_that_forked():
+    """In the child the handler's own exception counts, not the news that the call is lost."""
+    seen = in_fresh_process("""
+import os, signal, numpy as np, fastgeo
+parent, seen = os.getpid(), 0
+boxes = np.random.default_rng(0).uniform(0, 9, (9000, 4))
+out = np.empty((9000, 9000))
+
+def fork_and_raise(*_):
+    if os.fork() == 0:
+        raise LookupError("in the child")
+
+signal.signal(signal.SIGALRM, fork_and_raise)
+for _ in range(5):
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+    try:
+        fastgeo.box_iou(boxes, boxes, out=out, n_threads=2)
+    except LookupError:
+        os._exit(5 if os.getpid() != parent else 1)
+    except BaseException as error:
+        os._exit(2)
+    assert os.getpid() == parent
+    status = os.waitstatus_to_exitcode(os.wait()[1])
+    assert status == 5, status
+    seen += 1
+print(seen)
+""")
+    assert int(seen) == 5
 
 
 def test_cpu_count_respects_quotas(tmp_path):

@@ -331,6 +331,22 @@ MUTANTS = [
         "tests/test_threads.py",
     ),
     Mutant(
+        "pool: every thread polls for signals",
+        "fastgeo/runtime/core.pyx",
+        "if (PyThread_get_thread_ident() != fg_main_thread)",
+        "if (0)",
+        "tests/test_threads.py -k polls",
+        seconds=60,
+    ),
+    Mutant(
+        "team: the limit of the thread that asks is read as the default of the process",
+        "fastgeo/runtime/pool.c",
+        "int fg_default_threads(void) { return atomic_load(&default_threads); }",
+        "int fg_default_threads(void) { return thread_limit ? thread_limit : atomic_load(&default_threads); }",
+        "tests/test_threads.py -k threadpoolctl",
+        seconds=60,
+    ),
+    Mutant(
         "pool: a job closes before its helpers are done",
         "fastgeo/runtime/pool.c",
         "while (pool.running > 0)",

@@ -58,6 +58,7 @@ cdef extern from *:
     """
     /* Python runs signal handlers in its main thread alone; any other would wait for the GIL for nothing. */
     static unsigned long fg_main_thread;
+    static long long fg_polls;
 
     /* Lets Python's signal handlers run. An exception from one of them stays set and stops the call. */
     static int fg_poll_signals(void)
@@ -65,6 +66,7 @@ cdef extern from *:
         if (PyThread_get_thread_ident() != fg_main_thread)
             return 0;
         PyGILState_STATE state = PyGILState_Ensure();
+        fg_polls++;
         int stop = PyErr_CheckSignals();
         PyGILState_Release(state);
         return stop;
@@ -72,6 +74,7 @@ cdef extern from *:
     static int fg_raise_pending(void) { return PyErr_Occurred() ? -1 : 0; }
     """
     unsigned long fg_main_thread
+    long long fg_polls
     int fg_poll_signals() noexcept nogil
     int fg_raise_pending() except -1
 
@@ -143,6 +146,11 @@ def cpu_features():
         features[fg_feature_name(i).decode()] = bool(fg_feature_present(i))
         i += 1
     return features
+
+
+def poll_count():
+    """How often a kernel has taken the GIL to let signal handlers run."""
+    return fg_polls
 
 
 def spin_fma(int64_t rounds):

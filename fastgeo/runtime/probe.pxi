@@ -66,6 +66,19 @@ def pop_forced():
     _close_probe(probe)
 
 
+def forced(str choice):
+    """The algorithm that this thread forces for `choice`; None: the plan chooses."""
+    cdef fg_probe *probe = fg_thread_probe()
+    cdef const fg_forcing *forcing = NULL
+    if probe != NULL:
+        forcing = probe.forcing
+    while forcing != NULL:
+        if forcing.choice == choice.encode():
+            return forcing.algorithm.decode()
+        forcing = forcing.outer
+    return None
+
+
 def plan_of(str choice, function, args, kwargs):
     """The plan for `choice` that the call makes, as a dictionary; None where it returned without making one."""
     cdef _Probe probe = _open_probe()

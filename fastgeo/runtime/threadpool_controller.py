@@ -15,7 +15,7 @@ from fastgeo.version import __version__
 
 
 class FastgeoController(threadpoolctl.LibController):  # type: ignore[misc]
-    """The pool inside fastgeo's runtime extension, as threadpoolctl sees it."""
+    """The pool inside fastgeo's runtime extension, as threadpoolctl sees it: the default of the process, in range."""
 
     user_api = "fastgeo"
     internal_api = "fastgeo"
@@ -26,7 +26,7 @@ class FastgeoController(threadpoolctl.LibController):  # type: ignore[misc]
         return int(self.dynlib.fg_default_threads())
 
     def set_num_threads(self, num_threads: Any) -> None:
-        self.dynlib.fg_set_default_threads(int(num_threads))
+        self.dynlib.fg_set_default_threads(max(1, min(int(num_threads), 256)))
 
     def get_version(self) -> str:
         return __version__
