@@ -94,11 +94,16 @@ def explain(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Plan:
     >>> plan.function, plan.threads
     ('nms', 1)
     """
+    return plan_of_call(function, lambda: function(*args, **kwargs))
+
+
+def plan_of_call(function: Callable[..., Any], call: Callable[[], Any]) -> Plan:
+    """The plan of the choice that `function` makes, in a call that uses the function somewhere."""
     name = public_name(function)
     choice, _ = choice_of(function)
     if choice is None:
         return Plan(name, ONLY, active_isa(), 1, 1, 0, "it is the only algorithm of this function")
-    found = core.plan_of(choice, function, args, kwargs)
+    found = core.plan_of(choice, call)
     if found is None:
         return Plan(name, "none", active_isa(), 1, 0, 0, "there is nothing to compute: an input is empty")
     return Plan(name, isa=active_isa(), **found)

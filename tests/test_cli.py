@@ -491,6 +491,12 @@ class TestBench:
         assert code == 0
         assert "ratio before" in out
 
+    def test_explain_adds_the_algorithm(self, fastgeo_command, tmp_path):
+        code, out, _ = fastgeo_command("bench", "--only", "^box_area", "--explain", "-o", tmp_path / "b.png")
+        assert code == 0
+        header, row = [line.split() for line in out.splitlines() if line.startswith(("function", "box_area"))]
+        assert (header[-1], row[-1]) == ("algorithm", "direct")
+
     def test_only_chooses_rows(self, fastgeo_command, rows, tmp_path):
         code, out, _ = fastgeo_command("bench", "--only", "4000", "--json", "-", "-o", tmp_path / "b.png")
         assert code == 0

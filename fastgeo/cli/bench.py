@@ -9,6 +9,7 @@ import sys
 from importlib.util import find_spec
 from typing import Any
 
+import fastgeo
 from fastgeo.cli import bench_figure
 from fastgeo.cli.bench_rows import Row, all_rows
 from fastgeo.cli.common import (
@@ -23,6 +24,7 @@ from fastgeo.cli.common import (
     write_text,
 )
 from fastgeo.cli.measure import Outcome, contest, limit_environment, machine_limits
+from fastgeo.plans import plan_of_call
 from fastgeo.runtime import active_isa
 from fastgeo.runtime.info import runtime_info
 
@@ -30,6 +32,7 @@ SUMMARY = "time the kernels against their references and every installed peer"
 EXAMPLES = """\
   fastgeo bench                          all rows, one thread; writes fastgeo-bench.png
   fastgeo bench --only nms --short       a part of them, in seconds
+  fastgeo bench --only nms --explain     which algorithm each row runs, beside its times
   fastgeo bench --json now.json          keep the figures; - for standard output
   fastgeo bench --compare before.json    and hold them to a kept run"""
 
@@ -38,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", metavar="PATTERN", help="rows whose name matches this regular expression")
     parser.add_argument("--short", action="store_true", help="the few rows and short times that CI runs")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads for every contestant; default: 1")
+    parser.add_argument("--explain", action="store_true", help="add a column with the algorithm that each row runs")
     parser.add_argument("--json", metavar="FILE", help="write the figures as JSON; - for standard output")
     parser.add_argument("--compare", metavar="OLD.json", help="show the change against an earlier --json")
     parser.add_argument(
@@ -67,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     limits = machine_limits()
     # With the JSON or the plot on standard output, the text for people goes to standard error.
     text = sys.stderr if "-" in (args.json, args.output) else sys.stdout
-    print(report(outcomes, limits, args.threads), file=text)
+    print(report(outcomes, limits, args.threads, explained=args.explain), file=text)
     if old is not None:
         print(f"\n{comparison(outcomes, old)}", file=text)
     if args.json:
@@ -93,9 +97,13 @@ def _chosen(pattern: str | None, short: bool) -> list[Row]:
     return rows
 
 
-def report(outcomes: list[Outcome], limits: dict[str, float], n_threads: int) -> str:
-    header = ("function", "work", "fastgeo", "reference", "ratio", "best peer", "ratio", "peer")
-    table = format_table(header, [_cells(outcome) for outcome in outcomes])
+def report(outcomes: list[Outcome], limits: dict[str, float], n_threads: int, *, explained: bool = False) -> str:
+    header: tuple[str, ...] = ("function", "work", "fastgeo", "reference", "ratio", "best peer", "ratio", "peer")
+    rows = [_cells(outcome) for outcome in outcomes]
+    if explained:
+        header = (*header, "algorithm")
+        rows = [(*cells, _algorithm(outcome.row, n_threads)) for cells, outcome in zip(rows, outcomes, strict=True)]
+    table = format_table(header, rows)
     absent = sorted({f"{name} ({why})" for outcome in outcomes for name, why in outcome.absent.items()})
     lines = [
         f"instruction set {active_isa()}, {n_threads} thread{'s' * (n_threads > 1)}; least times of interleaved rounds",
@@ -109,6 +117,13 @@ def report(outcomes: list[Outcome], limits: dict[str, float], n_threads: int) ->
     if absent:
         lines.append(f"left out: {', '.join(absent)}")
     return "\n".join(lines)
+
+
+def _algorithm(row: Row, n_threads: int) -> str:
+    """What the plan chooses for the row's call."""
+    call = row.contestants["fastgeo"](*row.arrays())
+    with fastgeo.threads(n_threads):
+        return plan_of_call(getattr(fastgeo, row.group), call).algorithm
 
 
 def _yardsticks(outcomes: list[Outcome]) -> list[str]:

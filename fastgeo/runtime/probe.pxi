@@ -79,14 +79,14 @@ def forced(str choice):
     return None
 
 
-def plan_of(str choice, function, args, kwargs):
+def plan_of(str choice, call):
     """The plan for `choice` that the call makes, as a dictionary; None where it returned without making one."""
     cdef _Probe probe = _open_probe()
     wanted = choice.encode()
     cdef const char *before = probe.probe.wanted
     probe.probe.wanted = wanted
     try:
-        function(*args, **kwargs)
+        call()
         return None
     except Explained:
         plan = probe.probe.plan
