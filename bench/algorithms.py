@@ -4,8 +4,8 @@ python bench/algorithms.py [--only PATTERN] [--seconds 0.1] [--short] [--all]
 
 A row is one call, timed on one thread with each algorithm forced in turn and once as the plan chooses. The tuned
 constants of `tuning.h` name their rows here. At the end stands, for each algorithm, the row where it beats the next
-best by most: one that is below 1.15 there has no reason to exist. Exits 1 where the plan's choice takes more than 1.2 times
-the best.
+best by most: one that is below 1.15 there has no reason to exist. Exits 1 where the plan's choice takes more than 1.2
+times the best.
 """
 
 from __future__ import annotations
