@@ -3,7 +3,8 @@
     python tools/fuzz.py [--family NAME] [--seconds 60] [--seed 0] [--large] [--only FUNCTION]
     python tools/fuzz.py --family NAME --seed N --once      repeats one finding
 
-Every call runs twice, each time on another instruction set and number of threads: the bits must be equal. Where the
+Every call runs twice, each time on another instruction set and number of threads, at times by an algorithm that its
+plan would not choose: the bits must be equal. Where the
 reference takes less than a second, the answer must be what its contract says beside it, and an error must be the
 reference's, word for word. With --large sizes go to 10⁶, and answers are held to brute force on a sample and to the
 peers that are installed. To catch what reads or writes out of bounds, run it through tools/sanitize.py. The calls run
@@ -34,9 +35,10 @@ from fuzzing.draws import pick, rearrange, spoil  # noqa: E402
 
 import fastgeo  # noqa: E402
 from fastgeo import reference, runtime  # noqa: E402
-from fastgeo.testing import assert_same_answer  # noqa: E402
+from fastgeo.testing import algorithms, assert_same_answer, force_algorithm  # noqa: E402
 
 FAMILIES = ("boxes", "suppression", "convolution", "ranking", "clustering")
+CANNOT_SERVE = "cannot serve this call"
 THREADS = (1, 1, 2, 3, 4, 8, 17, 64)
 REFERENCE_SECONDS = 0.5  # what the reference may take for one call
 HANGS = 300  # seconds without a word from the process that calls
@@ -73,8 +75,15 @@ def raised(result):
 
 
 def on_some_machine(rng, call):
+    """On an instruction set and a number of threads, at times by an algorithm that the plan may not choose."""
     runtime.set_isa(pick(rng, runtime.supported_isas()))
+    function = getattr(fastgeo, call.name)
     with fastgeo.threads(pick(rng, THREADS)):
+        if rng.random() < 0.5:
+            with force_algorithm(function, pick(rng, algorithms(function))):
+                result = outcome(fastgeo, call)
+            if not (raised(result) and CANNOT_SERVE in result[1]):
+                return result
         return outcome(fastgeo, call)
 
 

@@ -49,8 +49,8 @@ def library_of_compiler(name):
     return path
 
 
-def python(copy, *arguments, **environment):
-    """Run this Python on the copy; return its exit code."""
+def python(copy, *arguments, before=(), **environment):
+    """Run this Python on the copy, by way of the command `before`; return its exit code."""
     path = os.pathsep.join([str(copy), str(copy / "tests")])
     settings = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **environment}
-    return subprocess.run([sys.executable, *map(str, arguments)], cwd=copy, env=settings).returncode
+    return subprocess.run([*before, sys.executable, *map(str, arguments)], cwd=copy, env=settings).returncode

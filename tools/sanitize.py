@@ -1,11 +1,13 @@
-"""Build the extensions with sanitizers and run the tests on them; stress the thread pool under ThreadSanitizer.
+"""Run tests, fuzzing and threads with sanitizers.
 
-    python tools/sanitize.py --short       the input contract, a minute of fuzzing, the pool
-    python tools/sanitize.py               all tests but those of processes, ten minutes of fuzzing a family, the pool
-    python tools/sanitize.py --only pool   one part: tests, fuzz or pool
+    python tools/sanitize.py --short                       short forms of all parts
+    python tools/sanitize.py                               all parts: hours
+    python tools/sanitize.py --only resize --seconds 600   one part, for so long
 
-Address and undefined-behaviour sanitizer for the extensions. Needs gcc or clang (CC), Cython, NumPy and pytest. Any
-finding ends the run with exit code 1.
+Under the address and undefined-behaviour sanitizer, extensions in a copy: tests; fuzz, every family for its share of
+the time; resize, calls while another thread changes the number of threads (tests/resizing.py). Under the thread
+sanitizer: programs, those of tests/c, which link the C files they test; races, the same resizing with instrumented
+extensions. Needs gcc or clang (CC), Cython, NumPy and pytest. Any finding ends the run with exit code 1.
 """
 
 from __future__ import annotations
@@ -15,62 +17,101 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import instrumented
 
-FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1"
+ROOT = instrumented.ROOT
+ADDRESS = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1"
+THREAD = "-fsanitize=thread -O1 -g"
 # Python keeps memory to its end on purpose; a huge request shall return NULL, as it does without the sanitizer.
-SETTINGS = {
+ADDRESS_SETTINGS = {
     # Its fake stack stays off: GCC before 13.3 does not align 64-byte vectors on it.
     "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:detect_stack_use_after_return=0",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
 }
+THREAD_SETTINGS = {"TSAN_OPTIONS": "halt_on_error=1"}
+# Without address randomisation: some kernels place libraries where ThreadSanitizer wants its shadow memory.
+FIXED_ADDRESSES = ["setarch", "-R"] if sys.platform == "linux" else []
 # These measure memory or processor time, which the sanitizers change.
 LEFT_OUT = ["--ignore=tests/test_processes.py", "--deselect=tests/test_threads.py::test_idle_pool_takes_no_cpu"]
 
+# Program of tests/c -> the C files that it tests, as patterns.
+PROGRAMS = {"pool_stress": ["runtime/pool.c"]}
+GENERATED = ("kernels.c", "core.c")
 
-def sanitized(copy, *arguments):
+
+def with_address_sanitizer(copy, *arguments):
     preload = ":".join(instrumented.library_of_compiler(name) for name in ("libasan.so", "libstdc++.so.6"))
-    return instrumented.python(copy, *arguments, LD_PRELOAD=preload, **SETTINGS)
+    return instrumented.python(copy, *arguments, LD_PRELOAD=preload, **ADDRESS_SETTINGS)
 
 
-def run_tests(copy, short):
+def run_tests(copy, seconds, short):
     chosen = ["tests/test_robustness.py"] if short else ["tests", *LEFT_OUT]
-    return sanitized(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen)
+    return with_address_sanitizer(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen)
 
 
-def run_fuzz(copy, short):
-    """Every family for its share of the time."""
-    return sanitized(copy, copy / "tools" / "fuzz.py", "--seconds", 60 if short else 3000)
+def run_fuzz(copy, seconds, short):
+    return with_address_sanitizer(copy, copy / "tools" / "fuzz.py", "--seconds", seconds)
 
 
-def stress_pool(short):
-    root = instrumented.ROOT
+def run_resizing(copy, seconds, short):
+    return with_address_sanitizer(copy, copy / "tests" / "resizing.py", "--seconds", seconds)
+
+
+def run_races(copy, seconds, short):
+    """Python and NumPy are not instrumented, nor need they be: the memory that threads share is the kernels'."""
+    arguments = [copy / "tests" / "resizing.py", "--seconds", seconds]
+    settings = {"LD_PRELOAD": instrumented.library_of_compiler("libtsan.so"), **THREAD_SETTINGS}
+    return instrumented.python(copy, *arguments, before=FIXED_ADDRESSES, **settings)
+
+
+def run_program(name, seconds):
+    """Once, and again until the time is up; the first exit code that is not 0."""
     with tempfile.TemporaryDirectory() as directory:
-        program = Path(directory) / "pool_stress"
-        sources = [root / "tests" / "c" / "pool_stress.c", root / "fastgeo" / "runtime" / "pool.c"]
-        flags = ["-std=gnu11", "-O1", "-g", "-fsanitize=thread", "-pthread", f"-I{root / 'fastgeo'}"]
-        subprocess.run([os.environ.get("CC", "gcc"), *flags, *sources, "-o", program], check=True)
-        # Without address randomisation: some kernels place libraries where ThreadSanitizer wants its shadow memory.
-        command = ["setarch", "-R", program] if sys.platform == "linux" else [program]
-        settings = {**os.environ, "TSAN_OPTIONS": "halt_on_error=1"}
-        return subprocess.run([*command, str(300 if short else 5000)], env=settings).returncode
+        program = Path(directory) / name
+        tested = [path for pattern in PROGRAMS[name] for path in sorted((ROOT / "fastgeo").glob(pattern))]
+        sources = [ROOT / "tests" / "c" / f"{name}.c", *(path for path in tested if path.name not in GENERATED)]
+        flags = ["-std=gnu11", *THREAD.split(), "-ffp-contract=off", "-pthread", f"-I{ROOT / 'fastgeo'}"]
+        subprocess.run([os.environ.get("CC", "gcc"), *flags, *sources, "-lm", "-o", program], check=True)
+        end, status = time.monotonic() + seconds, 0
+        while status == 0:
+            status = subprocess.run([*FIXED_ADDRESSES, program], env={**os.environ, **THREAD_SETTINGS}).returncode
+            if time.monotonic() > end:
+                break
+        return status
+
+
+# Part -> how it runs, the build it needs (None: its own), seconds of the short and of the long form.
+PARTS = {
+    "programs": (None, None, 10, 600),
+    "tests": (run_tests, ADDRESS, 0, 0),
+    "fuzz": (run_fuzz, ADDRESS, 60, 3000),
+    "resize": (run_resizing, ADDRESS, 20, 600),
+    "races": (run_races, THREAD, 20, 600),
+}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true")
-    parser.add_argument("--only", choices=["tests", "fuzz", "pool"])
+    parser.add_argument("--only", choices=PARTS)
+    parser.add_argument("--seconds", type=float, help="for a part that can run as long as it is told")
     options = parser.parse_args()
     failed = []
-    if options.only in (None, "pool") and stress_pool(options.short):
-        failed.append("pool")
-    if options.only != "pool":
-        with instrumented.build(FLAGS) as copy:
-            for part, run in (("tests", run_tests), ("fuzz", run_fuzz)):
-                if options.only in (None, part) and run(copy, options.short):
-                    failed.append(part)
+
+    def seconds_of(part):
+        return options.seconds or PARTS[part][2 if options.short else 3]
+
+    chosen = [options.only] if options.only else list(PARTS)
+    if "programs" in chosen:
+        failed += [name for name in PROGRAMS if run_program(name, seconds_of("programs"))]
+    for flags in (ADDRESS, THREAD):
+        parts = [part for part in chosen if PARTS[part][1] == flags]
+        if parts:
+            with instrumented.build(flags) as copy:
+                failed += [part for part in parts if PARTS[part][0](copy, seconds_of(part), options.short)]
     print(f"sanitizers: findings in {', '.join(failed)}" if failed else "sanitizers: no finding")
     sys.exit(bool(failed))
 
