@@ -9,6 +9,8 @@ import threading
 import numpy as np
 import pytest
 from cases import layouts
+from convolution_chains import planar
+from fresh import in_fresh_process
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,11 +19,6 @@ from fastgeo import reference, runtime
 from fastgeo.testing import assert_same_answer
 
 FLOATS = [np.float32, np.float64]
-
-
-def planar(x, kernel):
-    """NHWC and HWIO arrays as NCHW and OIHW."""
-    return np.ascontiguousarray(x.transpose(0, 3, 1, 2)), np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))
 
 
 def outcome(function, *args, **kwargs):
@@ -289,6 +286,17 @@ def test_order_of_the_chain(kernels):
     np.testing.assert_array_equal(padded, [fma_chain(zeros, kernel[..., o].ravel(), bias[o]) for o in range(3)])
 
 
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_partial_sums_overflow(impl, layout):
+    """The error bound holds where no partial sum overflows: the kernel's chain does here, the reference's does not."""
+    values = np.array([3e38, 3e38, -3e38], np.float32)
+    x, kernel = values.reshape(1, 1, 1, 3), np.ones((1, 1, 3, 2), np.float32)
+    if layout == "NCHW":
+        x, kernel = planar(x, kernel)
+    found = impl.conv2d(x, kernel, layout=layout).ravel()
+    np.testing.assert_array_equal(found, np.float32(3e38) if impl is reference else np.inf)
+
+
 def test_padded_cells_keep_their_signs_and_infinities(kernels):
     """A run of padded zeros adds 0 * weight: +0 or -0, which a sum of -0 shows, or NaN where a weight is infinite."""
     x = np.full((1, 20, 20, 16), -0.0, np.float32)
@@ -551,3 +559,63 @@ def test_torch(kernels, padding_mode, groups):
         layout="NCHW",
     )
     np.testing.assert_allclose(actual, module(torch.from_numpy(x)).detach().numpy(), rtol=1e-12, atol=1e-12)
+
+
+# A signal comes after so many ms of processor time, somewhere in copying or packing 128 MB of weights.
+INTERRUPTED_PACKING = """
+import signal, numpy as np, fastgeo
+def stop(*_):
+    raise KeyboardInterrupt
+signal.signal(signal.SIGPROF, stop)
+kernel, x = np.ones((1, 1, 4096, 8192), np.float32), np.ones((1, 1, 60, 4096), np.float32)
+answers = []
+for delay in range(2, 42, 2):
+    for call in (lambda: fastgeo.Conv2d(kernel), lambda: fastgeo.conv2d(x, kernel, n_threads=1)):
+        try:
+            signal.setitimer(signal.ITIMER_PROF, 1e-3 * delay)
+            call()
+            answers.append("finished")
+        except BaseException as error:
+            answers.append(type(error).__name__)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+print(*sorted(set(answers)))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no interval timers")
+def test_interrupted_packing():
+    assert in_fresh_process(INTERRUPTED_PACKING).split() == ["KeyboardInterrupt"]
+
+
+OTHER_ROUNDING = """
+import ctypes, platform, numpy as np, fastgeo
+libm = ctypes.CDLL("libm.so.6")
+modes = {"x86_64": (0, 0x400, 0x800, 0xC00), "aarch64": (0, 0x800000, 0x400000, 0xC00000)}[platform.machine()]
+rng = np.random.default_rng(0)
+x = rng.standard_normal((2, 90, 90, 16)).astype(np.float32)
+kernel, bias = rng.standard_normal((3, 3, 16, 40)).astype(np.float32), np.full(40, -0.0, np.float32)
+x[:, 40:] = -0.0
+kernel[..., :20] = np.abs(kernel[..., :20])
+def answers():
+    layer = fastgeo.Conv2d(kernel, bias, padding=1)
+    yield from (layer(x, n_threads=n) for n in (1, 2))
+    yield from (fastgeo.conv2d(x, kernel, bias, padding=1, n_threads=n) for n in (1, 2))
+    yield fastgeo.conv2d(x[:1, :1, :1], kernel, bias, padding=1)
+    yield fastgeo.conv2d(x.transpose(0, 3, 1, 2), kernel.transpose(3, 2, 0, 1), bias, padding=1, layout="NCHW")
+    yield fastgeo.avg_pool2d(x, 3, 2, 1)
+    yield from (fastgeo.lp_pool2d(x, 3, 2, 1, p=p) for p in (1, 2, 3, 0.5, 1.7))
+found = []
+for mode in modes:
+    libm.fesetround(mode)
+    found.append([answer.tobytes() for answer in answers()])
+    assert libm.fegetround() == mode
+libm.fesetround(0)
+print([[a == b for a, b in zip(each, found[0])] for each in found[1:]])
+assert all(each == found[0] for each in found)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sets the rounding mode through glibc")
+@pytest.mark.parametrize("isa", runtime.supported_isas())
+def test_callers_rounding_mode_changes_no_bit(isa):
+    in_fresh_process(OTHER_ROUNDING, FASTGEO_ISA=isa)

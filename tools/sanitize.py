@@ -37,8 +37,11 @@ FIXED_ADDRESSES = ["setarch", "-R"] if sys.platform == "linux" else []
 # These measure memory or processor time, which the sanitizers change.
 LEFT_OUT = ["--ignore=tests/test_processes.py", "--deselect=tests/test_threads.py::test_idle_pool_takes_no_cpu"]
 
-# Program of tests/c -> the C files that it tests, as patterns.
-PROGRAMS = {"pool_stress": ["runtime/pool.c"]}
+# Program of tests/c -> the C files that it tests, as patterns, and the sanitizers.
+PROGRAMS = {
+    "pool_stress": (["runtime/pool.c"], [THREAD]),
+    "layer_sharing": (["convolution/*.c", "runtime/*.c"], [THREAD, ADDRESS]),
+}
 GENERATED = ("kernels.c", "core.c")
 
 
@@ -67,17 +70,20 @@ def run_races(copy, seconds, short):
     return instrumented.python(copy, *arguments, before=FIXED_ADDRESSES, **settings)
 
 
-def run_program(name, seconds):
-    """Once, and again until the time is up; the first exit code that is not 0."""
+def run_program(name, sanitizer, seconds):
+    """Once, and again until the time is up; the first exit code that is not 0. Scalar code alone: the rest takes minutes
+    to compile."""
     with tempfile.TemporaryDirectory() as directory:
         program = Path(directory) / name
-        tested = [path for pattern in PROGRAMS[name] for path in sorted((ROOT / "fastgeo").glob(pattern))]
+        tested = [path for pattern in PROGRAMS[name][0] for path in sorted((ROOT / "fastgeo").glob(pattern))]
         sources = [ROOT / "tests" / "c" / f"{name}.c", *(path for path in tested if path.name not in GENERATED)]
-        flags = ["-std=gnu11", *THREAD.split(), "-ffp-contract=off", "-pthread", f"-I{ROOT / 'fastgeo'}"]
+        flags = ["-std=gnu11", *sanitizer.split(), "-ffp-contract=off", "-DFG_SCALAR_ONLY", "-pthread"]
+        flags.append(f"-I{ROOT / 'fastgeo'}")
         subprocess.run([os.environ.get("CC", "gcc"), *flags, *sources, "-lm", "-o", program], check=True)
+        settings = {**THREAD_SETTINGS, **ADDRESS_SETTINGS}
         end, status = time.monotonic() + seconds, 0
         while status == 0:
-            status = subprocess.run([*FIXED_ADDRESSES, program], env={**os.environ, **THREAD_SETTINGS}).returncode
+            status = subprocess.run([*FIXED_ADDRESSES, program], env={**os.environ, **settings}).returncode
             if time.monotonic() > end:
                 break
         return status
@@ -106,7 +112,8 @@ def main():
 
     chosen = [options.only] if options.only else list(PARTS)
     if "programs" in chosen:
-        failed += [name for name in PROGRAMS if run_program(name, seconds_of("programs"))]
+        runs = [(name, sanitizer) for name, (_, sanitizers) in PROGRAMS.items() for sanitizer in sanitizers]
+        failed += [name for name, sanitizer in runs if run_program(name, sanitizer, seconds_of("programs"))]
     for flags in (ADDRESS, THREAD):
         parts = [part for part in chosen if PARTS[part][1] == flags]
         if parts:

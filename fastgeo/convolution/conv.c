@@ -88,31 +88,43 @@ static conv_job kernel_job(int isa, const fg_conv_call *call)
     return job;
 }
 
-fg_packed *fg_conv_pack(const fg_team *team, const fg_conv_call *call)
+/* The struct and the memory of its weights; NULL if there is not enough. */
+static fg_packed *new_packed(const conv_job *job)
 {
-    conv_job job = kernel_job(team->isa, call);
-    const size_t panel = (size_t)job.shape->lanes * 2 * value_size(call);
-    const size_t rows = (size_t)job.n_panels;
-    if ((size_t)job.panel_rows > (SIZE_MAX / 2 - 64) / panel / rows)
+    const size_t row = (size_t)job->shape->lanes * 2 * value_size(job->call), panels = (size_t)job->n_panels;
+    if ((size_t)job->panel_rows > (SIZE_MAX / 2 - 64) / row / panels)
         return NULL;
     fg_packed *packed = calloc(1, sizeof *packed);
     if (!packed)
         return NULL;
-    packed->isa = job.isa;
-    packed->is_f64 = call->is_f64;
-    packed->memory = malloc(panel * rows * (size_t)job.panel_rows + 64);
+    packed->isa = job->isa;
+    packed->is_f64 = job->call->is_f64;
+    packed->memory = malloc(row * panels * (size_t)job->panel_rows + 64);
     if (!packed->memory) {
         free(packed);
         return NULL;
     }
     packed->weights = (char *)packed->memory + (64 - (uintptr_t)packed->memory % 64);
-    job.weights = packed->weights;
-    const int n_threads = job.depth * call->out_channels < MIN_WORK_FOR_THREADS ? 1 : team->size;
-    if (team->parallel(job.n_panels, n_threads, pack_panel_table[job.isa][call->is_f64], &job) != FG_OK) {
-        fg_packed_free(packed);
-        return NULL;
-    }
     return packed;
+}
+
+int fg_conv_pack(const fg_team *team, const fg_conv_call *call, fg_packed **packed)
+{
+    conv_job job = kernel_job(team->isa, call);
+    *packed = NULL;
+    fg_packed *made = new_packed(&job);
+    if (!made)
+        return FG_NO_MEMORY;
+    job.weights = made->weights;
+    const int n_threads = job.depth * call->out_channels < MIN_WORK_FOR_THREADS ? 1 : team->size;
+    fg_fenv saved = fg_fenv_enter();
+    int status = team->parallel(job.n_panels, n_threads, pack_panel_table[job.isa][call->is_f64], &job);
+    fg_fenv_leave(saved);
+    if (status == FG_OK)
+        *packed = made;
+    else
+        fg_packed_free(made);
+    return status;
 }
 
 void fg_packed_free(fg_packed *packed)
@@ -183,29 +195,36 @@ static void choose_block(conv_job *job)
     job->panel_chunks = pieces(job->n_panels, job->panels_per_chunk);
 }
 
-/* Scratch memory of a call: that of the packed kernel if nobody uses it, or new. */
-static void *take_scratch(fg_packed *packed, size_t size)
+/* Scratch memory of a call: that of the packed kernel, which belongs to one call at a time, or memory of its own. */
+typedef struct {
+    void *memory;
+    atomic_flag *taken; /* cleared when the call is done; NULL where it owns the memory */
+} conv_scratch;
+
+/* With the flag taken: its memory, as large as it has ever been asked for. */
+static void *grown_scratch(fg_packed *packed, size_t size)
 {
-    if (packed && !atomic_flag_test_and_set(&packed->scratch_taken)) {
-        if (packed->scratch_size < size) {
-            free(packed->scratch);
-            packed->scratch = malloc(size);
-            packed->scratch_size = packed->scratch ? size : 0;
-        }
-        if (packed->scratch)
-            return packed->scratch;
-        atomic_flag_clear(&packed->scratch_taken);
-        return NULL;
+    if (packed->scratch_size < size) {
+        free(packed->scratch);
+        packed->scratch = malloc(size);
+        packed->scratch_size = packed->scratch ? size : 0;
     }
-    return malloc(size);
+    return packed->scratch;
 }
 
-static void give_scratch(fg_packed *packed, void *scratch)
+static conv_scratch take_scratch(fg_packed *packed, size_t size)
 {
-    if (packed && packed->scratch == scratch)
-        atomic_flag_clear(&packed->scratch_taken);
+    if (!packed || atomic_flag_test_and_set(&packed->scratch_taken))
+        return (conv_scratch){malloc(size), NULL};
+    return (conv_scratch){grown_scratch(packed, size), &packed->scratch_taken};
+}
+
+static void give_scratch(conv_scratch scratch)
+{
+    if (scratch.taken)
+        atomic_flag_clear(scratch.taken);
     else
-        free(scratch);
+        free(scratch.memory);
 }
 
 static void lay_out_scratch(conv_job *job, char *scratch, size_t zeros_size, size_t offsets_size)
@@ -228,17 +247,19 @@ static int run_job(const fg_team *team, conv_job *job, int64_t chunks, fg_chunk 
     const size_t slots = (size_t)least(n_threads, chunks);
     const size_t zeros_size = aligned((size_t)zeros * value_size(call));
     const size_t offsets_size = aligned((size_t)job->taps * sizeof(int64_t));
-    char *scratch = take_scratch(packed, zeros_size + offsets_size + slots * job->slot_size + 64);
-    if (!scratch)
+    const conv_scratch scratch = take_scratch(packed, zeros_size + offsets_size + slots * job->slot_size + 64);
+    if (!scratch.memory) {
+        give_scratch(scratch);
         return FG_NO_MEMORY;
-    lay_out_scratch(job, scratch, zeros_size, offsets_size);
+    }
+    lay_out_scratch(job, scratch.memory, zeros_size, offsets_size);
     for (int64_t tap = 0; tap < job->taps; tap++) {
         const int64_t row = tap / job->tap_columns, column = tap % job->tap_columns;
         job->tap_offsets[tap] =
             (row * call->dilation_y * call->width + column * call->dilation_x) * call->channels;
     }
     int status = team->parallel(chunks, n_threads, run, job);
-    give_scratch(packed, scratch);
+    give_scratch(scratch);
     return status;
 }
 
@@ -270,7 +291,7 @@ static int run_tiles(const fg_team *team, conv_job *job, fg_packed *packed)
     job->cell_pitch = call->channels;
     job->strip = call->planar || job->merged;
     const int64_t step = call->channels * (int64_t)value_size(call);
-    if (step * call->stride_x % CROWDED == 0 && step % CACHE_LINE == 0) {
+    if (!job->merged && step * call->stride_x % CROWDED == 0 && step % CACHE_LINE == 0) {
         job->strip = 1;
         job->cell_pitch += CACHE_LINE / (int64_t)value_size(call);
     }
@@ -363,9 +384,10 @@ int fg_conv2d(const fg_team *team, const fg_conv_call *call, fg_packed *packed)
         return FG_OK;
     fg_packed *own = NULL;
     if (!packed || packed->isa != isa_for(team->isa, call) || packed->is_f64 != call->is_f64) {
-        packed = own = fg_conv_pack(team, call);
-        if (!own)
-            return FG_NO_MEMORY;
+        int packing = fg_conv_pack(team, call, &own);
+        if (packing != FG_OK)
+            return packing;
+        packed = own;
     }
     conv_job job = kernel_job(team->isa, call);
     job.weights = packed->weights;

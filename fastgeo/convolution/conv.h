@@ -19,10 +19,11 @@ typedef struct {
     int padding_mode, relu;
 } fg_conv_call;
 
-/* A kernel in the order in which the inner loops of one instruction set read it. Only kernel, out_channels, channels,
-   groups, kernel_height, kernel_width, is_f64 and planar of the call are looked at. NULL without memory. */
+/* A kernel in the order in which the inner loops of one instruction set read it. Of the call only kernel, out_channels,
+   channels, groups, kernel_height, kernel_width, is_f64 and planar are read. The answer is that of fg_conv2d; *packed
+   is NULL unless it is FG_OK. */
 typedef struct fg_packed fg_packed;
-fg_packed *fg_conv_pack(const fg_team *team, const fg_conv_call *call);
+int fg_conv_pack(const fg_team *team, const fg_conv_call *call, fg_packed **packed);
 void fg_packed_free(fg_packed *packed);
 
 /* `packed` may be NULL: the kernel is then packed for this call. One made for another instruction set is not used.

@@ -81,7 +81,9 @@ def conv2d(
     on every instruction set, with any number of threads and in both layouts. The reference computes in float64, and
     the two agree within ``γₙ·(|b| + Σ|x·w|) + n·η``, where n = kernel_height·kernel_width·channels/groups + 1,
     γₙ = n·u / (1 - n·u), u is the unit roundoff and η the smallest subnormal of the float type (twice that bound for
-    float64, where the reference rounds as well). NaN and infinity are passed on.
+    float64, where the reference rounds as well). The bound holds where no partial sum of a chain overflows the float
+    type; once one has, the output is infinite or NaN, even where the whole sum would be finite. NaN and infinity are
+    passed on.
 
     Time O(batch·out_height·out_width·out_channels·n); where it pays, padded zeros are not multiplied, which changes no
     bit. Memory beyond the result: one copy of the kernel, its outputs rounded up to whole vectors and up to a sixteenth

@@ -27,7 +27,7 @@ cdef extern from "convolution/conv.h" nogil:
         int relu
     ctypedef struct fg_packed:
         pass
-    fg_packed *fg_conv_pack(const fg_team *team, const fg_conv_call *call)
+    int fg_conv_pack(const fg_team *team, const fg_conv_call *call, fg_packed **packed)
     void fg_packed_free(fg_packed *packed)
     int fg_conv2d(const fg_team *team, const fg_conv_call *call, fg_packed *packed)
 
@@ -117,6 +117,7 @@ cdef class PackedKernel:
 
     def __cinit__(self, kernel, groups, layout):
         cdef fg_conv_call call
+        cdef int status
         (call.kernel_height, call.kernel_width), channels, call.out_channels = geometry.kernel_axes(kernel.shape, layout)
         call.groups = groups
         call.channels = channels * groups
@@ -126,9 +127,8 @@ cdef class PackedKernel:
         cdef fg_team team
         open_team(&team, 1)
         with nogil:
-            self.packed = fg_conv_pack(&team, &call)
-        if self.packed == NULL:
-            raise MemoryError("fastgeo: not enough memory for this kernel")
+            status = fg_conv_pack(&team, &call, &self.packed)
+        raise_status(status)
 
     def __dealloc__(self):
         fg_packed_free(self.packed)

@@ -13,8 +13,10 @@
 #error "fastgeo needs a compiler that rounds every operation to its type (on 32-bit x86: -msse2 -mfpmath=sse)"
 #endif
 
-/* Target regions need GCC or Clang; another compiler gets the scalar code alone. */
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+/* Target regions need GCC or Clang; another compiler gets the scalar code alone, and so do programs that ask for it: a
+   sanitizer then has a twentieth of the code to compile. */
+#if defined(FG_SCALAR_ONLY)
+#elif defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 #define FG_X86 1
 #elif defined(__aarch64__) && (defined(__GNUC__) || defined(__clang__))
 #define FG_ARM64 1
