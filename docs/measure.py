@@ -74,6 +74,11 @@ ROOMS = {
         "kmeans_plusplus 100000×16, k=64",
         "pairwise_distance 2000×2000, d=16, euclidean",
     ],
+    "assignment": [
+        "linear_assignment 50×50 float64",
+        "linear_assignment 300×300 float64",
+        "match_boxes 1000 tracks, 1000 detections",
+    ],
 }
 
 

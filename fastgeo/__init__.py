@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 from fastgeo.startup import end_the_command
 
 try:
-    from fastgeo import boxes, clustering, convolution, ranking, reference, suppression, testing
+    from fastgeo import assignment, boxes, clustering, convolution, ranking, reference, suppression, testing
 except (ImportError, ValueError) as error:
     end_the_command(error)
     raise
 
+from fastgeo.assignment import *
 from fastgeo.boxes import *
 from fastgeo.clustering import *
 from fastgeo.convolution import *
@@ -22,6 +23,7 @@ from fastgeo.version import __version__
 
 if TYPE_CHECKING:
     # Type checkers lose the star imports above in the cycle of imports; the signatures are the references'.
+    from fastgeo.assignment.reference import *
     from fastgeo.boxes.reference import *
     from fastgeo.clustering.reference import *
     from fastgeo.convolution.reference import *
@@ -45,3 +47,4 @@ __all__ += suppression.__all__
 __all__ += convolution.__all__
 __all__ += ranking.__all__
 __all__ += clustering.__all__
+__all__ += assignment.__all__

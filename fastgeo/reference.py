@@ -1,5 +1,7 @@
 """Every public name in its reference form: ``fastgeo.reference.nms`` specifies ``fastgeo.nms``."""
 
+from fastgeo.assignment import reference as assignment
+from fastgeo.assignment.reference import *
 from fastgeo.boxes import reference as boxes
 from fastgeo.boxes.reference import *
 from fastgeo.clustering import reference as clustering
@@ -17,3 +19,4 @@ __all__ += suppression.__all__
 __all__ += convolution.__all__
 __all__ += ranking.__all__
 __all__ += clustering.__all__
+__all__ += assignment.__all__

@@ -112,6 +112,16 @@ def _pooled(n, dtype):
     return {**_image(n, dtype), "size": 3}
 
 
+def _costs(n, dtype):
+    """Wider than high; whole numbers, so that there are ties."""
+    return whole((n, n + 3), 0, 3 * n, dtype, seed=1)
+
+
+def _gaps(n, dtype):
+    """The same with every seventh pair forbidden."""
+    return np.where(whole((n, n + 3), 0, 7, seed=2) == 0, np.inf, _costs(n, dtype)).astype(dtype)
+
+
 def _points(n, dtype, seed=11):
     return uniform((n, 5), -1, 1, dtype, seed)
 
@@ -171,6 +181,8 @@ EXAMPLES = {
     "kmeans_plusplus": _clustered,
     "pairwise_distance": lambda n, dtype: {"X": _points(n, dtype), "Y": _points(n + 3, dtype, 13)},
     "StreamingKMeans": _clustered,
+    "linear_assignment": lambda n, dtype: {"cost": _costs(n, dtype)},
+    "match_boxes": _pair,
 }
 
 _FORMATS = [{}, {"fmt": "xywh"}, {"fmt": "cxcywh", "offset": 1}]
@@ -258,6 +270,14 @@ VARIANTS = {
         {"X": _wide(11), "Y": _wide(13), "kind": "cosine"},
     ],
     "StreamingKMeans": [{}, {"decay": 0.5}],
+    "linear_assignment": [
+        {},
+        {"max_cost": 2.5},
+        {"cost": lambda n, dtype: _gaps(n, dtype).T},
+        {"cost": lambda n, dtype: -_gaps(n, dtype), "maximize": True},
+        {"cost": lambda n, dtype: uniform((n, n), 0, 1, dtype, seed=3)},
+    ],
+    "match_boxes": [{}, {"iou_threshold": 0.0}, {"fmt": "cxcywh"}],
 }
 
 # Sizes that reach tails of every vector width, several chunks, and the pool.
@@ -280,6 +300,7 @@ SIZES = {
     "kmeans": (5, 2001),
     "assign": (5, 37, 5003),
     "kmeans_plusplus": (5, 20_001),
+    "linear_assignment": (5, 37, 150),
 }
 USUAL_SIZES = (5, 37, 700)
 
@@ -299,6 +320,7 @@ SHARED = {
     "assign": 5003,
     "pairwise_distance": 2000,
     "StreamingKMeans": 50_000,
+    "match_boxes": 700,
 }
 OF_EACH_ROOM = ("box_iou", "batched_nms", "conv2d", "histogram_auc", "assign")
 

@@ -1,4 +1,4 @@
-"""Convolution by brute force, each output as its chain of fused multiply-adds; and random calls that reach every plan."""
+"""Convolution by brute force, each output as its chain of fused multiply-adds; and random calls for every plan."""
 
 import numpy as np
 from hypothesis import strategies as st

@@ -13,7 +13,14 @@ import fastgeo
 from fastgeo import reference
 from fastgeo.cli import bench_rows
 
-ROOMS = [fastgeo.boxes, fastgeo.suppression, fastgeo.convolution, fastgeo.ranking, fastgeo.clustering]
+FAMILIES = [
+    fastgeo.boxes,
+    fastgeo.suppression,
+    fastgeo.convolution,
+    fastgeo.ranking,
+    fastgeo.clustering,
+    fastgeo.assignment,
+]
 NAMES = reference.__all__
 FUNCTIONS = [name for name in NAMES if not isinstance(getattr(reference, name), type)]
 TESTS = "".join(
@@ -23,7 +30,7 @@ TESTS = "".join(
 
 def test_one_list_of_names():
     assert len(NAMES) == len(set(NAMES))
-    assert sorted(name for room in ROOMS for name in room.__all__) == sorted(NAMES)
+    assert sorted(name for family in FAMILIES for name in family.__all__) == sorted(NAMES)
     assert set(NAMES) < set(fastgeo.__all__)
 
 

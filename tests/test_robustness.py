@@ -166,6 +166,7 @@ REFUSED = {
     **dict.fromkeys(["sample_weight", "weights"], (*NOT_FINITE, -1.0, "zeros")),
     "iou_threshold": (*NOT_FINITE, -0.01, 1.01),
     "score_threshold": (np.nan,),
+    "cost": (np.nan,),  # an infinity may forbid a pair
     **dict.fromkeys(["inputs", "kernel", "bias"], ()),
 }
 NOT_FINITE_IS_LEGAL = ["inputs", "kernel", "bias", "scores", "score_threshold"]
@@ -322,11 +323,13 @@ BAD_SCALARS = {
     "level": [0, 1, -0.5, NAN, None, *NOT_A_NUMBER],
     "decay": [-0.01, 1.01, NAN, None, *NOT_A_NUMBER],
     "progress": [1, "x"],
+    "max_cost": [NAN, np.inf, -np.inf, *NOT_A_NUMBER],
     # Taken by their truth value, as everywhere in Python.
     "ceil_mode": [],
     "count_include_pad": [],
     "return_indices": [],
     "drop_intermediate": [],
+    "maximize": [],
 }
 
 

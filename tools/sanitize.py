@@ -71,8 +71,10 @@ def run_races(copy, seconds, short):
 
 
 def run_program(name, sanitizer, seconds):
-    """Once, and again until the time is up; the first exit code that is not 0. Scalar code alone: the rest takes minutes
-    to compile."""
+    """Once, and again until the time is up; the first exit code that is not 0.
+
+    Scalar code alone: the rest takes minutes to compile.
+    """
     with tempfile.TemporaryDirectory() as directory:
         program = Path(directory) / name
         tested = [path for pattern in PROGRAMS[name][0] for path in sorted((ROOT / "fastgeo").glob(pattern))]
