@@ -2,9 +2,9 @@
 
     python tools/replace_kernels.py [NAME ...]
 
-Run are the tests whose source names the function, but for those of the reference. One that passes although the function
-raises NotImplementedError does not call it, or takes any exception for a success. Those in `JUDGED` have a reason. Exit
-code 1 if there is another.
+Run are the tests whose id or source names the function, but for those of the reference. One that passes although the
+function raises NotImplementedError does not call it, or takes any exception for a success. Those in `JUDGED` have a
+reason. Exit code 1 if there is another.
 """
 
 from __future__ import annotations
@@ -12,88 +12,90 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import inspect
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from _pytest.runner import runtestprotocol
+
 ROOT = Path(__file__).resolve().parent.parent
-MODULE = Path(__file__).stem
-VARIABLE = "FASTGEO_TEST_REPLACED"
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+import fastgeo  # noqa: E402
+from fastgeo import reference  # noqa: E402
 
 # Test (a pattern of node ids) -> why it passes without the function that its source names.
-JUDGED: dict[str, str] = {}
-# Tests of pages and of the command start processes of their own, in which nothing is replaced.
+JUDGED = {
+    "*/test_contract.py::*": "reads signatures, docstrings and sources",
+    "*/test_same_bits.py::*": "calls in a process of its own",
+}
+# Tests of pages, of the command and of processes start others, in which nothing is replaced.
 LEFT_OUT = ("test_cli.py", "test_docs.py", "test_examples.py", "test_processes.py", "test_distributed.py")
 
 
-def replace(name):
-    """Put a function that raises in the place of `name`, wherever the package keeps it."""
+def replaced(name):
+    """A function that stands for it and raises."""
+    original = getattr(fastgeo, name)
 
-    def replaced(*_, **__):
+    def raising(*_, **__):
         raise NotImplementedError(f"{name} is replaced")
 
-    import fastgeo
-
-    original = getattr(fastgeo, name)
-    replaced.__doc__, replaced.__name__ = original.__doc__, name
-    for module in [module for key, module in sys.modules.items() if key.split(".")[0] == "fastgeo"]:
-        if getattr(module, name, None) is original:
-            setattr(module, name, replaced)
+    raising.__doc__, raising.__name__, raising.__module__ = original.__doc__, name, original.__module__
+    return raising
 
 
-# As a plugin of pytest
+def put_in_place(old, new):
+    """Wherever a module of the package or of the tests holds the function."""
+    for module in list(sys.modules.values()):
+        if str(ROOT) in str(getattr(module, "__file__", "")):
+            for key, value in list(vars(module).items()):
+                if value is old:
+                    setattr(module, key, new)
 
 
-def pytest_configure():
-    if VARIABLE in os.environ:
-        replace(os.environ[VARIABLE])
-
-
-def _names(item, name):
-    """Whether a test names the function, in its id or as a word of its source."""
+def names(item, name):
+    """Whether a test names the function, and does not call its reference."""
+    axes = item.callspec.params if hasattr(item, "callspec") else {}
     word = re.compile(rf"\b{name}\b")
-    return word.search(item.name) or word.search(inspect.getsource(item.function))
+    return axes.get("impl") != "reference" and (word.search(item.name) or word.search(inspect.getsource(item.function)))
 
 
-def pytest_collection_modifyitems(config, items):
-    def chosen(item):
-        axes = item.callspec.params if hasattr(item, "callspec") else {}
-        return axes.get("impl") != "reference" and _names(item, os.environ[VARIABLE])
+class Replacing:
+    """Collects once, and runs what names each function while it is replaced."""
 
-    items[:] = [item for item in items if chosen(item)]
+    def __init__(self, functions):
+        self.functions, self.suspects = functions, []
 
+    def pytest_runtestloop(self, session):
+        for name in self.functions:
+            original, stand_in = getattr(fastgeo, name), replaced(name)
+            put_in_place(original, stand_in)
+            for item in session.items:
+                if names(item, name):
+                    reports = runtestprotocol(item, log=False, nextitem=None)
+                    if all(report.passed for report in reports):
+                        self.note(name, item.nodeid)
+            put_in_place(stand_in, original)
+        return True
 
-# As a program
-
-
-def still_passing(name):
-    """Node ids of the tests that name the function and pass without it."""
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tools")])
-    command = [sys.executable, "-m", "pytest", "-q", "-p", MODULE, "-rp", "--tb=no", "--widest", "--disable-warnings"]
-    command += [f"--ignore=tests/{left_out}" for left_out in LEFT_OUT]
-    settings = {**os.environ, "PYTHONPATH": path, VARIABLE: name, "COLUMNS": "400"}
-    done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True)
-    if done.returncode not in (0, 1):
-        sys.exit(f"{name}: pytest ended with {done.returncode}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
-    return [line.split(" ", 1)[1] for line in done.stdout.splitlines() if line.startswith("PASSED ")]
+    def note(self, name, test):
+        if not any(fnmatch.fnmatchcase(test, pattern) for pattern in JUDGED):
+            self.suspects.append((name, test))
+            print(f"without {name}: {test}", flush=True)
 
 
 def main():
-    from fastgeo import reference
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME")
-    names = parser.parse_args().names or reference.__all__
-    count = 0
-    for name in names:
-        for test in still_passing(name):
-            if not any(fnmatch.fnmatchcase(test, pattern) for pattern in JUDGED):
-                print(f"without {name}: {test}", flush=True)
-                count += 1
-    print(f"{len(names)} functions replaced, {count} tests to look at")
-    sys.exit(bool(count))
+    parser.add_argument("functions", nargs="*", metavar="NAME")
+    plugin = Replacing(parser.parse_args().functions or reference.__all__)
+    left_out = [f"--ignore={ROOT / 'tests' / name}" for name in LEFT_OUT]
+    options = ["-qq", "-s", "-p", "no:cacheprovider", "--widest", *left_out]
+    status = pytest.main([*options, str(ROOT / "tests")], plugins=[plugin])
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        sys.exit(f"pytest ended with {status!r}")
+    print(f"{len(plugin.functions)} functions replaced, {len(plugin.suspects)} tests to look at")
+    sys.exit(bool(plugin.suspects))
 
 
 if __name__ == "__main__":
