@@ -290,14 +290,14 @@ MUTANTS = [
     ),
     Mutant(
         "kmeans: the tail of a row is measured without its last value",
-        "fastgeo/clustering/exact_body.h",
+        "fastgeo/clustering/inertia_body.h",
         "l, d - l, is_f64, scaled, sum) : sum",
         "l, d - l - 1, is_f64, scaled, sum) : sum",
         "tests/test_clustering.py",
     ),
     Mutant(
         "kmeans_plusplus: a piece of a chunk forgets what the pieces before it would leave",
-        "fastgeo/clustering/exact_body.h",
+        "fastgeo/clustering/seeding_body.h",
         "job->piece > 0 ? job->left",
         "job->piece < 0 ? job->left",
         "tests/test_clustering.py",

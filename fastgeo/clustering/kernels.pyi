@@ -1,5 +1,9 @@
-from fastgeo.clustering.reference import *
-from fastgeo.clustering.reference import ReferenceSteps
-from fastgeo.clustering.reference import __all__ as __all__
+from typing import Any
 
-class KernelSteps(ReferenceSteps): ...
+from fastgeo.clustering.reference import *
+from fastgeo.clustering.reference import __all__ as __all__
+from fastgeo.clustering.reference_kmeans import ReferenceSteps
+
+class KernelSteps(ReferenceSteps):
+    n_searched: int
+    def known_bounds(self) -> list[Any]: ...

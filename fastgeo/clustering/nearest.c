@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clustering/filter.h"
+#include "clustering/directed.h"
+#include "clustering/quantized.h"
 #include "runtime/fenv.h"
 
 /* What a search looks for. */
@@ -29,26 +30,8 @@ enum { CACHED_BYTES = 1 << 19 };
 /* For so many points copying the centroids pays, where their rows would fall into the same sets of a cache. */
 enum { SPREADING = 128 };
 
-/* More than two roundings of a float. */
-#define FG_BOUND_ROUNDING 0x1p-21f
-
-static inline float fg_upper_bound(const fg_bounds *bounds, double square)
-{
-    return (float)(sqrt(square * (1 + bounds->error) + bounds->underflow) * (1 + 0x1p-20)) + FLT_MIN;
-}
-
-static inline float fg_lower_bound(const fg_bounds *bounds, double square)
-{
-    const double least = square * (1 - bounds->error) - bounds->underflow;
-    return least > 0 ? (float)(sqrt(least) * (1 - 0x1p-20)) : 0;
-}
-
-/* Points this near to centroids as near to the origin are within the limit for sure. */
-static inline double fg_near_limit(const fg_points *points) { return fg_point_limit(points) / 4; }
-
 typedef struct {
     int64_t changed, searched; /* labels, points */
-    int64_t strange;           /* whether a point lies farther away than the limit above, or nowhere */
 } nearest_counts;
 
 typedef struct {
@@ -84,62 +67,6 @@ FG_DOT_TABLE(fg_chunk, nearest_chunk);
 FG_DOT_TABLE(suits_function, along_suits);
 FG_DOT_TABLE(bytes_function, packed_bytes);
 FG_DOT_TABLE(bytes_function, filter_bytes);
-
-static double row_distance(const fg_points *points, const void *a, int64_t i, const void *b, int64_t j)
-{
-    double sum = 0;
-    for (int64_t l = 0; l < points->d; l++) {
-        const double difference =
-            points->is_f64
-                ? ((const double *)a)[i * points->d + l] - ((const double *)b)[j * points->d + l]
-                : (double)((const float *)a)[i * points->d + l] - (double)((const float *)b)[j * points->d + l];
-        sum += difference * difference;
-    }
-    return sqrt(sum);
-}
-
-typedef struct {
-    float *moved;
-    const fg_points *points;
-    const void *before, *centroids;
-    int64_t k, clusters; /* in all, per chunk */
-} moves_job;
-
-static void moves_chunk(void *job_, int64_t chunk, int slot)
-{
-    (void)slot;
-    const moves_job *job = job_;
-    const int64_t end = (chunk + 1) * job->clusters < job->k ? (chunk + 1) * job->clusters : job->k;
-    const double rounding = 1 + 0x1p-20 + (double)job->points->d * 0x1p-50;
-    for (int64_t j = chunk * job->clusters; j < end; j++) {
-        const double distance = row_distance(job->points, job->before, j, job->centroids, j);
-        job->moved[j] = distance > 0 ? (float)(distance * rounding) + FLT_MIN : 0;
-    }
-}
-
-static int set_moves(const fg_team *team, fg_bounds *bounds, const fg_points *points, const void *before,
-                     const void *centroids, int64_t k)
-{
-    moves_job job = {bounds->moved, points, before, centroids, k, fg_chunk_rows(team, k, points->d)};
-    int status = FG_OK;
-    if (before)
-        status = team->parallel(fg_chunk_count(k, job.clusters),
-                                   fg_threads_for(team, (double)k * (double)points->d), moves_chunk, &job);
-    else
-        memset(bounds->moved, 0, (size_t)k * sizeof(float));
-    bounds->largest_move = bounds->second_move = 0;
-    bounds->farthest_mover = 0;
-    for (int64_t j = 0; status == FG_OK && j < k; j++) {
-        const float moved = bounds->moved[j];
-        if (moved > bounds->largest_move) {
-            bounds->second_move = bounds->largest_move;
-            bounds->largest_move = moved;
-            bounds->farthest_mover = (int32_t)j;
-        } else if (moved > bounds->second_move)
-            bounds->second_move = moved;
-    }
-    return status;
-}
 
 /* Whether a chunk may be a whole block of the sums: enough of them for the threads, and none too long for Ctrl-C. */
 static int blocks_suit(const fg_team *team, const fg_nearest_call *call)
@@ -195,53 +122,37 @@ static int search_all(const fg_team *team, nearest_job *job, int n_threads)
         job->scratch = fg_at_line(scratch);
         status = team->parallel(n_chunks, n_threads, nearest_chunk_table[isa][is_f64], job);
     }
-    int64_t strange = 0;
     call->n_changed = call->n_searched = 0;
     for (int64_t c = 0; status == FG_OK && c < n_chunks; c++) {
         call->n_changed += job->counts[c].changed;
         call->n_searched += job->counts[c].searched;
-        strange |= job->counts[c].strange;
     }
-    if (status == FG_OK && strange && call->unchecked)
-        status = fg_check_points(team, call->points);
     free(scratch);
     free(job->starts);
     free(job->counts);
     return status;
 }
 
-static int all_near(const fg_points *points, const void *centroids, int64_t k)
-{
-    const double limit = fg_near_limit(points);
-    int near = 1;
-    for (int64_t l = 0; l < k * points->d; l++) {
-        const double c = points->is_f64 ? ((const double *)centroids)[l] : (double)((const float *)centroids)[l];
-        near &= -limit <= c && c <= limit;
-    }
-    return near;
-}
-
 int fg_nearest(const fg_team *team, fg_nearest_call *call)
 {
     const fg_points *points = call->points;
     const int n_threads = fg_threads_for(team, (double)points->n * (double)points->d * (double)call->k);
+    if (points->metric == FG_COSINE && !fg_all_directed(points, call->centroids, call->k))
+        return fg_nearest_directed(team, call);
     fg_filter filter = {0};
     nearest_job job = {.call = call, .team = team};
     int status = FG_OK;
     job.rows = fg_chunk_rows(team, points->n, points->d * call->k + ROW_WORK);
     job.group = fg_most_rows(team, BLOCK * (points->d < DEEP ? points->d : DEEP), INT64_MAX);
     fg_fenv saved = fg_fenv_enter();
-    if (call->filtered && !call->distances && team->isa != FG_ISA_scalar) {
+    if (call->screened && !call->distances && team->isa != FG_ISA_scalar) {
         if (fg_filter_suits(points, call->k)) {
             job.filter = &filter;
-            status = fg_filter_open(&filter, points, call->centroids, call->k);
+            status = fg_filter_open(team, &filter, points, call->centroids, call->k);
         } else
             job.along = points->metric != FG_BOX_IOU &&
                         along_suits_table[team->isa][points->is_f64](points->d, call->k);
     }
-    /* A look along the rows sees by the distances whether the points need a check, and reads them only once. */
-    if (status == FG_OK && call->unchecked && !(job.along && all_near(points, call->centroids, call->k)))
-        status = fg_check_points(team, points);
     if (call->sums && blocks_suit(team, call))
         job.sums = call->sums;
     if (status == FG_OK)
@@ -252,45 +163,6 @@ int fg_nearest(const fg_team *team, fg_nearest_call *call)
         status = fg_sums_add_all(team, call->sums, call->labels);
     fg_filter_close(&filter);
     free(job.copied);
-    fg_fenv_leave(saved);
-    return status;
-}
-
-/* Half the distance from each centroid to the nearest other: the second nearest centroid of its own place. They cost k²
-   distances: only where that is little beside n·k. */
-static int set_gaps(const fg_team *team, fg_bounds *bounds, const fg_points *points, const void *centroids,
-                    int64_t k)
-{
-    const fg_points places = {.x = centroids, .n = k, .d = points->d, .is_f64 = points->is_f64};
-    fg_bounds own = {.error = bounds->error, .underflow = bounds->underflow};
-    fg_nearest_call call = {.points = &places, .centroids = centroids, .k = k, .bounds = &own};
-    int status = FG_OK;
-    memset(bounds->half_gap, 0, (size_t)k * sizeof(float));
-    if (k > points->n / 16)
-        return FG_OK;
-    own.upper = malloc((size_t)k * sizeof(float));
-    call.labels = calloc((size_t)k, sizeof(int32_t));
-    own.lower = bounds->half_gap;
-    status = own.upper && call.labels ? fg_nearest(team, &call) : FG_NO_MEMORY;
-    for (int64_t j = 0; j < k; j++)
-        bounds->half_gap[j] *= 0.5f;
-    free(own.upper);
-    free(call.labels);
-    return status;
-}
-
-int fg_move_bounds(const fg_team *team, fg_bounds *bounds, const fg_points *points, const void *before,
-                   const void *centroids, int64_t k)
-{
-    const double unit = points->is_f64 ? 0x1p-53 : 0x1p-24, smallest = points->is_f64 ? DBL_MIN : FLT_MIN;
-    bounds->error = 2 * (double)(points->d + 3) * unit;
-    bounds->underflow = (double)(points->d + 3) * smallest;
-    bounds->slack = (float)(1 + 2 * bounds->error + 0x1p-18);
-    bounds->least = (float)(4 * sqrt(bounds->underflow)) + FLT_MIN;
-    fg_fenv saved = fg_fenv_enter();
-    int status = set_moves(team, bounds, points, before, centroids, k);
-    if (status == FG_OK)
-        status = set_gaps(team, bounds, points, centroids, k);
     fg_fenv_leave(saved);
     return status;
 }

@@ -101,7 +101,7 @@ typedef struct {
     const nearest_job *job;
     int slot;
     real *packed;
-    int64_t changed, searched, strange;
+    int64_t changed, searched;
     /* What a first look leaves open: pairs of point and centroid that wait, and the point whose pairs are being settled. */
     real *scores; /* [centroid][point]; for deep points, their distances */
     hit *hits;
@@ -337,10 +337,10 @@ static int64_t FG_NAME(list_all)(int64_t begin, int64_t end, int64_t *numbers)
     return end - begin;
 }
 
-#include "clustering/look_body.h"
-#include "clustering/along_body.h"
+#include "clustering/screening_body.h"
+#include "clustering/horizontal_body.h"
 #if FG_REAL_BITS == 32
-#include "clustering/filter_body.h"
+#include "clustering/quantized_body.h"
 #endif
 
 static void FG_NAME(label_block)(const nearest_job *job, const int64_t *numbers, int64_t count,
@@ -410,7 +410,7 @@ static void FG_NAME(nearest_chunk)(void *job_, int64_t chunk, int slot)
         FG_NAME(label_and_add)(job, chunk, &passage);
     else
         FG_NAME(label_rows)(job, begin, begin + job->rows < n ? begin + job->rows : n, &passage);
-    job->counts[chunk] = (nearest_counts){passage.changed, passage.searched, passage.strange};
+    job->counts[chunk] = (nearest_counts){passage.changed, passage.searched};
 }
 
 #undef ALL_POINTS

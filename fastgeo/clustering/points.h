@@ -1,6 +1,8 @@
-/* The points of a clustering call and what every part of the room does with them. */
+/* The points of a clustering call and what every part of the family does with them. */
 #ifndef FG_POINTS_H
 #define FG_POINTS_H
+
+#include <math.h>
 
 #include "runtime/runtime.h"
 
@@ -48,12 +50,42 @@ static inline int64_t fg_spread_stride(int64_t d, int64_t size)
     return crowded ? (fg_whole_lines(d * size) + FG_LINE) / size : d;
 }
 
+/* A table over the instruction sets of a body that is compiled for float64 alone. */
+#define FG_F64_ROW(isa, code, dot, function) [FG_ISA_##isa] = function##_##code##_f64,
+#define FG_F64_TABLE(type, function) static type *const function##_table[FG_ISA_COUNT] = {FG_ISA_LIST(FG_F64_ROW, function)}
+
 static inline double fg_point_limit(const fg_points *points) { return points->is_f64 ? 0x1p240 : 0x1p50; }
 
-/* FG_BAD_VALUE if a value is not finite, beyond 2⁵⁰ (float32) or 2²⁴⁰ (float64), or a size is negative. */
-int fg_check_points(const fg_team *team, const fg_points *points);
+/* FG_BAD_VALUE if a value is not finite, beyond 2⁵⁰ (float32) or 2²⁴⁰ (float64), or a size is negative. *largest: the
+   largest magnitude. */
+int fg_check_points(const fg_team *team, const fg_points *points, double *largest);
 
-/* scale[i] = 1 / length of row i, 0 for a row of zeros. */
-int fg_row_scales(const fg_team *team, const fg_points *points, double *scale);
+/* Where every value of a call is tiny, squares would leave the range of the type. Such a call is computed on its values
+   times 2 to this exponent, which is exact; 0 where that is not needed. */
+static inline int fg_lift_exponent(int is_f64, double largest)
+{
+    int exponent;
+    if (!(largest > 0 && largest < (is_f64 ? 0x1p-300 : 0x1p-20)))
+        return 0;
+    frexp(largest, &exponent);
+    return -exponent < 1000 ? -exponent : 1000;
+}
+
+/* out = x · 2^exponent, of the same type; x itself may be `out`. */
+int fg_scale_rows(const fg_team *team, const fg_points *points, int exponent, void *out);
+
+/* A row whose square is below this is too short: its square is inexact in float64, or 1 / length beyond the type. Times
+   FG_LENGTHENING, exactly, it is not. */
+static inline double fg_short_square(int is_f64) { return is_f64 ? 0x1p-900 : 0x1p-200; }
+static inline double fg_lengthening(int is_f64) { return is_f64 ? 0x1p600 : 0x1p100; }
+
+/* scale[i] = 1 / length of row i, 0 for a row of zeros. *n_short: how many rows are too short; their scales are wrong. */
+int fg_row_scales(const fg_team *team, const fg_points *points, double *scale, int64_t *n_short);
+
+/* out: the rows, those that are too short lengthened. */
+int fg_lengthen_rows(const fg_team *team, const fg_points *points, void *out);
+
+/* out = x · scale, rounded to the type. */
+int fg_unit_rows(const fg_team *team, const fg_points *points, void *out);
 
 #endif

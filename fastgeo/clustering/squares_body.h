@@ -1,5 +1,5 @@
-/* Sums of squares of `count` rows from number `first` on, at most SIDE_BY_SIDE. Each is one chain in index order, as in the
-   reference; they run side by side. */
+/* Sums of squares of `count` rows from number `first` on, at most SIDE_BY_SIDE, which is also how many `sum` has memory
+   for. Each is one chain in index order, as in the reference; they run side by side. */
 static inline void FG_NAME(row_squares)(const fg_points *points, int64_t first, int64_t count, double *sum)
 {
     const int64_t d = points->d;

@@ -12,7 +12,7 @@ from dask.delayed import Delayed
 
 import fastgeo
 from fastgeo.clustering import steps_of
-from fastgeo.clustering.lloyd import Steps
+from fastgeo.clustering.lloyd import BatchSteps
 from fastgeo.distributed.tasks import Batches, row_batches
 from fastgeo.runtime import checks
 
@@ -208,7 +208,7 @@ def _join_lists(parts: Sequence[list[Any]]) -> list[Any]:
     return [item for part in parts for item in part]
 
 
-def _blocks(batch: _Batch, centroids: Array) -> Iterator[tuple[slice, Steps]]:
+def _blocks(batch: _Batch, centroids: Array) -> Iterator[tuple[slice, BatchSteps]]:
     """The rows in blocks that stay in cache between labelling and summing, labelled by their nearest centroids."""
     rows = max(1024, BLOCK_BYTES // max(1, batch.X[:1].nbytes))
     for first in range(0, len(batch.X), rows):
@@ -241,7 +241,7 @@ def _sums_of_chunk(batch: _Batch, centroids: Array, moved: Array | None = None, 
     sums, weights, inertia = np.zeros((k, d)), np.zeros(k), 0.0
     for block, steps in _blocks(batch, centroids):
         if parts & INERTIA:
-            inertia += steps.ordered_sum(steps.own_distances(centroids))
+            inertia += steps.inertia(centroids)
         if moved is not None:
             for index, label in moved.tolist():
                 if block.start <= index - batch.begin < block.start + len(steps.labels):

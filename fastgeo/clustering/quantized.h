@@ -5,8 +5,8 @@
    scores: for each point, squared distances but for a shift and a factor. The number of the centroid takes the place of
    their last bits. Where the nearest centroid leads by more than all errors together, the exact search would find it
    too; the other points are left to that search. So the filter never changes an answer. */
-#ifndef FG_FILTER_H
-#define FG_FILTER_H
+#ifndef FG_INT16_SCORES_H
+#define FG_INT16_SCORES_H
 
 #include "clustering/points.h"
 
@@ -33,8 +33,8 @@ typedef struct {
 /* Whether it pays and applies. */
 int fg_filter_suits(const fg_points *points, int64_t k);
 
-/* FG_OK or FG_NO_MEMORY. */
-int fg_filter_open(fg_filter *filter, const fg_points *points, const float *centroids, int64_t k);
+/* FG_OK, FG_NO_MEMORY or FG_INTERRUPTED. */
+int fg_filter_open(const fg_team *team, fg_filter *filter, const fg_points *points, const float *centroids, int64_t k);
 void fg_filter_close(fg_filter *filter);
 
 #endif

@@ -12,18 +12,18 @@ typedef struct {
     vreal least[2]; /* and any other at least */
 } FG_NAME(look);
 
-/* As fg_upper_bound and fg_lower_bound, whose factors exceed these roundings too; what cancels leaves an error below the
-   second underflow. */
+/* As fg_upper_bound and fg_lower_bound but for the rounding to float, whose factors exceed these roundings too; what
+   cancels leaves an error below the second underflow. */
 static inline vreal FG_NAME(upper_bounds)(const fg_bounds *bounds, vreal square)
 {
     const vreal most = v_fma(square, v_set1((real)(1 + bounds->error)), v_set1((real)(2 * bounds->underflow)));
-    return v_add(v_mul(v_sqrt(most), v_set1((real)(1 + 0x1p-20))), v_set1(FLT_MIN));
+    return v_mul(v_sqrt(most), v_set1((real)bounds->unit));
 }
 
 static inline vreal FG_NAME(lower_bounds)(const fg_bounds *bounds, vreal square)
 {
     const vreal least = v_fma(square, v_set1((real)(1 - bounds->error)), v_set1((real)(-2 * bounds->underflow)));
-    return v_mul(v_sqrt(v_max(least, v_set1(0))), v_set1((real)(1 - 0x1p-20)));
+    return v_mul(v_sqrt(v_max(least, v_set1(0))), v_set1((real)bounds->unit));
 }
 
 /* Writes what the pairs of one point have shown. */
@@ -36,9 +36,9 @@ static void FG_NAME(settle_current)(const fg_nearest_call *call, FG_NAME(passage
     passage->changed += passage->label != call->labels[i];
     call->labels[i] = passage->label;
     if (bounds) {
-        const double second = (double)passage->second, others = (double)bounds->lower[i];
+        const float second = fg_lower_bound(bounds, (double)passage->second), others = bounds->lower[i];
         bounds->upper[i] = fg_upper_bound(bounds, (double)passage->best);
-        bounds->lower[i] = fg_lower_bound(bounds, second < others ? second : others);
+        bounds->lower[i] = second < others ? second : others;
     }
     passage->current = -1;
 }
@@ -134,7 +134,7 @@ static void FG_NAME(settle_look)(const fg_nearest_call *call, const FG_NAME(look
     const fg_points *points = call->points;
     fg_bounds *bounds = call->bounds;
     real_int index[POINTS];
-    real lower[POINTS], upper_bounds[POINTS], lower_bounds[POINTS];
+    real upper[POINTS], lower[POINTS];
     vreal reach[2];
     unsigned safe = 0;
     for (int v = 0; v < 2; v++) {
@@ -143,9 +143,8 @@ static void FG_NAME(settle_look)(const fg_nearest_call *call, const FG_NAME(look
         i_store(index + v * LANES, look->index[v]);
         if (!bounds)
             continue;
-        v_store(lower + v * LANES, look->least[v]);
-        v_store(upper_bounds + v * LANES, FG_NAME(upper_bounds)(bounds, look->most[v]));
-        v_store(lower_bounds + v * LANES, FG_NAME(lower_bounds)(bounds, look->least[v]));
+        v_store(upper + v * LANES, FG_NAME(upper_bounds)(bounds, look->most[v]));
+        v_store(lower + v * LANES, FG_NAME(lower_bounds)(bounds, look->least[v]));
     }
     if ((safe & ALL_POINTS) != ALL_POINTS && FG_NAME(list_hits)(call->k, reach, look->whole, passage) > call->k) {
         FG_NAME(settle_all_pairs)(call, passage);
@@ -156,13 +155,13 @@ static void FG_NAME(settle_look)(const fg_nearest_call *call, const FG_NAME(look
         if (points->scale[numbers[p]] == 0) {
             safe |= 1u << p;
             index[p] = 0;
-            upper_bounds[p] = (real)INFINITY;
+            upper[p] = (real)INFINITY;
         }
     passage->changed += FG_NAME(relabel)(call->labels, numbers, count, index, safe);
     for (int64_t p = 0; bounds && p < count; p++) {
-        bounds->upper[numbers[p]] = (float)upper_bounds[p];
+        bounds->upper[numbers[p]] = fg_round_up((double)upper[p]);
         /* Until the pairs of a point are settled: how near the centroids out of reach can be. */
-        bounds->lower[numbers[p]] = (float)(safe >> p & 1 ? lower_bounds[p] : lower[p]);
+        bounds->lower[numbers[p]] = fg_round_down((double)lower[p]);
     }
     for (int64_t p = 0; (safe & ALL_POINTS) != ALL_POINTS && p < count; p++)
         if (!(safe >> p & 1))

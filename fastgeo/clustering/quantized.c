@@ -1,4 +1,4 @@
-#include "clustering/filter.h"
+#include "clustering/quantized.h"
 
 #include <float.h>
 #include <math.h>
@@ -10,14 +10,24 @@ int fg_filter_suits(const fg_points *points, int64_t k)
            k >= 24 && k <= FG_FILTER_MAX_K && k <= points->n / 4;
 }
 
-static void set_shift(fg_filter *filter, const float *centroids, int64_t k, int64_t d)
+/* One thread prepares the centroids, and asks after each some thousand values whether to stop. */
+enum { POLLED_VALUES = 1 << 16 };
+static int is_stopped(const fg_team *team, int64_t j, int64_t d)
 {
-    for (int64_t l = 0; l < d; l++) {
-        double sum = 0;
-        for (int64_t j = 0; j < k; j++)
-            sum += (double)centroids[j * d + l];
-        filter->shift[l] = (float)(sum / (double)k);
+    return j * d / POLLED_VALUES != (j + 1) * d / POLLED_VALUES && team->stopped(0);
+}
+
+static int set_shift(const fg_team *team, fg_filter *filter, const float *centroids, int64_t k, int64_t d, double *sum)
+{
+    for (int64_t j = 0; j < k; j++) {
+        for (int64_t l = 0; l < d; l++)
+            sum[l] += (double)centroids[j * d + l];
+        if (is_stopped(team, j, d))
+            return FG_INTERRUPTED;
     }
+    for (int64_t l = 0; l < d; l++)
+        filter->shift[l] = (float)(sum[l] / (double)k);
+    return FG_OK;
 }
 
 static double shifted(const fg_filter *filter, const float *centroid, int64_t l)
@@ -33,16 +43,20 @@ static double square_of(const fg_filter *filter, const float *centroid, int64_t 
     return square;
 }
 
-/* The largest length of a shifted centroid. */
-static double longest_of(const fg_filter *filter, const float *centroids, int64_t k, int64_t d)
+/* *length: the largest of a shifted centroid. */
+static int set_longest(const fg_team *team, const fg_filter *filter, const float *centroids, int64_t k, int64_t d,
+                       double *length)
 {
     double largest = 0;
     for (int64_t j = 0; j < k; j++) {
         const double square = square_of(filter, centroids + j * d, d);
         largest = square > largest ? square : largest;
+        if (is_stopped(team, j, d))
+            return FG_INTERRUPTED;
     }
     /* For shorter ones the product of both scales could overflow. */
-    return largest > 1e-24 ? sqrt(largest) : 1e-12;
+    *length = largest > 1e-24 ? sqrt(largest) : 1e-12;
+    return FG_OK;
 }
 
 /* Rounds one centroid; returns how far it lies from its integers. */
@@ -73,31 +87,44 @@ static void set_leads(fg_filter *filter, double off)
     filter->lead = (float)(2.02 * (longest * off + squares + filter->number_bits + 256)); /* 256: scores as floats */
 }
 
-int fg_filter_open(fg_filter *filter, const fg_points *points, const float *centroids, int64_t k)
+static int set_centroids(const fg_team *team, fg_filter *filter, const float *centroids, int64_t k, int64_t d)
 {
-    const int64_t d = points->d;
-    filter->pairs = (d + 1) / 2 + 1;
-    filter->shift = malloc((size_t)d * sizeof(float));
-    filter->centroids = malloc((size_t)(k * filter->pairs) * sizeof(int32_t));
-    filter->numbers = malloc((size_t)k * sizeof(int32_t));
-    if (!filter->shift || !filter->centroids || !filter->numbers)
-        return FG_NO_MEMORY;
-    set_shift(filter, centroids, k, d);
-    const double length = longest_of(filter, centroids, k, d);
-    filter->length = (float)(length * (1 + 0x1p-20));
-    filter->scale = (float)(FG_FILTER_LENGTH / length);
     double off = 0;
     for (int64_t j = 0; j < k; j++) {
         const double own = set_centroid(filter, centroids + j * d, d, filter->centroids + j * filter->pairs);
         off = own > off ? own : off;
         filter->numbers[j] = (int32_t)j;
+        if (is_stopped(team, j, d))
+            return FG_INTERRUPTED;
     }
     filter->number_bits = 1;
     while (filter->number_bits < k - 1)
         filter->number_bits = 2 * filter->number_bits + 1;
     set_leads(filter, off);
-    filter->exact_error = (float)(4 * (double)(d + 8) * 0x1p-24);
     return FG_OK;
+}
+
+int fg_filter_open(const fg_team *team, fg_filter *filter, const fg_points *points, const float *centroids, int64_t k)
+{
+    const int64_t d = points->d;
+    double length = 0, *sum = calloc((size_t)d, sizeof(double));
+    filter->pairs = (d + 1) / 2 + 1;
+    filter->shift = malloc((size_t)d * sizeof(float));
+    filter->centroids = malloc((size_t)(k * filter->pairs) * sizeof(int32_t));
+    filter->numbers = malloc((size_t)k * sizeof(int32_t));
+    int status = sum && filter->shift && filter->centroids && filter->numbers ? FG_OK : FG_NO_MEMORY;
+    if (status == FG_OK)
+        status = set_shift(team, filter, centroids, k, d, sum);
+    if (status == FG_OK)
+        status = set_longest(team, filter, centroids, k, d, &length);
+    if (status == FG_OK) {
+        filter->length = (float)(length * (1 + 0x1p-20));
+        filter->scale = (float)(FG_FILTER_LENGTH / length);
+        filter->exact_error = (float)(4 * (double)(d + 8) * 0x1p-24);
+        status = set_centroids(team, filter, centroids, k, d);
+    }
+    free(sum);
+    return status;
 }
 
 void fg_filter_close(fg_filter *filter)

@@ -85,8 +85,7 @@ static inline __attribute__((always_inline)) void FG_NAME(measure_quad)(const re
     }
 }
 
-/* Looks for the nearest centroids of at most POINTS points, and notes whether any of them lies far away. A value that is
-   not finite makes every distance so. */
+/* Looks for the nearest centroids of at most POINTS points. */
 static void FG_NAME(look_along)(const int64_t *numbers, int64_t count, FG_NAME(passage) *passage)
 {
     const fg_nearest_call *call = passage->job->call;
@@ -115,10 +114,8 @@ static void FG_NAME(look_along)(const int64_t *numbers, int64_t count, FG_NAME(p
             FG_NAME(measure_quad)(rows, NULL, passage->job, ahead, passage->scores + first);
     }
     FG_NAME(pick_winners)(passage->scores, call->k, &w);
-    const vreal near = v_set1((real)(fg_near_limit(points) * fg_near_limit(points)));
     look.whole = 0;
     for (int v = 0; v < 2; v++) {
-        passage->strange |= m_bits(v_le(w.best[v], near)) != m_bits(v_eq(near, near));
         look.reach[v] = v_fma(w.best[v], factor, underflow);
         look.leads[v] = v_lt(look.reach[v], w.second[v]);
         look.index[v] = w.index[v];
