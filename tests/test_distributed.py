@@ -12,6 +12,7 @@ import tracemalloc
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,10 +25,12 @@ import dask.dataframe as dd
 from cases import random_boxes
 from dask.callbacks import Callback
 from dask.distributed import Client, LocalCluster
+from fresh import in_fresh_process
 
 import fastgeo
 from fastgeo import distributed
-from fastgeo.distributed import auc_refinement, images, key_intervals, tasks
+from fastgeo.distributed import auc_refinement, images, key_intervals, task_spec
+from fastgeo.distributed.columns import row_batches
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's own, about ports, memory and killed workers
 
@@ -429,6 +432,142 @@ def test_kmeans_refuses_what_one_machine_refuses():
         distributed.kmeans(lazy, 2, init=X[:2], sample_weight=da.from_array(np.array([0, 0, 0, -1, 1, 1]), 3))
 
 
+def columns_of(n=20):
+    rng = np.random.default_rng(0)
+    return np.arange(n) % 2, rng.random(n), rng.random(n) + 0.5
+
+
+def test_a_column_in_memory_is_cut_like_the_dask_column():
+    y, s, w = columns_of()
+    labels, scores, weights = (da.from_array(column, 6) for column in (y, s, w))
+    expected = fastgeo.roc_auc(y, s)
+    for pair in ((y, scores), (labels, s), (y.tolist(), scores), (labels, pd.Series(s)), (labels, s.tolist())):
+        assert distributed.roc_auc(*pair) == expected
+    expected = distributed.histogram_auc(labels, scores, sample_weight=weights)
+    for triple in ((labels, scores, w), (y, s, weights), (labels, s, w.tolist()), (y, scores, w)):
+        assert distributed.histogram_auc(*triple[:2], sample_weight=triple[2]) == expected
+        found = distributed.average_precision(*triple[:2], sample_weight=triple[2])
+        assert found == distributed.average_precision(labels, scores, sample_weight=weights)
+    X = np.random.default_rng(1).random((20, 2))
+    chunked = da.from_array(X, (6, 2))
+    expected = distributed.kmeans(chunked, 2, init=X[:2], sample_weight=weights)
+    for found in (
+        distributed.kmeans(chunked, 2, init=X[:2], sample_weight=w),
+        distributed.kmeans(X, 2, init=X[:2], sample_weight=weights),
+    ):
+        np.testing.assert_array_equal(found.centroids, expected.centroids)
+
+
+def unusable_columns():
+    """Calls, the error and what it must name: the parameter, and what to do."""
+    y, s, w = columns_of()
+    labels, scores, weights = (da.from_array(column, 6) for column in (y, s, w))
+    batches = [dask.delayed((y, s)), dask.delayed((y, s))]
+    points = [dask.delayed((s.reshape(10, 2),))]
+    text = ["cat", "dog"] * 10
+    frame = dd.from_pandas(pd.DataFrame({"y": y, "p": s, "t": text, "n": [0, 1.0, np.nan, 1] * 5}), npartitions=4)
+    auc, histogram, precision = distributed.roc_auc, distributed.histogram_auc, distributed.average_precision
+    held = r"None beside delayed batches, which hold \(labels, scores, sample_weight\) each"
+    for column in (w, weights, w.tolist()):
+        for function in (histogram, precision):
+            yield partial(function, batches, sample_weight=column), TypeError, f"sample_weight: expected {held}"
+        kmeans = partial(distributed.kmeans, points, 2, sample_weight=column)
+        yield kmeans, TypeError, r"sample_weight: expected None beside delayed batches, which hold \(X, sample_weight\)"
+    yield partial(histogram, iter(batches), scores), TypeError, f"scores: expected {held}"
+    yield partial(histogram, batches[0]), TypeError, "labels: expected an iterable of .* put it in a list"
+    yield partial(histogram, [*batches, 3]), TypeError, "labels: expected dask.delayed batches, got one of int"
+    for pair in ((y, s), (y.tolist(), s), (5, None)):
+        yield partial(auc, *pair), TypeError, "labels: expected a Dask array or series, .*for data in memory use"
+    yield (
+        partial(distributed.kmeans, s.reshape(10, 2), 2),
+        TypeError,
+        "X: expected a Dask array or series, .*for data in",
+    )
+    yield partial(auc, labels), TypeError, "scores: expected a Dask array or series, as labels, got None"
+    yield partial(auc, frame[["y", "p"]]), TypeError, "scores: expected a Dask array or series, as labels, got None"
+    yield partial(auc, labels, 5), TypeError, "scores: expected an array as long as labels, got int"
+    yield partial(auc, labels, db.from_sequence([1])), TypeError, "scores: expected a Dask array or series, .* got Bag"
+    yield partial(auc, labels, s[:3]), ValueError, "scores: expected length 20, as labels, got 3"
+    yield partial(auc, labels, scores[:3]), ValueError, "scores: expected length 20, as labels, got 3"
+    yield partial(histogram, labels, scores, sample_weight=w[:3]), ValueError, "sample_weight: expected length 20"
+    yield partial(auc, frame.y, s), TypeError, r"scores: .* take labels.to_dask_array\(lengths=True\)"
+    yield partial(auc, y, frame.p), TypeError, r"labels: .* take scores.to_dask_array\(lengths=True\)"
+    yield (
+        partial(auc, frame.y, frame.p.repartition(npartitions=2)),
+        ValueError,
+        "scores: expected 4 partitions, .*repart",
+    )
+    yield partial(auc, frame.t, frame.p), TypeError, r"labels: expected numbers, .* by \(labels == 'yes'\)"
+    yield partial(histogram, da.from_array(np.array(text), 5), s), TypeError, r"labels: .* by \(labels == 'yes'\)"
+    yield partial(auc, frame.y, frame.t), TypeError, r"scores: expected numbers, .* by scores.astype\(float\)"
+    yield partial(auc, labels, text), TypeError, r"scores: expected numbers, .* by scores.astype\(float\)"
+    yield partial(distributed.kmeans, frame[["p", "t"]], 2), TypeError, r"X: expected numbers, .* by X.astype\(float\)"
+    yield partial(auc, frame.n, frame.p), ValueError, r"chunk \d: labels.*got nan; drop or fill missing values first"
+    yield partial(histogram, frame.n, frame.p), ValueError, r"chunk 0: labels.*got nan; drop or fill missing"
+
+
+def test_an_unusable_column_is_named_with_its_remedy():
+    with dask.config.set(scheduler="synchronous"):
+        for call, error, message in unusable_columns():
+            with pytest.raises(error, match=message):
+                call()
+
+
+def test_kmeans_makes_a_chunk_once_a_pass():
+    X = np.random.default_rng(0).random((40, 2))
+    made = []
+
+    def load(i):
+        made.append(i)
+        return X[10 * i : 10 * i + 10]
+
+    lazy = da.concatenate([da.from_delayed(dask.delayed(load)(i), (10, 2), float) for i in range(4)])
+    with dask.config.set(scheduler="synchronous"):
+        distributed.kmeans(lazy, 3, max_iter=2, seed=0)
+    # five rounds, the weights of the candidates, two iterations, the inertia; and the first row of all
+    assert sorted(made) == sorted([*range(4)] * 9 + [made[0]])
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_chunk_keeps_its_number_where_few_are_read(in_memory):
+    columns = [da.from_array(np.arange(20.0), 5), da.from_array(np.arange(20), 5)]
+    if not in_memory:
+        columns = [column.map_blocks(np.negative) for column in columns]
+    batches = row_batches(labels=columns[0], scores=columns[1]).only([1, 3])
+
+    def refuse(batch):
+        if abs(batch[0][0]) == 15:
+            raise ValueError("no")
+        return 0
+
+    for scheduler in ("synchronous", "threads"):
+        with dask.config.set(scheduler=scheduler), pytest.raises(ValueError, match=r"^chunk 3: no$"):
+            batches.reduced(refuse, sum)
+
+
+def test_the_tested_range_of_dask_is_that_of_the_extra():
+    text = (Path(fastgeo.__file__).parents[1] / "pyproject.toml").read_text()
+    first, last = task_spec.TESTED
+    year, month = map(int, last.split("."))
+    assert f'"dask[array,dataframe,distributed]>={first},<{year}.{month + 1}"' in text
+
+
+def test_another_dask_is_refused_with_the_tested_range():
+    message = in_fresh_process(
+        """if True:
+        import sys
+        import dask
+        sys.modules["dask._task_spec"] = None
+        try:
+            import fastgeo.distributed
+        except ImportError as error:
+            print(error)
+        """
+    )
+    assert f"tested with Dask {task_spec.TESTED[0]} to {task_spec.TESTED[1]}" in message
+    assert f"Dask {dask.__version__}: pip install" in message
+
+
 def test_auc_of_unknown_and_empty_chunks():
     labels, scores = predictions(1000)
     frame = dd.from_pandas(pd.DataFrame({"y": labels, "p": scores}), npartitions=4)
@@ -489,6 +628,40 @@ def test_nms_of_dataframes_and_bags(scheduler):
     kept = distributed.nms(db.from_sequence(images, npartitions=3), 0.4).compute()
     for image, keep in zip(images, kept, strict=True):
         np.testing.assert_array_equal(keep, fastgeo.nms(*image, 0.4))
+
+
+def test_an_image_cut_across_partitions_raises():
+    frames = detections()
+    rows = pd.concat(frames)
+    cut = len(frames[0]) + 2  # within the second image
+    cases = {
+        "neighbours": ([rows[:cut], rows[cut:]], [0, 1]),
+        "not neighbours": ([frames[0], frames[1], frames[0]], [0, 2]),
+        "text": ([frame.assign(image_id=frame.image_id.astype(str)) for frame in (frames[0], frames[0])], [0, 1]),
+    }
+    for parts, partitions in cases.values():
+        lazy = dd.from_delayed([dask.delayed(part) for part in parts], meta=parts[0][:0], verify_meta=False)
+        for function in (distributed.nms, distributed.batched_nms):
+            with pytest.raises(
+                ValueError, match=r"image_id: expected each image whole in one partition, got "
+            ) as error:
+                function(lazy, 0.4).compute(scheduler="synchronous")
+            assert f"in partitions {partitions}; bring images together by detections.shuffle('image_id')" in str(
+                error.value
+            )
+    whole = dd.from_delayed([dask.delayed(frame) for frame in frames[:3]], meta=frames[0][:0], verify_meta=False)
+    assert len(distributed.nms(whole, 0.4).compute(scheduler="synchronous"))
+
+
+def test_detections_of_another_kind_are_refused_at_once():
+    frame = detections()[0]
+    for value in (frame, [frame], da.zeros((3, 4))):
+        with pytest.raises(TypeError, match=r"detections: expected a Dask bag or dataframe, got .*from_pandas"):
+            distributed.batched_nms(value, 0.4)
+    lazy = dd.from_pandas(frame, npartitions=1)
+    for options in ({"image": "no"}, {"score": "no"}, {"category": "no"}, {"boxes": ("x1", "y1", "x2", "no")}):
+        with pytest.raises(ValueError, match="detections: expected a column 'no', got "):
+            distributed.batched_nms(lazy, 0.4, **options)
 
 
 def test_bad_detections_name_their_chunk():
@@ -732,7 +905,7 @@ def test_chunks_reach_the_kernels_uncopied():
         return 0
 
     with dask.config.set(scheduler="synchronous"):
-        tasks.row_batches([dask.delayed(lambda i: made[i])(i) for i in range(3)]).reduced(look, sum)
+        row_batches(labels=[dask.delayed(lambda i: made[i])(i) for i in range(3)]).reduced(look, sum)
         columns = [
             da.concatenate(
                 [
@@ -742,7 +915,7 @@ def test_chunks_reach_the_kernels_uncopied():
             )
             for c in (0, 1)
         ]
-        tasks.row_batches(*columns).reduced(look, sum)
+        row_batches(**dict(zip(("labels", "scores"), columns, strict=True))).reduced(look, sum)
     assert len(seen) == 6
     assert {tuple(map(id, batch)) for batch in seen} == {tuple(map(id, batch)) for batch in made}
 

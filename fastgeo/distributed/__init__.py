@@ -7,7 +7,7 @@ between machines, and what that means at scale: ``docs/scale.md``.
 
 try:
     import dask  # noqa: F401
-except ImportError as error:
+except ModuleNotFoundError as error:
     raise ImportError('fastgeo.distributed needs Dask: pip install "fastgeo[dask]"') from error
 
 from fastgeo.distributed.clustering import kmeans

@@ -13,7 +13,8 @@ from dask.delayed import Delayed
 import fastgeo
 from fastgeo.clustering import steps_of
 from fastgeo.clustering.lloyd import BatchSteps
-from fastgeo.distributed.tasks import Batches, row_batches
+from fastgeo.distributed.columns import row_batches
+from fastgeo.distributed.tasks import Batches
 from fastgeo.runtime import checks
 
 Array = np.ndarray[Any, Any]
@@ -52,8 +53,9 @@ def kmeans(
     Parameters
     ----------
     X : dask array, shape (N, d); or an iterable of delayed batches
-        Read once an iteration: persist what is costly to make. A delayed batch computes to (X,) or (X, weights). Of a
-        dataframe take ``frame[columns].to_dask_array(lengths=True)``.
+        Made anew in every pass: persist what is costly to make (``X = X.persist()``). "k-means||" takes 6 passes, an
+        iteration one, the inertia one, and one finds the shapes where they are not known. A delayed batch computes to
+        (X,) or (X, weights). Of a dataframe take ``frame[columns].to_dask_array(lengths=True)``.
     k : int
         Number of clusters, from 1 to N.
     init : "k-means||" or array_like, shape (k, d), default "k-means||"
@@ -62,7 +64,7 @@ def kmeans(
     max_iter, tol, progress
         As in :func:`fastgeo.kmeans`.
     sample_weight : dask array, shape (N,), optional
-        As in :func:`fastgeo.kmeans`, chunked like `X`.
+        As in :func:`fastgeo.kmeans`, chunked like `X` or in memory. None for delayed batches, which hold their own.
     seed : int, optional
         Random draws belong to rows by their index, so that they do not depend on the chunking.
 
@@ -142,7 +144,7 @@ class _Rows:
     """The chunks of X with their weights, and where each begins."""
 
     def __init__(self, X: Any, sample_weight: Any) -> None:
-        self.batches = row_batches(X, sample_weight) if hasattr(X, "to_delayed") else row_batches(X)
+        self.batches = row_batches(X=X, sample_weight=sample_weight)
         self.begins = [0] * (len(self.batches.keys) + 1)
         chunks = getattr(X, "chunks", None)
         if chunks is not None and len(chunks) == 2 and not np.isnan(X.shape).any():
@@ -171,7 +173,10 @@ class _Rows:
 
     def take(self, indices: Array) -> Array:
         """Rows by their index in the whole."""
-        rows: Array = self.reduce(_rows_of_chunk, np.concatenate, np.sort(indices))
+        indices = np.sort(indices)
+        wanted = np.unique(np.searchsorted(self.begins, indices, side="right") - 1)  # other chunks are not even made
+        call = partial(_call, _rows_of_chunk, self.d, self.dtype)
+        rows: Array = self.located().only(wanted.tolist()).reduced(call, np.concatenate, indices)
         return rows
 
 
@@ -337,10 +342,10 @@ def _scalable_start(rows: _Rows, k: int, seeds: np.random.SeedSequence) -> Array
     rng = np.random.default_rng(first)
     candidates = rows.take(rng.choice(rows.n, 1))
     for round_seed in rounds:
-        cost = rows.reduce(partial(_sums_of_chunk, parts=INERTIA), _join_sums, candidates).inertia
         key = int(round_seed.generate_state(1, np.uint64)[0])
-        drawn = rows.reduce(_draw_from_chunk, np.concatenate, candidates, OVERSAMPLING * k / cost if cost else 0.0, key)
-        candidates = np.concatenate([candidates, drawn])
+        draw, join = (partial(function, expected=OVERSAMPLING * k) for function in (_draw_from_chunk, _join_draws))
+        drawn = rows.reduce(partial(draw, key=key), join, candidates)
+        candidates = np.concatenate([candidates, drawn.rows])
     if len(candidates) < k:  # fewer distinct rows than clusters, or a small draw
         candidates = np.concatenate([candidates, rows.take(rng.choice(rows.n, k, replace=False))])
     weights = rows.reduce(_sums_of_chunk, _join_sums, candidates).weights
@@ -348,16 +353,43 @@ def _scalable_start(rows: _Rows, k: int, seeds: np.random.SeedSequence) -> Array
     return fastgeo.kmeans(candidates, k, sample_weight=np.maximum(weights, 1e-300), seed=seed).centroids
 
 
-def _draw_from_chunk(batch: _Batch, candidates: Array, factor: float, key: int) -> Array:
-    """Each row with probability factor · weight · distance²; the draw of a row depends on its index alone."""
-    drawn = [batch.X[:0]]
+class _Draw(NamedTuple):
+    """Rows that may be candidates, given the cost of those rows that have been seen."""
+
+    cost: float  # the sum of weight · distance²
+    rows: Array
+    shares: Array  # weight · distance² of each
+    uniforms: Array  # and its random number
+
+
+def _drawn(draw: _Draw, expected: int) -> _Draw:
+    """Keep each row with probability expected · weight · distance² / cost.
+
+    The cost only grows as parts are joined. So what a part leaves out the whole would leave out too, and one pass is
+    enough: of a chunk about as many rows travel as are drawn of the whole.
+    """
+    factor = expected / draw.cost if draw.cost else 0.0
+    kept = draw.uniforms < factor * draw.shares
+    return _Draw(draw.cost, draw.rows[kept], draw.shares[kept], draw.uniforms[kept])
+
+
+def _draw_from_chunk(batch: _Batch, candidates: Array, key: int, expected: int) -> _Draw:
+    """The random number of a row depends on its index alone."""
+    none = np.zeros(0)
+    drawn = _Draw(0.0, batch.X[:0], none, none)
     for block, steps in _blocks(batch, candidates):
-        uniform = _row_uniforms(key, batch.begin + block.start, len(steps.labels))
-        chance = factor * steps.own_distances(candidates)
-        if batch.weights is not None:
-            chance *= batch.weights[block]
-        drawn.append(batch.X[block][uniform < chance])
-    return np.concatenate(drawn)
+        distances = steps.own_distances(candidates)
+        shares = distances if batch.weights is None else distances * batch.weights[block]
+        uniforms = _row_uniforms(key, batch.begin + block.start, len(steps.labels))
+        found = _Draw(steps.ordered_sum(distances), batch.X[block], shares, uniforms)
+        drawn = _join_draws([drawn, found], expected)
+    return drawn
+
+
+def _join_draws(parts: Sequence[_Draw], expected: int) -> _Draw:
+    cost = sum((part.cost for part in parts[1:]), parts[0].cost)
+    columns = [np.concatenate(column) for column in list(zip(*parts, strict=True))[1:]]
+    return _drawn(_Draw(cost, *columns), expected)
 
 
 def _row_uniforms(key: int, begin: int, count: int) -> Array:

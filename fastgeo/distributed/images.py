@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import dask.array as da
 import numpy as np
-from dask._task_spec import DataNode, List, Task, TaskRef
 from dask.highlevelgraph import HighLevelGraph
 
 import fastgeo
 from fastgeo.convolution import geometry
+from fastgeo.distributed.task_spec import DataNode, List, Task, TaskRef
 from fastgeo.distributed.tasks import in_chunk, new_name
 
 

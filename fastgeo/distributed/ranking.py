@@ -11,8 +11,9 @@ from dask.sizeof import sizeof
 
 from fastgeo import AUCHistogram
 from fastgeo.distributed.auc_refinement import Refinement, auc_of_ranges, cuts_of_all
+from fastgeo.distributed.columns import is_chunked, row_batches
 from fastgeo.distributed.key_intervals import Cuts, add_counts, compare_rows, count_keys, cut_ranges, sample_keys
-from fastgeo.distributed.tasks import Batches, row_batches
+from fastgeo.distributed.tasks import Batches
 from fastgeo.ranking import inputs
 from fastgeo.runtime import checks
 
@@ -43,11 +44,12 @@ def histogram_auc(
     labels : dask array or series, shape (N,); or an iterable of delayed batches
         A delayed batch computes to (labels, scores) or (labels, scores, weights).
     scores : dask array or series, shape (N,); None for delayed batches
-        In as many chunks; an array of chunks of other lengths is cut like `labels`.
+        In as many chunks; an array of chunks of other lengths is cut like `labels`. Beside a Dask array of known chunks
+        `labels`, `scores` or `sample_weight` may lie in memory.
     n_bins, range, on_undefined
         As in :func:`fastgeo.histogram_auc`.
     sample_weight : dask array or series, shape (N,), optional
-        As in :func:`fastgeo.histogram_auc`, chunked as the others.
+        As in :func:`fastgeo.histogram_auc`, chunked as the others. None for delayed batches, which hold their own.
     compute : bool, default True
         False gives a lazy ``dask.delayed`` value, which ``dask.compute`` takes together with others; rows that they
         share are made once.
@@ -211,7 +213,7 @@ def roc_auc(labels: Any, scores: Any = None, *, tol: float = 0.0, on_undefined: 
     """
     tol = checks.in_range("tol", tol, 0.0, 1.0)
     checks.choice("on_undefined", on_undefined, inputs.ON_UNDEFINED)
-    batches = row_batches(labels) if scores is None else row_batches(labels, scores)
+    batches = _row_batches(labels, scores, None)
     n_chunks = max(1, len(batches.keys))
     first = batches.reduced(count_keys if tol >= COARSE else sample_keys, add_counts)
     if first.times > 1:
@@ -228,6 +230,12 @@ def roc_auc(labels: Any, scores: Any = None, *, tol: float = 0.0, on_undefined: 
     return known.auc(on_undefined)
 
 
+def _row_batches(labels: Any, scores: Any, sample_weight: Any) -> Batches:
+    if scores is None and is_chunked(labels):
+        raise TypeError("scores: expected a Dask array or series, as labels, got None")
+    return row_batches(labels=labels, scores=scores, sample_weight=sample_weight)
+
+
 def _compared(batches: Batches, cuts: Cuts) -> Any:
     return batches.exchanged(cut_ranges, len(cuts.ranges), compare_rows, np.concatenate, cuts)
 
@@ -242,7 +250,7 @@ def _of_merged_histogram(
     compute: bool,
 ) -> Any:
     inputs.bin_range(range, checks.integer("n_bins", n_bins, 1, inputs.MAX_BINS))  # raise for what no chunk could use
-    batches = row_batches(labels) if scores is None else row_batches(labels, scores, sample_weight)
+    batches = _row_batches(labels, scores, sample_weight)
     count = partial(_histogram, n_bins=n_bins, range=range)
     if compute:
         count_several = partial(_histogram_of_several, n_bins=n_bins, range=range)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import dask.bag as db
+from dask.base import is_dask_collection
 from dask.delayed import delayed
 
 import fastgeo
@@ -30,7 +31,7 @@ def nms(
     ----------
     detections : dask bag or dask dataframe
         A bag of images, each (boxes, scores); or a dataframe with one detection a row, of which each partition holds
-        its images whole (``detections.shuffle(image)`` sees to that).
+        its images whole (``detections.shuffle(image)`` sees to that; the last partition raises where one does not).
     iou_threshold : float
         As in :func:`fastgeo.nms`, like `options`.
     image, boxes, score : str
@@ -45,7 +46,8 @@ def nms(
     Raises
     ------
     ValueError, TypeError
-        When computed, as :func:`fastgeo.nms` with ``chunk i: `` in front, i being the partition.
+        When computed, as :func:`fastgeo.nms` with ``chunk i: `` in front, i being the partition; for an image that lies
+        in two partitions.
 
     See Also
     --------
@@ -53,7 +55,7 @@ def nms(
 
     Notes
     -----
-    A task a partition; nothing moves.
+    A task a partition; nothing moves but the ids of the images, to the last partition, which checks them.
 
     Examples
     --------
@@ -97,7 +99,8 @@ def batched_nms(
     Raises
     ------
     ValueError, TypeError
-        When computed, as :func:`fastgeo.batched_nms` with ``chunk i: `` in front, i being the partition.
+        When computed, as :func:`fastgeo.batched_nms` with ``chunk i: `` in front, i being the partition; for an image
+        that lies in two partitions.
 
     See Also
     --------
@@ -130,14 +133,40 @@ def _suppress(
     others: list[str],
     options: dict[str, Any],
 ) -> Any:
-    parts = enumerate(detections.to_delayed())
-    if hasattr(detections, "columns"):
-        import dask.dataframe as dd  # here, since importing it takes longer than all the rest
+    if isinstance(detections, db.Bag):
+        of_bag = partial(_kept_of_each, function, iou_threshold, options)
+        return db.from_delayed([delayed(in_chunk)(i, of_bag, part) for i, part in enumerate(detections.to_delayed())])
+    if not (is_dask_collection(detections) and hasattr(detections, "columns")):
+        raise TypeError(
+            f"detections: expected a Dask bag or dataframe, got {type(detections).__name__}; "
+            "of a pandas dataframe make one by dask.dataframe.from_pandas(frame, npartitions=1)"
+        )
+    import dask.dataframe as dd  # here, since importing it takes longer than all the rest
 
-        call = partial(_kept_rows, function, image, boxes, others, iou_threshold, options)
-        return dd.from_delayed([delayed(in_chunk)(i, call, part) for i, part in parts], meta=detections._meta)
-    call = partial(_kept_of_each, function, iou_threshold, options)
-    return db.from_delayed([delayed(in_chunk)(i, call, part) for i, part in parts])
+    for name in (image, *boxes, *others):
+        if name not in detections.columns:
+            raise ValueError(f"detections: expected a column {name!r}, got {', '.join(map(str, detections.columns))}")
+    of_frame = partial(_kept_rows, function, image, boxes, others, iou_threshold, options)
+    parts = [delayed(in_chunk, nout=2)(i, of_frame, part) for i, part in enumerate(detections.to_delayed())]
+    kept, images = [rows for rows, _ in parts], [ids for _, ids in parts]
+    if len(kept) > 1:
+        kept[-1] = delayed(_if_whole)(kept[-1], image, images)
+    return dd.from_delayed(kept, meta=detections._meta)
+
+
+def _if_whole(rows: Any, image: str, images: list[Any]) -> Any:
+    """The rows, if no image lies in two partitions: its boxes would not have met, and too many been kept."""
+    import pandas as pd
+
+    ids = pd.concat([pd.Series(ids) for ids in images], keys=range(len(images)))
+    cut = ids[ids.duplicated()]
+    if len(cut):
+        partitions = ids[ids == cut.iloc[0]].index.get_level_values(0).tolist()
+        raise ValueError(
+            f"{image}: expected each image whole in one partition, got {cut.iloc[0]} in partitions {partitions}; "
+            f"bring images together by detections.shuffle({image!r})"
+        )
+    return rows
 
 
 def _kept_of_each(
@@ -155,12 +184,12 @@ def _kept_rows(
     iou_threshold: float,
     options: dict[str, Any],
     frame: Any,
-) -> Any:
-    """One partition of a dataframe."""
+) -> tuple[Any, Any]:
+    """One partition of a dataframe: the rows kept, and which images it holds."""
     import pandas as pd
 
     kept = [frame.iloc[:0]]
     for _, rows in frame.groupby(image, sort=True):
         columns = [rows[name].to_numpy() for name in others]
         kept.append(rows.iloc[function(rows[boxes].to_numpy(), *columns, iou_threshold, **options)])
-    return pd.concat(kept)
+    return pd.concat(kept), frame[image].unique()

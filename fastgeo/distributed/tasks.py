@@ -16,7 +16,6 @@ from uuid import uuid4
 
 import numpy as np
 from dask import config, local, multiprocessing, system, threaded
-from dask._task_spec import DataNode, GraphNode, List, Task, TaskRef, convert_legacy_task
 from dask.base import get_scheduler
 from dask.blockwise import optimize_blockwise
 from dask.core import flatten
@@ -24,6 +23,7 @@ from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph, Layer
 
 import fastgeo
+from fastgeo.distributed.task_spec import DataNode, GraphNode, List, Task, TaskRef, convert_legacy_task
 
 # Partial results joined by one task of a reduction tree.
 FAN_IN = 8
@@ -53,7 +53,8 @@ def _named(index: int, function: Callable[..., Any], *args: Any, **kwargs: Any) 
 
 
 def _of_chunk(index: int, error: Exception) -> Exception:
-    return type(error)(f"chunk {index}: {error}")
+    remedy = "; drop or fill missing values first" if str(error).endswith("got nan") else ""
+    return type(error)(f"chunk {index}: {error}{remedy}")
 
 
 def on_batch(index: int, function: Callable[..., Any], n_columns: int | None, *args: Any) -> Any:
@@ -173,13 +174,15 @@ def _are_made_alone(graph: Graph, keys: Sequence[Any]) -> bool:
     return all(type(graph.get(part)) is DataNode for part in needed)
 
 
-def _through_chunks(function: Callable[..., Any], first: int, batches: list[Any], shared: Sequence[Any]) -> Any:
-    """Work through consecutive chunks by a function that takes them one by one; an error names the last it took."""
-    index = first
+def _through_chunks(
+    function: Callable[..., Any], numbers: Sequence[int], batches: list[Any], shared: Sequence[Any]
+) -> Any:
+    """Work through chunks by a function that takes them one by one; an error names the last it took."""
+    index = numbers[0]
 
     def taken() -> Iterator[Any]:
         nonlocal index
-        for index, batch in enumerate(batches, first):  # noqa: B007
+        for index, batch in zip(numbers, batches, strict=True):  # noqa: B007
             yield batch
 
     with fastgeo.threads(1):
@@ -205,6 +208,12 @@ class Batches(NamedTuple):
 
     keys: list[Any]  # of each batch; where columns lie in chunks of their own a list of keys, and of plain integers
     sources: list[Any]  # the Dask collections that have these keys
+    numbers: Sequence[int] | None = None  # by which errors call the batches; None: as they stand
+
+    def only(self, indices: Iterable[int]) -> Batches:
+        """Some of the batches, which keep their numbers."""
+        numbers = list(indices)
+        return Batches([self.keys[i] for i in numbers], self.sources, numbers)
 
     def map(self, function: Callable[..., Any], *shared: Any) -> list[ChunkResult]:
         """`function(batch, *shared)` of every batch; what is shared is sent out once, not once a batch."""
@@ -242,7 +251,7 @@ class Batches(NamedTuple):
             batches = [[_value(key, held) for key in batch] for batch in self.keys]
             if not any(column is None for batch in batches for column in batch):
                 several = of_several or partial(_joined, function=function, join=join)
-                return get(*_grouped(batches, several, join, shared, finish))
+                return get(*_grouped(self._numbers(), batches, several, join, shared, finish))
         name, layer, keys = self._layer_or_empty(function, shared, held)
         graph = self._with_sources(name, layer, keys)
         inside = can_spare and _are_made_alone(graph, keys)
@@ -263,6 +272,9 @@ class Batches(NamedTuple):
             graph.update({piece.key: piece for piece in pieces})
             graph[part] = Task(part, own, List(*(TaskRef(piece.key) for piece in pieces)))
         return get(graph, _join_all(name, graph, parts, join))
+
+    def _numbers(self) -> Sequence[int]:
+        return range(len(self.keys)) if self.numbers is None else self.numbers
 
     def _held(self) -> Layers:
         """The layers in which a value may lie already, such as the chunks of an array in memory."""
@@ -298,7 +310,7 @@ class Batches(NamedTuple):
             layer[name, "shared", i] = DataNode((name, "shared", i), value)
         arguments = [TaskRef(key) for key in layer]
         keys = [(name, i) for i in range(len(self.keys))]
-        for i, (key, batch) in enumerate(zip(keys, self.keys, strict=True)):
+        for i, key, batch in zip(self._numbers(), keys, self.keys, strict=True):
             columns = batch if isinstance(batch, list) else [batch]
             parts = [_part(part, held or {}) for part in columns]
             layer[key] = Task(key, on_batch, i, function, len(parts) if columns is batch else None, *parts, *arguments)
@@ -324,14 +336,20 @@ def _part(key: Any, held: Layers) -> Any:
 
 
 def _grouped(
-    batches: list[list[Any]], function: Callable[..., Any], join: Join, shared: Sequence[Any], finish: Finish
+    numbers: Sequence[int],
+    batches: list[list[Any]],
+    function: Callable[..., Any],
+    join: Join,
+    shared: Sequence[Any],
+    finish: Finish,
 ) -> tuple[Graph, Any]:
     """A graph of batches that lie in memory, FAN_IN to a task, and the key of its top."""
     name, graph = "chunks", {}
     for first in range(0, len(batches), FAN_IN):
         key = (name, first // FAN_IN)
         # Within one argument, so that Dask does not look through the batches for tasks.
-        some = partial(_through_chunks, function, first, batches[first : first + FAN_IN], shared)
+        group = slice(first, first + FAN_IN)
+        some = partial(_through_chunks, function, numbers[group], batches[group], shared)
         graph[key] = Task(key, some)
     return graph, _join_all(name, graph, list(graph), join, finish, level=1)
 
@@ -353,53 +371,3 @@ def _join_all(
     if finish is not None:
         graph[keys[0]] = Task(keys[0], finish, graph[keys[0]])
     return keys[0]
-
-
-def row_batches(*columns: Any) -> Batches:
-    """Cut parallel columns into batches, one a chunk.
-
-    Columns are Dask arrays or series (None for an absent one), cut like the first; or a single iterable of delayed
-    batches.
-    """
-    first = columns[0]
-    if not hasattr(first, "to_delayed"):
-        batches = list(_given_batches(first))
-        return Batches([batch.key for batch in batches], batches)
-    sources, parts = [], []
-    for column in columns:
-        if column is not None:
-            collections, keys = _chunks(column, first)
-            sources += collections
-            parts.append(keys)
-    if len({len(keys) for keys in parts}) > 1:
-        raise ValueError(f"columns: expected equal partitions, got {[len(keys) for keys in parts]} of them")
-    return Batches([list(keys) for keys in zip(*parts, strict=True)], sources)
-
-
-def _given_batches(batches: Iterable[Any]) -> Iterable[Delayed]:
-    for batch in batches:
-        if not isinstance(batch, Delayed):
-            raise TypeError(f"batches: expected dask.delayed values, got {type(batch).__name__}")
-        yield batch
-
-
-def _chunks(column: Any, like: Any) -> tuple[list[Any], list[Any]]:
-    """The chunks of a Dask array along its first axis, or the partitions of a series: collections and keys."""
-    if not hasattr(column, "chunks"):
-        # Unoptimised graphs keep their keys, so that what two columns share is computed once.
-        parts = list(np.ravel(column.to_delayed(optimize_graph=False)))
-        return parts, [part.key for part in parts]
-    if hasattr(like, "chunks") and not _same_cuts(column.chunks[0], like.chunks[0]):
-        if column.shape[0] != like.shape[0]:
-            raise ValueError(f"columns: expected length {like.shape[0]}, got {column.shape[0]}")
-        column = column.rechunk({0: like.chunks[0]})
-    if column.ndim > 1:
-        column = column.rechunk({axis: -1 for axis in range(1, column.ndim)})
-    return [column], [(column.name, i, *[0] * (column.ndim - 1)) for i in range(len(column.chunks[0]))]
-
-
-def _same_cuts(cuts: tuple[float, ...], others: tuple[float, ...]) -> bool:
-    """Whether chunks are alike; lengths not known yet (NaN) are taken to be."""
-    return cuts == others or (
-        len(cuts) == len(others) and all(a == b or a != a or b != b for a, b in zip(cuts, others, strict=True))
-    )

@@ -160,10 +160,15 @@ def choice(name: str, value: Any, choices: Sequence[str]) -> str:
 
 
 def real_number(name: str, value: Any) -> float:
-    if isinstance(value, (str, bytes)):
+    """A float. Text is no number, although `float` reads it, also out of buffers and arrays."""
+    readable = hasattr(value, "__float__") or hasattr(value, "__index__")
+    kind = getattr(getattr(value, "dtype", None), "kind", "f")
+    if not readable or isinstance(value, str) or kind not in "buif":
         raise TypeError(f"{name}: expected a number, got {value!r}")
     try:
         return float(value)
+    except OverflowError:
+        raise ValueError(f"{name}: expected a number that fits a float64, got a larger one") from None
     except (TypeError, ValueError):
         raise TypeError(f"{name}: expected a number, got {value!r}") from None
 
@@ -183,7 +188,8 @@ def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
     number = value.__index__()
     if number < low or (high is not None and number > high):
         bounds = f"at least {low}" if high is None else f"from {low} to {high}"
-        raise ValueError(f"{name}: expected an integer {bounds}, got {number}")
+        shown = number if abs(number) < 2**64 else f"an integer of {number.bit_length()} bits"
+        raise ValueError(f"{name}: expected an integer {bounds}, got {shown}")
     return int(number)
 
 
