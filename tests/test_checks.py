@@ -11,7 +11,9 @@ from fastgeo.runtime import checks
 HUGE = 10**400
 
 
-@pytest.mark.parametrize("value", [1, True, 1.5, np.float32(0.5), np.int8(3), np.array(2.5), Fraction(1, 3), Decimal("2")])
+@pytest.mark.parametrize(
+    "value", [1, True, 1.5, np.float32(0.5), np.int8(3), np.array(2.5), Fraction(1, 3), Decimal("2")]
+)
 def test_numbers(value):
     assert checks.real_number("x", value) == float(value)
 
@@ -23,14 +25,14 @@ def test_numbers(value):
     ids=repr,
 )  # fmt: skip
 def test_what_is_no_number(value):
-    with pytest.raises(TypeError, match="^x: expected a number, got "):
+    with pytest.raises(TypeError, match=r"^x: expected a number, got "):
         checks.real_number("x", value)
 
 
 @pytest.mark.parametrize("value", [HUGE, -HUGE, Fraction(HUGE), 10**5000], ids=lambda value: type(value).__name__)
 def test_a_number_beyond_the_floats(value):
     for check in (lambda: checks.real_number("x", value), lambda: checks.in_range("x", value, 0, 1)):
-        with pytest.raises(ValueError, match="^x: expected a number that fits a float64, got a larger one$"):
+        with pytest.raises(ValueError, match=r"^x: expected a number that fits a float64, got a larger one$"):
             check()
 
 
@@ -57,5 +59,5 @@ def test_through_public_functions(impl):
         with pytest.raises(ValueError, match="expected "):
             call()
     for text in ("0.5", b"0.5", bytearray(b"0.5"), np.array("0.5")):
-        with pytest.raises(TypeError, match="^iou_threshold: expected a number"):
+        with pytest.raises(TypeError, match=r"^iou_threshold: expected a number"):
             impl.nms(boxes, scores, text)

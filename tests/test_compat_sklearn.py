@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -404,3 +405,70 @@ def test_negative_weights_are_handed_over():
 def test_host_is_imported_only_with_the_module():
     code = "import sys, fastgeo; assert 'sklearn' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+START = blobs()[:4]
+
+
+def outcome(call):
+    """The result, or the type and text of the error."""
+    try:
+        return call()
+    except Exception as error:
+        return type(error), str(error)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"n_clusters": 0}, {"n_clusters": 2.5}, {"n_clusters": 999}, {"max_iter": 0}, {"tol": -1}, {"algorithm": "fast"},
+     {"n_init": 0}, {"n_init": "many"}, {"init": "best"}, {"init": START[:3]}, {"init": START[:, :2]},
+     {"init": lambda X, k, random_state: X[:3]}, {"verbose": "x"}, {"copy_x": 3}, {"random_state": "x"}],
+    ids=str,
+)  # fmt: skip
+def test_parameters_are_refused_in_scikit_learns_words(parameters):
+    texts = [
+        outcome(lambda kind=kind: kind(**{"n_clusters": 4, **parameters}).fit(blobs()))
+        for kind in (ours.KMeans, cluster.KMeans)
+    ]
+    assert isinstance(texts[0], tuple) and texts[0] == texts[1]
+
+
+def test_another_number_of_features_is_refused_in_scikit_learns_words():
+    X = blobs()
+    models = [kind(4, init=START, n_init=1).fit(X) for kind in (ours.KMeans, cluster.KMeans)]
+    for method in ("predict", "transform", "score"):
+        one, other = (outcome(partial(getattr(model, method), X[:, :3])) for model in models)
+        assert one == other == (ValueError, "X has 3 features, but KMeans is expecting 5 features as input.")
+
+
+WEIGHTS = {
+    "whole": 2, "fraction": 0.5, "NumPy scalar": np.float32(3), "bool": True, "list": [1, 2, 3] * 100,
+    "zero": 0, "zeros": np.zeros(300), "short": np.ones(3), "NaN": np.full(300, np.nan),
+    "infinite": np.full(300, np.inf), "two axes": np.ones((300, 1)), "text": ["a"] * 300,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_weights_of_every_kind(name):
+    X = blobs()
+    models = [kind(4, init=START, n_init=1).fit(X) for kind in (ours.KMeans, cluster.KMeans)]
+    calls = {
+        "fit": lambda model: float(clone(model).fit(X, sample_weight=WEIGHTS[name]).inertia_),
+        "fit_predict": lambda model: clone(model).fit_predict(X, sample_weight=WEIGHTS[name]).tolist(),
+        "score": lambda model: float(model.score(X, sample_weight=WEIGHTS[name])),
+    }
+    for call in calls.values():
+        one, other = (outcome(partial(call, model)) for model in models)
+        assert one == (pytest.approx(other, rel=1e-9) if isinstance(other, float) else other)
+
+
+def test_negative_weights_raise():
+    X, weights = blobs(), -np.ones(300)
+    model = ours.KMeans(4, init=START, n_init=1).fit(X)
+    for call in (
+        lambda: clone(model).fit(X, sample_weight=weights),
+        lambda: model.score(X, sample_weight=weights),
+        lambda: clone(model).fit(X, sample_weight=-1),
+    ):
+        with pytest.raises(ValueError, match="Negative values in data passed to `sample_weight`"):
+            call()

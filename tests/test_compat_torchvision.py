@@ -388,3 +388,82 @@ def test_classes_must_be_integers():
     assert len(theirs.batched_nms(boxes(2), torch.rand(2), torch.zeros(2), 0.5)) > 0
     with pytest.raises(TypeError, match="idxs"):
         ours.batched_nms(boxes(2), torch.rand(2), torch.zeros(2), 0.5)
+
+
+def boxes_of(*shape):
+    return torch.zeros(shape)
+
+
+SHAPES = {
+    "nms, boxes of one axis": lambda m: m.nms(boxes_of(4), boxes_of(4), 0.5),
+    "nms, five columns": lambda m: m.nms(boxes_of(3, 5), boxes_of(3), 0.5),
+    "nms, scores of two axes": lambda m: m.nms(boxes_of(3, 4), boxes_of(3, 1), 0.5),
+    "nms, lengths": lambda m: m.nms(boxes_of(3, 4), boxes_of(2), 0.5),
+    "batched_nms, lengths": lambda m: m.batched_nms(
+        boxes_of(3, 4), boxes_of(3), torch.zeros(2, dtype=torch.int64), 0.5
+    ),
+    "batched_nms, five columns": lambda m: m.batched_nms(boxes_of(3, 5), boxes_of(3), torch.zeros(3).long(), 0.5),
+    "box_iou, five columns": lambda m: m.box_iou(boxes_of(2, 5), boxes_of(3, 4)),
+    "box_iou, leading axes": lambda m: m.box_iou(boxes_of(2, 1, 4), boxes_of(3, 1, 4)),
+    "generalized_box_iou, five columns": lambda m: m.generalized_box_iou(boxes_of(2, 5), boxes_of(3, 4)),
+    "distance_box_iou, leading axes": lambda m: m.distance_box_iou(boxes_of(2, 1, 4), boxes_of(3, 1, 4)),
+    "complete_box_iou, five columns": lambda m: m.complete_box_iou(boxes_of(2, 5), boxes_of(3, 4)),
+    "clip_boxes_to_image, three columns": lambda m: m.clip_boxes_to_image(boxes_of(2, 3), (5, 5)),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_handler_of_torchs_errors_sees_wrong_shapes(name):
+    with pytest.raises(RuntimeError):
+        SHAPES[name](theirs)
+    with pytest.raises(RuntimeError, match="expected ") as raised:
+        SHAPES[name](ours)
+    assert isinstance(raised.value, ValueError)  # and a handler of fastgeo's
+
+
+def test_arrays_keep_fastgeos_errors():
+    with pytest.raises(ValueError, match="boxes: expected shape") as raised:
+        ours.nms(np.zeros((3, 5)), np.zeros(3), 0.5)
+    assert type(raised.value) is ValueError
+
+
+@pytest.mark.parametrize("threshold", [1.0, 1.5, 2, float("inf")])
+def test_thresholds_above_one(threshold):
+    boxes, scores = torch.tensor([[0.0, 0, 9, 9], [0, 0, 9, 9], [0, 0, 9, 8.9]]), torch.tensor([0.7, 0.9, 0.8])
+    idxs = torch.zeros(3, dtype=torch.int64)
+    assert ours.nms(boxes, scores, threshold).tolist() == theirs.nms(boxes, scores, threshold).tolist()
+    expected = theirs.batched_nms(boxes, scores, idxs, threshold).tolist()
+    assert ours.batched_nms(boxes, scores, idxs, threshold).tolist() == expected
+    for bad in (-0.1, float("nan")):
+        with pytest.raises(ValueError, match="iou_threshold: expected a number from 0 to inf"):
+            ours.nms(boxes, scores, bad)
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (0,), (0, 5)])
+def test_batched_nms_of_nothing_asks_for_nothing(shape):
+    expected = theirs.batched_nms(torch.zeros(shape), None, None, None)
+    actual = ours.batched_nms(torch.zeros(shape), None, None, None)
+    assert (actual.dtype, actual.shape) == (expected.dtype, expected.shape)
+    assert ours.batched_nms([], None, None, None).shape == (0,)
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")  # it is on its way out
+def test_tensors_that_are_not_plain_are_named_with_the_remedy():
+    boxes, scores = torch.tensor([[0.0, 0, 9, 9]]), torch.tensor([0.5])
+    quantized = torch.quantize_per_tensor(boxes, 0.1, 0, torch.quint8)
+    for function in (lambda b: ours.nms(b, scores, 0.5), ours.box_area, lambda b: ours.box_iou(b, boxes)):
+        with pytest.raises(
+            TypeError, match=r"boxes1?: expected a tensor that is not quantized, .*call \.dequantize\(\)"
+        ):
+            function(quantized)
+        with pytest.raises(TypeError, match=r"boxes1?: expected a dense tensor, .*call \.to_dense\(\) first"):
+            function(boxes.to_sparse())
+
+
+@pytest.mark.parametrize("name", ["float8_e4m3fn", "float8_e5m2"])
+def test_floats_of_eight_bits(name):
+    dtype = getattr(torch, name, None)
+    if dtype is None:
+        pytest.skip(f"this PyTorch has no {name}")
+    boxes = torch.tensor([[0.0, 0, 8, 8], [2, 0, 8, 4]]).to(dtype)
+    assert ours.box_area(boxes).tolist() == theirs.box_area(boxes).tolist() == [64, 24]

@@ -4,7 +4,9 @@ Tensors in, tensors out, sharing memory both ways; NumPy arrays in, NumPy arrays
 here: a tensor can only arrive where it already is. Signatures, types, shapes and values are those of
 ``torchvision.ops``, except:
 
-- Tensors on another device raise: call ``.cpu()`` first.
+- Tensors on another device raise: call ``.cpu()`` first. So do sparse and quantized ones.
+- What fastgeo says by ``ValueError``, as of a wrong shape, is for tensors a ``RuntimeError`` as well.
+- Thresholds of suppression below 0 and NaN raise.
 - There are no gradients. A tensor with ``requires_grad`` raises, unless gradients are disabled; use ``.detach()``.
   `nms`, `batched_nms` and `remove_small_boxes` return indices and take such tensors as they are.
 - TorchScript, ``torch.jit.trace`` and ``torch.export`` raise. ``torch.compile`` leaves these calls outside its graph.
@@ -27,12 +29,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 import fastgeo
+from fastgeo.runtime import checks
 from fastgeo.runtime.checks import Array, float_type
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 __all__ = [
     "batched_nms",
@@ -48,6 +54,26 @@ __all__ = [
 ]
 
 
+class TensorError(ValueError, RuntimeError):
+    """A `ValueError` of fastgeo about a tensor, of which PyTorch would say `RuntimeError`."""
+
+
+def _as_in_torch(function: F) -> F:
+    """Raise what is wrong with a tensor so that handlers written for PyTorch's `RuntimeError` see it."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except ValueError as error:
+            if _torch_of(*args, *kwargs.values()) is None:
+                raise
+            raise TensorError(str(error)) from error
+
+    return cast(F, call)
+
+
+@_as_in_torch
 def nms(boxes: Any, scores: Any, iou_threshold: float) -> Any:
     """Non-maximum suppression: a box falls to a better one that it overlaps by more than the threshold.
 
@@ -57,7 +83,7 @@ def nms(boxes: Any, scores: Any, iou_threshold: float) -> Any:
         Corners (x1, y1, x2, y2).
     scores : tensor or array_like, shape (N,)
     iou_threshold : float
-        From 0 to 1.
+        At least 0; above 1 nothing falls.
 
     Returns
     -------
@@ -73,11 +99,14 @@ def nms(boxes: Any, scores: Any, iou_threshold: float) -> Any:
     """
     torch = _torch_of(boxes, scores)
     keep = fastgeo.nms(
-        _array("boxes", boxes, torch, gradient=False), _array("scores", scores, torch, gradient=False), iou_threshold
+        _array("boxes", boxes, torch, gradient=False),
+        _array("scores", scores, torch, gradient=False),
+        _threshold(iou_threshold),
     )
     return _answer(keep, torch)
 
 
+@_as_in_torch
 def batched_nms(boxes: Any, scores: Any, idxs: Any, iou_threshold: float) -> Any:
     """Non-maximum suppression inside each value of `idxs`.
 
@@ -89,7 +118,7 @@ def batched_nms(boxes: Any, scores: Any, idxs: Any, iou_threshold: float) -> Any
     idxs : tensor or array_like of integers, shape (N,)
         The class of each box.
     iou_threshold : float
-        From 0 to 1.
+        At least 0; above 1 nothing falls.
 
     Returns
     -------
@@ -104,15 +133,18 @@ def batched_nms(boxes: Any, scores: Any, idxs: Any, iou_threshold: float) -> Any
     array([0, 1])
     """
     torch = _torch_of(boxes, scores, idxs)
+    if len(boxes) == 0:  # torchvision does not even look at the rest
+        return _answer(np.zeros(0, np.int64), torch)
     keep = fastgeo.batched_nms(
         _array("boxes", boxes, torch, gradient=False),
         _array("scores", scores, torch, gradient=False),
         _array("idxs", idxs, torch),
-        iou_threshold,
+        _threshold(iou_threshold),
     )
     return _answer(keep, torch)
 
 
+@_as_in_torch
 def box_iou(boxes1: Any, boxes2: Any, fmt: str = "xyxy") -> Any:
     """IoU of every pair.
 
@@ -138,6 +170,7 @@ def box_iou(boxes1: Any, boxes2: Any, fmt: str = "xyxy") -> Any:
     return _pairwise(fastgeo.box_iou, boxes1, boxes2, fmt=fmt)
 
 
+@_as_in_torch
 def generalized_box_iou(boxes1: Any, boxes2: Any) -> Any:
     """Generalized IoU of every pair.
 
@@ -159,6 +192,7 @@ def generalized_box_iou(boxes1: Any, boxes2: Any) -> Any:
     return _pairwise(fastgeo.generalized_box_iou, boxes1, boxes2)
 
 
+@_as_in_torch
 def distance_box_iou(boxes1: Any, boxes2: Any, eps: float = 1e-7) -> Any:
     """Distance IoU of every pair.
 
@@ -182,6 +216,7 @@ def distance_box_iou(boxes1: Any, boxes2: Any, eps: float = 1e-7) -> Any:
     return _pairwise(fastgeo.distance_box_iou, boxes1, boxes2)
 
 
+@_as_in_torch
 def complete_box_iou(boxes1: Any, boxes2: Any, eps: float = 1e-7) -> Any:
     """Complete IoU of every pair.
 
@@ -205,6 +240,7 @@ def complete_box_iou(boxes1: Any, boxes2: Any, eps: float = 1e-7) -> Any:
     return _pairwise(fastgeo.complete_box_iou, boxes1, boxes2)
 
 
+@_as_in_torch
 def box_area(boxes: Any, fmt: str = "xyxy") -> Any:
     """Areas of boxes.
 
@@ -231,6 +267,7 @@ def box_area(boxes: Any, fmt: str = "xyxy") -> Any:
     return _answer(areas, torch, torch.int64 if boxes.dtype is torch.int64 else torch.int32)
 
 
+@_as_in_torch
 def box_convert(boxes: Any, in_fmt: str, out_fmt: str) -> Any:
     """Boxes in another format.
 
@@ -257,6 +294,7 @@ def box_convert(boxes: Any, in_fmt: str, out_fmt: str) -> Any:
     return _answer(converted, torch, None if torch is None else boxes.dtype)
 
 
+@_as_in_torch
 def clip_boxes_to_image(boxes: Any, size: tuple[int, int]) -> Any:
     """Boxes clipped to an image.
 
@@ -282,6 +320,7 @@ def clip_boxes_to_image(boxes: Any, size: tuple[int, int]) -> Any:
     return _answer(clipped, torch, None if torch is None else boxes.dtype)
 
 
+@_as_in_torch
 def remove_small_boxes(boxes: Any, min_size: float) -> Any:
     """Which boxes have both sides at least `min_size` long.
 
@@ -318,13 +357,23 @@ def _pairwise(function: Callable[..., Array], boxes1: Any, boxes2: Any, **option
 
 
 def _over_leading_axes(function: Callable[..., Array], a: Array, b: Array, options: dict[str, Any]) -> Array:
-    leading = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    try:
+        leading = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    except ValueError:
+        raise ValueError(
+            f"boxes2: expected leading axes that broadcast with {a.shape[:-2]} of boxes1, got {b.shape[:-2]}"
+        ) from None
     a = np.broadcast_to(a, leading + a.shape[-2:])
     b = np.broadcast_to(b, leading + b.shape[-2:])
     result = np.empty((*leading, a.shape[-2], b.shape[-2]), float_type(np.result_type(a, b)))
     for index in np.ndindex(leading):
         result[index] = function(a[index], b[index], **options)
     return result
+
+
+def _threshold(iou_threshold: Any) -> float:
+    """No IoU is above 1, so that every threshold above it is as good as 1."""
+    return min(checks.in_range("iou_threshold", iou_threshold, 0, np.inf), 1.0)
 
 
 def _rows(array: Any) -> Any:
@@ -346,14 +395,16 @@ def _array(name: str, value: Any, torch: Any, gradient: bool = True) -> Any:
         raise RuntimeError("fastgeo cannot be traced; leave it outside the traced function")
     if value.device.type != "cpu":
         raise TypeError(f"{name}: expected a tensor on the CPU, got one on {value.device}; call .cpu() first")
-    if value.layout is not torch.strided or value.is_quantized:
-        raise TypeError(f"{name}: expected a dense tensor, got layout {value.layout}, dtype {value.dtype}")
+    if value.layout is not torch.strided:
+        raise TypeError(f"{name}: expected a dense tensor, got layout {value.layout}; call .to_dense() first")
+    if value.is_quantized:
+        raise TypeError(f"{name}: expected a tensor that is not quantized, got {value.dtype}; call .dequantize() first")
     if value.requires_grad:
         if gradient and torch.is_grad_enabled():
             raise ValueError(f"{name}: expected a tensor without gradient, got requires_grad; call .detach() first")
         value = value.detach()
-    if value.dtype is torch.bfloat16:
-        value = value.float()
+    if value.dtype.is_floating_point and value.dtype.itemsize < 4 and value.dtype is not torch.float16:
+        value = value.float()  # bfloat16 and the types of 8 bits, which NumPy does not have
     return value.numpy()
 
 

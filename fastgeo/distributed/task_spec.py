@@ -6,7 +6,7 @@ a chunk. The range is that of the extra ``dask`` in pyproject.toml, and both end
 
 import dask
 
-TESTED = ("2025.1", "2026.8")  # the first and the last series of Dask
+TESTED = ("2025.7", "2026.8")  # the first and the last series of Dask
 
 try:
     from dask._task_spec import DataNode, GraphNode, List, Task, TaskRef, convert_legacy_task
