@@ -6,13 +6,22 @@ import inspect
 
 import pytest
 
-MODULES = {"classic": None, "cv2": None, "onnx": None, "pycocotools": None, "torchvision": None, "sklearn": "sklearn"}
+MODULES = {
+    "classic": None,
+    "cv2": None,
+    "onnx": None,
+    "pycocotools": None,
+    "supervision": None,
+    "torchvision": None,
+    "sklearn": "sklearn",
+}
 NAMES = {
     "classic": ["auc_calculate", "conv2d", "iou", "kmeans", "py_nms"],
     "cv2": ["NMSBoxes", "NMSBoxesBatched", "filter2D", "softNMSBoxes"],
     "onnx": ["AveragePool", "Conv", "LpPool", "MaxPool", "NonMaxSuppression"],
     "pycocotools": ["iou", "patch", "unpatch"],
     "sklearn": ["KMeans", "average_precision_score", "precision_recall_curve", "roc_auc_score", "roc_curve"],
+    "supervision": ["box_iou_batch", "box_non_max_suppression"],
     "torchvision": [
         *("batched_nms", "box_area", "box_convert", "box_iou", "clip_boxes_to_image", "complete_box_iou"),
         *("distance_box_iou", "generalized_box_iou", "nms", "remove_small_boxes"),

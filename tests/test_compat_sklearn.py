@@ -227,7 +227,7 @@ def test_sparse_is_converted():
 
 
 def test_much_sparse_data_warns(monkeypatch):
-    monkeypatch.setattr(ours, "MUCH_MEMORY", 1000)
+    monkeypatch.setattr(ours.cluster, "MUCH_MEMORY", 1000)
     with pytest.warns(UserWarning, match=r"sparse X is converted to a dense array of 0\.0 GiB"):
         ours.KMeans(2, random_state=0).fit(scipy_sparse.csr_matrix(blobs()))
 
@@ -248,7 +248,7 @@ def theirs(function):
 
 def here(monkeypatch):
     """Make handing over an error."""
-    monkeypatch.setattr(ours, "theirs", None)
+    monkeypatch.setattr(ours.metrics, "theirs", None)
 
 
 def agree(actual, expected):

@@ -556,7 +556,7 @@ def test_another_dask_is_refused_with_the_tested_range():
     message = in_fresh_process(
         """if True:
         import sys
-        import dask.array
+        import dask.array, dask.bag, dask.delayed
         sys.modules["dask._task_spec"] = None
         try:
             import fastgeo.distributed

@@ -10,6 +10,7 @@ import sklearn.cluster as theirs
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 import fastgeo
@@ -194,3 +195,26 @@ def _weights(sample_weight: Any, X: Array) -> Array | None:
     if sample_weight is None:
         return None
     return np.asarray(_check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True))
+
+
+def fit_in_place(model: Any, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    """Fit scikit-learn's own `KMeans` object by the kernels, for :func:`fastgeo.compat.patch`."""
+    _refuse_sparse(X)
+    ours = KMeans(**model.get_params(deep=False)).fit(X, sample_weight=sample_weight)
+    vars(model).update({name: value for name, value in vars(ours).items() if name not in ours.get_params(deep=False)})
+    model._n_threads = _openmp_effective_n_threads()  # which its own methods ask for
+    return model
+
+
+def predict_in_place(model: Any, X: Any) -> Array:
+    """Labels by scikit-learn's own `KMeans` object, for :func:`fastgeo.compat.patch`."""
+    _refuse_sparse(X)
+    check_is_fitted(model)
+    rows = model._check_test_data(X)
+    labels: Array = fastgeo.assign(rows, model.cluster_centers_)[0]
+    return labels
+
+
+def _refuse_sparse(X: Any) -> None:
+    if hasattr(X, "tocsr"):
+        raise TypeError("X: expected a dense array, got a sparse one")
