@@ -381,7 +381,7 @@ def _draw_from_chunk(batch: _Batch, candidates: Array, key: int, expected: int) 
         distances = steps.own_distances(candidates)
         shares = distances if batch.weights is None else distances * batch.weights[block]
         uniforms = _row_uniforms(key, batch.begin + block.start, len(steps.labels))
-        found = _Draw(steps.ordered_sum(distances), batch.X[block], shares, uniforms)
+        found = _Draw(steps.inertia(candidates), batch.X[block], shares, uniforms)
         drawn = _join_draws([drawn, found], expected)
     return drawn
 
