@@ -23,12 +23,12 @@ else:
 
 
 def extension(pyx):
-    """One extension per Cython file, with all the C files of its room."""
-    room = pyx.parent
-    headers = [path for directory in (room, PACKAGE / "runtime") for path in directory.rglob("*.h")]
+    """One extension per Cython file, with all the C files of its family."""
+    family = pyx.parent
+    headers = [path for directory in (family, PACKAGE / "runtime") for path in directory.rglob("*.h")]
     return Extension(
         ".".join(pyx.with_suffix("").parts),
-        sources=[str(pyx), *sorted(str(c) for c in room.glob("*.c") if c != pyx.with_suffix(".c"))],
+        sources=[str(pyx), *sorted(str(c) for c in family.glob("*.c") if c != pyx.with_suffix(".c"))],
         include_dirs=[str(PACKAGE), numpy.get_include()],
         depends=sorted(str(header) for header in headers),
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],

@@ -1,4 +1,4 @@
-"""One call into every room of the installed package, held to its reference; run outside the checkout."""
+"""One call into every family of the installed package, held to its reference; run outside the checkout."""
 
 from pathlib import Path
 

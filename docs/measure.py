@@ -1,6 +1,6 @@
-"""Measure the rows of the speed tables into speed.json and the README: ``python docs/measure.py [ROOM …]``, one thread.
+"""Measure the speed tables into speed.json and the README, on one thread: ``python docs/measure.py [FAMILY …]``.
 
-Rooms that are not named keep the figures they have; ``readme`` alone only writes the README's table anew.
+Families that are not named keep the figures they have; ``readme`` alone only writes the README's table anew.
 """
 
 import json
@@ -17,7 +17,7 @@ from fastgeo.runtime import active_isa
 
 SPEED = Path(__file__).parent / "speed.json"
 README = Path(__file__).parent.parent / "README.md"
-ROOMS = {
+FAMILIES = {
     "boxes": [
         "box_iou 10×10 float32",
         "box_iou 100×100 float32",
@@ -102,25 +102,25 @@ IN_README = [
 ]
 
 
-def main(rooms):
+def main(families):
     measured = json.loads(SPEED.read_text()) if SPEED.exists() else {"rows": []}
-    if rooms != ["readme"]:
-        measured = measure(rooms, measured)
+    if families != ["readme"]:
+        measured = measure(families, measured)
         SPEED.write_text(json.dumps(measured, indent=1) + "\n")
     write_readme(measured)
 
 
-def measure(rooms, measured):
+def measure(families, measured):
     limit_environment(1)
     rows = {f"{row['group']} {row['work']}": row for row in measured["rows"]}
     known = {row.name: row for row in all_rows()}
-    for name in (name for room in rooms for name in ROOMS[room]):
+    for name in (name for family in families for name in FAMILIES[family]):
         outcome = contest(known[name], 0.25, 1)
         seconds = {contestant: float(f"{value:.3g}") for contestant, value in outcome.seconds.items()}
         row = {"group": outcome.row.group, "work": outcome.row.work, "best_peer": outcome.best_peer, "seconds": seconds}
         rows[name] = row
         print(name, seconds, outcome.absent)
-    shown = [rows[name] for names in ROOMS.values() for name in names if name in rows]
+    shown = [rows[name] for names in FAMILIES.values() for name in names if name in rows]
     gflops = round(machine_limits()["fma_gflops"])
     return {"isa": active_isa(), "machine": machine(), "fma_gflops": gflops, "rows": shown}
 
@@ -162,4 +162,4 @@ def machine():
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or list(ROOMS))
+    main(sys.argv[1:] or list(FAMILIES))

@@ -1,4 +1,4 @@
-"""A COCO evaluation left as it is, and patched: the same twelve figures, bit for bit, sooner.
+"""A COCO evaluation left as it is, and patched: the same twelve figures, bit for bit, faster.
 
 Needs pycocotools. The images and detections are made here; ``python coco_eval.py 5000`` takes that many images.
 """
@@ -61,7 +61,7 @@ def main():
     compat.unpatch()
     assert np.asarray(before).tobytes() == np.asarray(after).tobytes()
     print(f"{n_images} images, {len(data[0].anns)} objects, {len(data[1].anns)} detections; AP {after[0]:.4f}")
-    print(f"evaluation  {slow:.2f} s before, {fast:.2f} s after: {slow / fast:.1f} times sooner, the same 12 figures")
+    print(f"evaluation  {slow:.2f} s before, {fast:.2f} s after: {slow / fast:.1f} times as fast, the same 12 figures")
 
 
 if __name__ == "__main__":

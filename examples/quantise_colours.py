@@ -50,7 +50,7 @@ def main(path):
     io.imsave(path, np.concatenate([picture, quantised], axis=1), check_contrast=False)
     before, after = seconds
     print(f"{path}: {COLOURS} colours of {len(pixels)} pixels")
-    print(f"clustering  {before * 1e3:.0f} ms before, {after * 1e3:.0f} ms after: {before / after:.1f} times sooner")
+    print(f"clustering  {before * 1e3:.0f} ms before, {after * 1e3:.0f} ms after: {before / after:.1f} times as fast")
 
 
 if __name__ == "__main__":

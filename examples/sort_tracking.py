@@ -85,7 +85,7 @@ def main():
         assert np.array_equal(before.update(detections), after.update(detections))
     print(f"{len(frames)} frames of about {len(frames[0])} detections, {after.next_id} tracks")
     slow, fast = (tracker.seconds * 1e3 / len(frames) for tracker in (before, after))
-    print(f"overlaps  {slow:.3f} ms a frame before (NumPy), {fast:.3f} ms after: {slow / fast:.0f} times sooner")
+    print(f"overlaps  {slow:.3f} ms a frame before (NumPy), {fast:.3f} ms after: {slow / fast:.0f} times as fast")
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def main():
     boxes = fastgeo.box_convert(decoded[0][after], "cxcywh", "xyxy")
     print(f"{len(decoded[0])} candidates, {len(boxes)} boxes; the first: {np.round(boxes[0], 1)}")
     print(f"decode    {decoding * 1e3:8.3f} ms")
-    print(f"suppress  {slow * 1e3:8.3f} ms before (NumPy), {fast * 1e3:.3f} ms after: {slow / fast:.0f} times sooner")
+    print(f"suppress  {slow * 1e3:8.3f} ms before (NumPy), {fast * 1e3:.3f} ms after: {slow / fast:.0f} times as fast")
 
 
 if __name__ == "__main__":

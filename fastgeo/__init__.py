@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from fastgeo.ranking.reference import *
     from fastgeo.suppression.reference import *
 
-# In this form type checkers can follow the lists of the rooms.
+# In this form type checkers can follow the lists of the families.
 __all__ = [
     "Plan",
     "__version__",

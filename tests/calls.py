@@ -1,4 +1,4 @@
-"""A well-formed call of every public name, at any size: what the tests of same bits, robustness and faults start from.
+"""A well-formed call of every public name, at any size: what the tests of same bits, robustness and failing allocations start from.
 
 `ENTRIES[name](namespace)` is a function of keyword arguments; for a class it makes the object, uses it and returns
 what it answers. `EXAMPLES[name](n, dtype)` gives the array arguments, `VARIANTS[name]` further keyword arguments, where
@@ -322,7 +322,7 @@ SHARED = {
     "StreamingKMeans": 50_000,
     "match_boxes": 700,
 }
-OF_EACH_ROOM = ("box_iou", "batched_nms", "conv2d", "histogram_auc", "assign")
+OF_EACH_FAMILY = ("box_iou", "batched_nms", "conv2d", "histogram_auc", "assign")
 
 
 def _use_conv2d(namespace):

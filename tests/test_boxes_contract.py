@@ -1,4 +1,4 @@
-"""The input contract of the boxes room: layouts, dtypes, `out`, and the same exception from kernel and reference."""
+"""The input contract of the boxes family: layouts, dtypes, `out`, and the same exception from kernel and reference."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The boxes room against the libraries it stands in for, where they are installed."""
+"""The boxes family against the libraries it stands in for, where they are installed."""
 
 import numpy as np
 import pytest

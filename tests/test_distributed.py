@@ -1,4 +1,4 @@
-"""The Dask calls against the one-machine calls: same bits where promised, errors, faults, threads, laziness."""
+"""The Dask calls against the one-machine calls: same bits where promised, errors, lost workers, threads, laziness."""
 
 import doctest
 import importlib

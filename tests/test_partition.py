@@ -26,18 +26,18 @@ def same(found, expected):
 
 
 @pytest.fixture(params=["reference", "kernel"])
-def room(request):
+def form(request):
     if request.param == "kernel":
         assert ranking.count_by_key is not partition.count_by_key
         return ranking
     return partition
 
 
-def test_counts_by_hand(room):
+def test_counts_by_hand(form):
     labels = np.array([0, 1, 1, 0, 1, 0, 1], np.uint8)
     scores = np.array([-3, 7, 5, 5, 5, 0, 99])
     lasts = np.array([SIGN - 1, SIGN + 4, SIGN + 5, SIGN + 9], np.uint64)  # scores to -1, 4, 5, 9, and beyond
-    found = room.count_by_key(labels, scores, lasts)
+    found = form.count_by_key(labels, scores, lasts)
     assert [column.tolist() for column in found] == [
         [0, 1, 2, 3, 4],
         [1, 1, 1, 0, 0],
@@ -47,11 +47,11 @@ def test_counts_by_hand(room):
     ]
 
 
-def test_leading_bits_by_hand(room):
+def test_leading_bits_by_hand(form):
     """The two leading bits of a float's key: negative or not, and whether its size reaches 2."""
     labels = np.zeros(6, bool)
     scores = np.array([-np.inf, -1.0, -0.0, 0.0, 1.5, 2.0])
-    numbers, negatives, positives, lows, highs = room.count_by_key(labels, scores, digit_bits=2)
+    numbers, negatives, positives, lows, highs = form.count_by_key(labels, scores, digit_bits=2)
     assert numbers.tolist() == [0, 1, 2, 3]
     assert negatives.tolist() == [1, 1, 3, 1]
     assert positives.tolist() == [0, 0, 0, 0]
@@ -59,38 +59,38 @@ def test_leading_bits_by_hand(room):
     assert highs.tolist() == [0x000FFFFFFFFFFFFF, 0x400FFFFFFFFFFFFF, 0xBFF8000000000000, 0xC000000000000000]
 
 
-def test_parts_by_hand(room):
+def test_parts_by_hand(form):
     """Intervals 2 to 3, 5 and 8 to 9; the first two are one part, between them and beyond lies nothing."""
     labels = np.array([1, 0, 1, 0, 1, 0, 1, 0], np.int64)
     scores = np.array([9, 3, 4, 5, 2, 1, 10, 8])
     lows, highs = (np.array(ends, np.uint64) + np.uint64(SIGN) for ends in ([2, 5, 8], [3, 5, 9]))
-    words, starts = room.cut_by_key(labels, scores, lows, highs, np.array([2, 3]))
+    words, starts = form.cut_by_key(labels, scores, lows, highs, np.array([2, 3]))
     assert starts.tolist() == [0, 3, 5]
     assert words.tolist() == [2 * 3, 2 * 5, 2 * 2 + 1, 2 * 9 + 1, 2 * 8]  # the top bit has given way to the label
     assert words.dtype == np.uint64
 
 
-def test_words_of_singles_by_hand(room):
+def test_words_of_singles_by_hand(form):
     labels, scores = np.array([1, 0, 1], bool), np.array([1.0, -2.0, -0.0], np.float32)
     every = np.array([0, SIGN], np.uint64), np.array([SIGN - 1, 2**64 - 1], np.uint64), np.array([1, 2])
-    words, starts = room.cut_by_key(labels, scores, *every, narrow=True)
+    words, starts = form.cut_by_key(labels, scores, *every, narrow=True)
     assert words.dtype == np.uint32
     assert starts.tolist() == [0, 1, 3]
     assert words.tolist() == [2 * (0xFFFFFFFF - 0xC0000000), 2 * 0x3F800000 + 1, 1]
-    words, _ = room.cut_by_key(labels, scores, *every)
+    words, _ = form.cut_by_key(labels, scores, *every)
     assert words.dtype == np.uint64
     assert words.tolist()[1:] == [2 * 0x3FF0000000000000 + 1, 1]
 
 
-def test_pairs_by_hand(room):
+def test_pairs_by_hand(form):
     """Two pieces of two parts. In the first part 1- 2- 2+ 3+, in the second 1-, 1+."""
     pieces = [
         (np.array([2 * 2 + 1, 2 * 1, 2 * 1], np.uint64), np.array([0, 2, 3])),
         (np.array([2 * 3 + 1, 2 * 2, 2 * 1 + 1], np.uint64), np.array([0, 2, 3])),
     ]
     # 3+ wins twice, 2+ once and a half; the positive of the second part twice and a half
-    assert tuple(map(int, room.compare_pieces(pieces))) == (2 * 6, 3, 3)
-    assert tuple(map(int, room.compare_pieces([(np.zeros(0, np.uint64), np.zeros(3, int))]))) == (0, 0, 0)
+    assert tuple(map(int, form.compare_pieces(pieces))) == (2 * 6, 3, 3)
+    assert tuple(map(int, form.compare_pieces([(np.zeros(0, np.uint64), np.zeros(3, int))]))) == (0, 0, 0)
 
 
 @st.composite
@@ -151,7 +151,7 @@ def test_kernel_cuts_as_the_reference(case, n_intervals, aligned, narrow):
         highs = np.append(lows[1:] - np.uint64(1), lows[-1] | within if rng.random() < 0.5 else np.uint64(2**64 - 1))
     ends = np.unique(np.append(rng.integers(1, len(lows) + 1, 4), len(lows)))
     cuts = parts_of(lows, highs, ends)
-    found, expected = (room.cut_by_key(labels, scores, *cuts, narrow) for room in (ranking, partition))
+    found, expected = (form.cut_by_key(labels, scores, *cuts, narrow) for form in (ranking, partition))
     same(found, expected)
 
 
@@ -182,20 +182,20 @@ def test_many_rows_and_parts():
     lows = keys[::4][:140_000]
     highs = lows + np.uint64(1000)
     ends = np.arange(2, len(lows) + 1, 2)
-    found, expected = (room.cut_by_key(labels, scores, lows, highs, ends) for room in (ranking, partition))
+    found, expected = (form.cut_by_key(labels, scores, lows, highs, ends) for form in (ranking, partition))
     assert len(ends) == 70_000 and len(expected[0]) >= 140_000
     same(found, expected)
     same(ranking.count_by_key(labels, scores, highs), partition.count_by_key(labels, scores, highs))
     assert tuple(map(int, ranking.compare_pieces([found]))) == tuple(map(int, partition.compare_pieces([found])))
 
 
-def test_bad_values_are_refused_as_everywhere(room):
+def test_bad_values_are_refused_as_everywhere(form):
     intervals = np.zeros(1, np.uint64), np.zeros(1, np.uint64), np.ones(1, np.int64)
     for labels, scores, message in (
         (np.array([0, 2]), np.zeros(2), r"^labels\[1\]: expected 0 or 1, got 2"),
         (np.array([0, 1]), np.array([0, np.nan]), r"^scores\[1\]: expected a number, got nan"),
     ):
         with pytest.raises(ValueError, match=message):
-            room.count_by_key(labels, scores)
+            form.count_by_key(labels, scores)
         with pytest.raises(ValueError, match=message):
-            room.cut_by_key(labels, scores, *intervals)
+            form.cut_by_key(labels, scores, *intervals)

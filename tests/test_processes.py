@@ -255,7 +255,7 @@ def test_every_function_works_on_both_sides_of_a_fork():
 
 
 def test_subinterpreter_is_answered():
-    """It works, in every room, or says why not; it does not crash, and the main interpreter goes on."""
+    """It works, in every family, or says why not; it does not crash, and the main interpreter goes on."""
     answer = in_fresh_process("""
 try:
     import _interpreters as interpreters  # Python 3.13
@@ -267,14 +267,14 @@ import numpy, fastgeo, calls
 code = '''
 try:
     import fastgeo, calls
-    for name in calls.OF_EACH_ROOM:
+    for name in calls.OF_EACH_FAMILY:
         calls.ENTRIES[name](fastgeo)(**calls.shared_call(name))
     print("works")
 except ImportError as error:
     print("refused:", error)
 '''
 run(interpreters.create(), code)
-for name in calls.OF_EACH_ROOM:
+for name in calls.OF_EACH_FAMILY:
     calls.ENTRIES[name](fastgeo)(**calls.shared_call(name))
 print("goes on")
 """)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from calls import ENTRIES, NAMES, OF_EACH_ROOM, SHARED, shared_call
+from calls import ENTRIES, NAMES, OF_EACH_FAMILY, SHARED, shared_call
 from cases import random_boxes
 from fresh import in_fresh_process
 
@@ -153,7 +153,7 @@ assert fastgeo.box_iou(boxes, boxes, n_threads=4).tobytes() == expected
 
 
 @POSIX_ONLY
-@pytest.mark.parametrize("name", OF_EACH_ROOM)
+@pytest.mark.parametrize("name", OF_EACH_FAMILY)
 def test_fork_while_another_thread_computes(name):
     # As bytes: numpy.testing was seen to wait in the child for a lock that another thread held at the fork.
     code = """
@@ -213,7 +213,7 @@ print(lost)
 
 
 @POSIX_ONLY
-@pytest.mark.parametrize("name", OF_EACH_ROOM)
+@pytest.mark.parametrize("name", OF_EACH_FAMILY)
 def test_exit_while_a_call_runs(name):
     code = """
 import sys, threading, time, fastgeo, calls

@@ -38,7 +38,7 @@ LATE_SCALAR |= {"lzcnt", "popcnt", "movbe", "crc32"}
 WIDE_OF_AVX512 = re.compile(r"%zmm|%k[0-7]|%[xy]mm(1[6-9]|2\d|3[01])")
 
 
-def fault(function, mnemonic, operands):
+def finding(function, mnemonic, operands):
     """What is wrong with this instruction in this function, or None."""
     wide = (mnemonic.startswith("v") and mnemonic not in NOT_VECTOR) or mnemonic in LATE_SCALAR
     if "_avx512vnni_" in function:
@@ -62,8 +62,8 @@ def check(module):
             functions.add(function)
         elif match := INSTRUCTION.match(line):
             instructions += 1
-            if kind := fault(function, match[1], match[2]):
-                findings.setdefault((function, kind), f"{match[1]}{match[2]}")
+            if kind := finding(function, match[1], match[2]):
+                findings.setdefinding((function, kind), f"{match[1]}{match[2]}")
     for (where, kind), example in findings.items():
         print(f"{module.name}: {where}: {kind}: {example.strip()}")
     if not any("_scalar_" in name for name in functions) and any("_avx2_" in name for name in functions):

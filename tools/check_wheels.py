@@ -4,7 +4,7 @@
 
 Checks: the wheel's size, that nothing but the C library is linked (auditwheel, where this Python has it), the time
 that importing fastgeo adds to importing NumPy, and a few calls against their references. A version that is not found is
-named and skipped. A fault is exit code 1, and so is finding no CPython at all.
+named and skipped. An error is exit code 1, and so is finding no CPython at all.
 """
 
 from __future__ import annotations

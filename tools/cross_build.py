@@ -1,6 +1,6 @@
 r"""Cross-compile the extension modules with the compiler of the `ziglang` package.
 
-    python tools/cross_build.py --check          compile the C of every room, no Python needed, for every target below
+    python tools/cross_build.py --check          compile the C of every family, no Python needed, for every target below
     python tools/cross_build.py aarch64-linux-gnu.2.17 --python-include DIR --numpy-include DIR --suffix SUFFIX \
         --output DIR
 

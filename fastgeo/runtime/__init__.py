@@ -1,4 +1,4 @@
-"""The ground floor shared by every room: CPU features, instruction sets, thread pool, array checks."""
+"""Shared by every kernel family: CPU features, instruction sets, thread pool, array checks."""
 
 from __future__ import annotations
 

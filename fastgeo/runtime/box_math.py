@@ -1,4 +1,4 @@
-"""Box arithmetic in NumPy, shared by the references of the boxes and the suppression room.
+"""Box arithmetic in NumPy, shared by the references of boxes and suppression.
 
 Minimum, maximum and clamping are written as a comparison and a selection, in the operand order that the kernels use,
 so that signed zeros agree as well.

@@ -1,5 +1,5 @@
 /* Boxes as a structure of arrays: five runs of `stride` values, x1 y1 x2 y2 area, padded with zeros to whole vectors.
-   Part of a body: a room includes it inside its target regions. */
+   Part of a body: a family includes it inside its target regions. */
 #include "runtime/box_format.h"
 
 /* Beyond this magnitude an area could overflow. NaN fails the comparison too. */

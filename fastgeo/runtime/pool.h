@@ -1,4 +1,4 @@
-/* The thread pool: started at first use, shared by all rooms; helpers sleep soon after a job. */
+/* The thread pool: started at first use, shared by all families; helpers sleep soon after a job. */
 #ifndef FG_POOL_H
 #define FG_POOL_H
 

@@ -18,7 +18,7 @@ static float image[2 * SIZES * 2 * SIZES * CHANNELS], kernel[3 * 3 * CHANNELS * 
 static float expected[SIZES][LARGEST_OUTPUT];
 static fg_team team;
 static fg_packed *layer;
-static atomic_int faults;
+static atomic_int errors;
 static atomic_long calls;
 static int rounds;
 
@@ -41,7 +41,7 @@ static void *caller(void *argument)
         const fg_conv_call call = call_of(size, output);
         const size_t bytes = sizeof(float) * (size_t)(call.out_height * call.out_width * OUTPUTS);
         if (fg_conv2d(&team, &call, layer) != FG_OK || memcmp(output, expected[size], bytes))
-            atomic_store(&faults, 1);
+            atomic_store(&errors, 1);
         atomic_fetch_add(&calls, 1);
     }
     free(output);
@@ -79,5 +79,5 @@ int main(int argc, char **argv)
     for (int i = 0; i < layers; i++)
         share_layer();
     printf("%ld calls from %d threads\n", atomic_load(&calls), CALLERS);
-    return atomic_load(&faults);
+    return atomic_load(&errors);
 }

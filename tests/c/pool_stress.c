@@ -1,7 +1,7 @@
 /* The thread pool under load, for ThreadSanitizer: callers that compete for it, interruptions, changing thread counts.
 
    Every chunk must run exactly once unless the job was interrupted, and a helper's long chunk must hear of it. Prints how
-   many jobs ran; exit code 1 on a fault. */
+   many jobs ran; exit code 1 on an error. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ typedef struct {
     long by_slot[FG_MAX_THREADS]; /* plain memory: two threads with one slot are a race */
 } stress_job;
 
-static atomic_int polls, faults;
+static atomic_int polls, errors;
 static atomic_long jobs;
 static int rounds;
 
@@ -47,9 +47,9 @@ static void *caller(void *argument)
         fg_set_thread_limit(before);
         for (int chunk = 0; chunk < n_chunks; chunk++)
             if (job.visits[chunk] > 1 || (status == FG_OK && job.visits[chunk] != 1))
-                atomic_store(&faults, 1);
+                atomic_store(&errors, 1);
         if (status != FG_OK && status != FG_INTERRUPTED)
-            atomic_store(&faults, 1);
+            atomic_store(&errors, 1);
         atomic_fetch_add(&jobs, 1);
     }
     return NULL;
@@ -61,17 +61,17 @@ static void go_on(void *argument, int64_t chunk, int slot)
     const time_t begin = *(const time_t *)argument;
     while (chunk == 1 && !fg_stopped(slot))
         if (time(NULL) > begin + MOST_SECONDS) {
-            atomic_store(&faults, 1);
+            atomic_store(&errors, 1);
             return;
         }
 }
 
 static void stop_long_chunks(void)
 {
-    for (int i = 0; i < LONG_JOBS && !atomic_load(&faults); i++) {
+    for (int i = 0; i < LONG_JOBS && !atomic_load(&errors); i++) {
         time_t begin = time(NULL);
         if (fg_parallel(2, 2, go_on, &begin) != FG_INTERRUPTED)
-            atomic_store(&faults, 1);
+            atomic_store(&errors, 1);
     }
 }
 
@@ -88,5 +88,5 @@ int main(int argc, char **argv)
         pthread_join(threads[i], NULL);
     stop_long_chunks();
     printf("%ld jobs from %d threads, %d polls\n", atomic_load(&jobs), CALLERS, atomic_load(&polls));
-    return atomic_load(&faults);
+    return atomic_load(&errors);
 }
