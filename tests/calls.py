@@ -1,4 +1,4 @@
-"""A well-formed call of every public name, at any size: what the tests of same bits, robustness and failing allocations start from.
+"""A well-formed call of every public name, at any size: what many tests and tools start from.
 
 `ENTRIES[name](namespace)` is a function of keyword arguments; for a class it makes the object, uses it and returns
 what it answers. `EXAMPLES[name](n, dtype)` gives the array arguments, `VARIANTS[name]` further keyword arguments, where

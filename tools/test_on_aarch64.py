@@ -4,8 +4,8 @@
 
 Fetches an aarch64 Python (Debian's packages, unpacked, not installed) and NumPy's and pytest's aarch64 wheels through
 apt and pip, cross-compiles the extensions with tools/cross_build.py, and runs the tests with qemu-aarch64. The short
-form takes the committed digests and most tests of the boxes family. Needs Debian 12 with qemu-user, and ziglang, Cython,
-NumPy and setuptools in this Python. What was fetched stays in --cache, by default a folder of the user's cache.
+form takes the committed digests and most tests of the boxes family. Needs Debian 12 with qemu-user, and ziglang,
+Cython, NumPy and setuptools in this Python. What was fetched stays in --cache, by default a folder of the user's cache.
 """
 
 from __future__ import annotations
