@@ -31,7 +31,7 @@ def check_wheel(path):
         names = archive.namelist()
         stray = [name for name in names if name.endswith((".c", ".h", ".pyx", ".pxi", ".o", ".a"))]
         require(not stray, f"the wheel carries sources: {stray[:10]}")
-        foreign = [name for name in names if not re.match(r"fastgeo(-[^/]+\.dist-info)?/", name)]
+        foreign = [name for name in names if not re.match(r"fastgeo(_kernels-[^/]+\.dist-info)?/", name)]
         require(not foreign, f"the wheel carries more than fastgeo: {foreign[:10]}")
         for needed in ("fastgeo/py.typed", "fastgeo/runtime/core.pyi", "fastgeo/runtime/core.pxd"):
             require(needed in names, f"the wheel lacks {needed}")

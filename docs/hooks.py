@@ -9,9 +9,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+import fastgeo
+
 DOCS = Path(__file__).parent
+# The package that this process imports, also where it is installed and the checkout around here is not built.
 RUN = {
-    "env": {**os.environ, "PYTHONPATH": str(DOCS.parent), "COLUMNS": "90"},
+    "env": {**os.environ, "PYTHONPATH": str(Path(fastgeo.__file__).parents[1]), "COLUMNS": "90"},
+    "cwd": DOCS,  # not the checkout, which Python would look through first
     "capture_output": True,
     "text": True,
     "check": True,

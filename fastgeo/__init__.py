@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from fastgeo.startup import end_the_command
+from fastgeo.startup import report_in_one_line
 
 try:
     from fastgeo import assignment, boxes, clustering, convolution, ranking, reference, suppression, testing
-except (ImportError, ValueError) as error:
-    end_the_command(error)
+except (ImportError, ValueError, KeyboardInterrupt) as error:
+    report_in_one_line(error)
     raise
 
 from fastgeo.assignment import *

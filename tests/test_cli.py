@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import fastgeo
 from fastgeo import cli
 from fastgeo.cli import bench, common, measure, score_table
 from fastgeo.cli.bench_rows import Row, all_rows
+from fastgeo.version import DISTRIBUTION
 
 
 @pytest.fixture
@@ -54,7 +56,7 @@ class TestFrame:
     def test_missing_package_names_the_remedy(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "matplotlib", None)
         with pytest.raises(
-            common.CommandError, match=r'matplotlib is not installed; run: pip install "fastgeo\[demo\]"'
+            common.CommandError, match=r'matplotlib is not installed; run: pip install "fastgeo-kernels\[demo\]"'
         ):
             common.optional("matplotlib")
 
@@ -108,6 +110,48 @@ class TestFrame:
             done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environment)
             assert done.returncode == 1
             assert "Traceback" in done.stderr and f"ValueError: {variable}: " in done.stderr
+        # and so it does where it has the command's name
+        script.write_text("try:\n    import fastgeo\nexcept ValueError as error:\n    print(error)\n1 / 0\n")
+        done = subprocess.run(start, capture_output=True, text=True, env=environment)
+        assert (done.returncode, done.stdout.startswith(f"{variable}: ")) == (1, True)
+        assert "ZeroDivisionError" in done.stderr
+
+    @pytest.mark.parametrize("module", ["numpy", "fastgeo/cli/anchors"])
+    def test_ctrl_c_during_the_imports(self, tmp_path, module):
+        """In the package and in its command: exit code 130, and not a word."""
+        package = Path(fastgeo.__file__).parent
+        code = "raise KeyboardInterrupt\n"
+        if module == "numpy":
+            (tmp_path / "numpy.py").write_text(code)
+            path = [tmp_path, package.parent]
+        else:
+            shutil.copytree(package, tmp_path / "fastgeo", ignore=shutil.ignore_patterns("*.c", "*.h", "__pycache__"))
+            (tmp_path / f"{module}.py").write_text(code)
+            path = [tmp_path]
+        script = tmp_path / "bin" / "fastgeo"
+        script.parent.mkdir()
+        script.write_text("import sys\nfrom fastgeo.cli import main\nsys.exit(main())\n")
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}
+        for command in ([sys.executable, "-m", "fastgeo", "info"], [sys.executable, str(script), "info"]):
+            done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+            assert (done.returncode, done.stdout, done.stderr) == (130, "", ""), command
+
+    def test_a_checkout_that_is_not_built_says_what_to_do(self, tmp_path):
+        source = Path(fastgeo.__file__).parent
+        shutil.copytree(source, tmp_path / "fastgeo", ignore=shutil.ignore_patterns("*.so", "*.pyd", "*.c", "*.h"))
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, "-m", "fastgeo"], capture_output=True, text=True, env=environment, cwd=tmp_path
+        )
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "compiled modules are missing" in done.stderr and "pip install ." in done.stderr
+        assert done.stderr.count("\n") == 1
+
+    def test_the_hints_name_what_the_distribution_is_called(self):
+        project = Path(__file__).parents[1] / "pyproject.toml"
+        if not project.exists():
+            pytest.skip("pyproject.toml is in the checkout only")
+        assert f'name = "{DISTRIBUTION}"' in project.read_text(encoding="utf-8")
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is full")
     @pytest.mark.parametrize("args", [["info"], ["nms", "-"], ["nms", "-", "-o", "/dev/full"]])
@@ -521,7 +565,9 @@ class TestBench:
         assert message in err
 
     def test_an_ending_is_checked_before_the_work(self, fastgeo_command, rows, tmp_path, monkeypatch):
-        pytest.importorskip("matplotlib", reason="needs the extra fastgeo[demo]; CI runs these on the installed wheel")
+        pytest.importorskip(
+            "matplotlib", reason="needs the extra fastgeo-kernels[demo]; CI runs these on the installed wheel"
+        )
         monkeypatch.setattr(bench, "contest", None)  # would raise
         code, out, err = fastgeo_command("bench", "-o", tmp_path / "b.xyz")
         assert (code, out) == (2, "")
@@ -543,7 +589,9 @@ class TestDemo:
     @pytest.fixture(autouse=True)
     def extra(self):
         for package in ("matplotlib", "skimage"):
-            pytest.importorskip(package, reason="needs the extra fastgeo[demo]; CI runs these on the installed wheel")
+            pytest.importorskip(
+                package, reason="needs the extra fastgeo-kernels[demo]; CI runs these on the installed wheel"
+            )
 
     def test_finds_the_coins_and_agrees(self, fastgeo_command, tmp_path):
         code, out, _ = fastgeo_command("demo", "-o", tmp_path / "demo.png")

@@ -17,7 +17,7 @@ NUMPY_1 = np.lib.NumpyVersion(np.__version__) < "2.0.0"
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_examples_run(page):
     if page.stem == "dask":
-        pytest.importorskip("dask", reason="needs the extra fastgeo[dask]; CI runs this page with its own step")
+        pytest.importorskip("dask", reason="needs the extra fastgeo-kernels[dask]; CI runs this page with its own step")
     blocks = re.findall(r"^```pycon\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     text = "\n".join(blocks)
     if NUMPY_1:  # NumPy 2 prints scalars with their type

@@ -7,15 +7,19 @@ import os
 import sys
 from collections.abc import Sequence
 
-from fastgeo.cli import anchors, auc, bench, demo, info, nms
-from fastgeo.cli.common import CommandError
-from fastgeo.startup import USAGE
+from fastgeo.startup import INTERRUPTED, USAGE, report_in_one_line
 from fastgeo.version import __version__
+
+try:
+    from fastgeo.cli import anchors, auc, bench, demo, info, nms
+    from fastgeo.cli.common import CommandError
+except KeyboardInterrupt as error:
+    report_in_one_line(error)
+    raise
 
 COMMANDS = {"info": info, "demo": demo, "bench": bench, "auc": auc, "nms": nms, "anchors": anchors}
 
-# Exit codes besides 0, 1 for a check that failed and USAGE: as a shell reports Ctrl-C and a closed pipe.
-INTERRUPTED, CLOSED_PIPE = 130, 141
+CLOSED_PIPE = 141  # the exit code, as a shell reports it
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -39,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code: 0 done, 1 a check failed, 2 bad usage or input."""
+    """Run the command line; returns the exit code: 0 done, 1 a check failed, 2 bad usage or input, 130 Ctrl-C."""
     args = build_parser().parse_args(argv)
     try:
         code: int = COMMANDS[args.command].run(args)

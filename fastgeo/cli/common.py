@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+from fastgeo.version import DISTRIBUTION
+
 T = TypeVar("T")
 
 
@@ -19,7 +21,7 @@ class CommandError(Exception):
     """Something the user can correct; printed as one line, without a traceback, and the exit code is 2."""
 
 
-def optional(module: str, package: str = '"fastgeo[demo]"') -> Any:
+def optional(module: str, package: str = f'"{DISTRIBUTION}[demo]"') -> Any:
     """Import a module of an optional package, or say which ``pip install`` brings it."""
     try:
         return importlib.import_module(module)

@@ -6,6 +6,8 @@ a chunk. The range is that of the extra ``dask`` in pyproject.toml, and both end
 
 import dask
 
+from fastgeo.version import DISTRIBUTION
+
 TESTED = ("2025.7", "2026.8")  # the first and the last series of Dask
 
 try:
@@ -13,7 +15,7 @@ try:
 except ImportError as error:
     raise ImportError(
         f"fastgeo.distributed is tested with Dask {TESTED[0]} to {TESTED[1]} and does not know the tasks of "
-        f'Dask {dask.__version__}: pip install "fastgeo[dask]"'
+        f'Dask {dask.__version__}: pip install "{DISTRIBUTION}[dask]"'
     ) from error
 
 __all__ = ["TESTED", "DataNode", "GraphNode", "List", "Task", "TaskRef", "convert_legacy_task"]
