@@ -232,6 +232,14 @@ def test_much_sparse_data_warns(monkeypatch):
         ours.KMeans(2, random_state=0).fit(scipy_sparse.csr_matrix(blobs()))
 
 
+def outcome(call):
+    """The result, or the type and text of the error."""
+    try:
+        return call()
+    except Exception as error:
+        return type(error), str(error)
+
+
 def ranked(n=500, dtype=np.float64, seed=0):
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 2, n)
@@ -294,12 +302,14 @@ def test_pos_label(monkeypatch, function, pos_label):
     agree(function(labels, scores, pos_label=pos_label), expected)
 
 
-def test_drop_intermediate():
+def test_drop_intermediate(monkeypatch):
     labels, scores, _ = ranked()
-    for drop in (False, True):
-        for name in ("roc_curve", "precision_recall_curve"):
-            options = {"drop_intermediate": drop}
-            agree(getattr(ours, name)(labels, scores, **options), getattr(metrics, name)(labels, scores, **options))
+    functions = (metrics.roc_curve, metrics.precision_recall_curve)
+    expected = [[f(labels, scores, drop_intermediate=drop) for drop in (False, True)] for f in functions]
+    here(monkeypatch)
+    for function, answers in zip(functions, expected, strict=True):
+        for drop, answer in zip((False, True), answers, strict=True):
+            agree(getattr(ours, function.__name__)(labels, scores, drop_intermediate=drop), answer)
 
 
 def test_perfect_ranking_scores_one():
@@ -315,32 +325,91 @@ MULTICLASS = [{"multi_class": m, "average": a} for m in ("ovr", "ovo") for a in 
 MULTICLASS += [{"multi_class": "ovr", "average": None}, {"multi_class": "ovr", "average": "micro"}]
 
 
+def close(actual, expected):
+    assert isinstance(actual, float) == isinstance(expected, float)
+    np.testing.assert_allclose(actual, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("names", [[0, 1, 2], [-5, 3, 40], ["a", "bb", "c"], [0.0, 1.0, 2.0]], ids=str)
+@pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("options", MULTICLASS, ids=str)
-def test_multiclass(options):
+def test_multiclass(monkeypatch, options, weighted, names):
     rng = np.random.default_rng(0)
-    labels, scores = rng.integers(0, 3, 200), rng.dirichlet([1, 1, 1], 200)
-    np.testing.assert_array_equal(
-        ours.roc_auc_score(labels, scores, **options), metrics.roc_auc_score(labels, scores, **options)
+    labels, scores = np.array(names)[rng.integers(0, 3, 200)], rng.dirichlet([1, 1, 1], 200)
+    weights = rng.integers(0, 3, 200) if weighted and options["multi_class"] == "ovr" else None
+    expected = metrics.roc_auc_score(labels, scores, sample_weight=weights, **options)
+    precision = metrics.average_precision_score(labels, scores, average=options["average"], sample_weight=weights)
+    here(monkeypatch)
+    for given in (None, names):
+        close(ours.roc_auc_score(labels, scores, sample_weight=weights, labels=given, **options), expected)
+    found = ours.average_precision_score(labels, scores, average=options["average"], sample_weight=weights)
+    close(found, precision)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("average", ["macro", "micro", "weighted", None])
+def test_multilabel(monkeypatch, average, weighted):
+    rng = np.random.default_rng(0)
+    labels, scores = rng.integers(0, 2, (50, 3)), rng.random((50, 3)).round(1)
+    options = {"average": average, "sample_weight": rng.integers(0, 3, 50) if weighted else None}
+    functions = (metrics.roc_auc_score, metrics.average_precision_score)
+    expected = [function(labels, scores, **options) for function in functions]
+    here(monkeypatch)
+    for function, answer in zip(functions, expected, strict=True):
+        close(getattr(ours, function.__name__)(labels, scores, **options), answer)
+
+
+HANDED_OVER = {
+    "samples": ([[0, 1], [1, 0]], [[0.1, 0.2], [0.4, 0.3]], {"average": "samples"}),
+    "class missing": ([0, 1, 0, 1], [[0.2, 0.3, 0.5]] * 4, {"multi_class": "ovr", "labels": [0, 1, 2]}),
+    "column of one class": ([[0, 1], [0, 0]], [[0.1, 0.2], [0.4, 0.3]], {}),
+    "no probabilities": ([0, 1, 2], [[1, 2, 3]] * 3, {"multi_class": "ovr"}),
+    "no choice": ([0, 1, 2], [[0.2, 0.3, 0.5]] * 3, {}),
+    "labels out of order": ([0, 1, 2], [[0.2, 0.3, 0.5]] * 3, {"multi_class": "ovr", "labels": [1, 0, 2]}),
+    "weights of pairs": ([0, 1, 2], [[0.2, 0.3, 0.5]] * 3, {"multi_class": "ovo", "sample_weight": [1, 1, 1]}),
+    "two columns": ([0, 1, 0], [[0.2, 0.8]] * 3, {}),
+    "partial, multiclass": ([0, 1, 2], [[0.2, 0.3, 0.5]] * 3, {"multi_class": "ovr", "max_fpr": 0.5}),
+    "partial, too much": ([0, 1, 0], [0.1, 0.2, 0.3], {"max_fpr": 1.5}),
+    "lengths": ([0, 1, 2], [[0.2, 0.3, 0.5]] * 2, {"multi_class": "ovr"}),
+    "not finite": ([0, 1, 2], [[0.2, np.nan, 0.5]] * 3, {"multi_class": "ovr"}),
+}
+
+
+@pytest.mark.parametrize("name", HANDED_OVER)
+@pytest.mark.filterwarnings("ignore")
+def test_the_rest_is_scikit_learns(name):
+    labels, scores, options = HANDED_OVER[name]
+    one, other = (outcome(partial(f, labels, scores, **options)) for f in (ours.roc_auc_score, metrics.roc_auc_score))
+    np.testing.assert_equal(one, other)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("max_fpr", [0.01, 0.1, 0.5, 1.0])
+def test_max_fpr(monkeypatch, max_fpr, weighted):
+    labels, scores, weights = ranked()
+    options = {"max_fpr": max_fpr, "sample_weight": weights if weighted else None}
+    expected = metrics.roc_auc_score(labels, scores, **options)
+    here(monkeypatch)
+    close(ours.roc_auc_score(labels, scores, **options), expected)
+
+
+@pytest.mark.parametrize("dtype", [str, object])
+def test_labels_of_text(monkeypatch, dtype):
+    labels, scores, weights = ranked()
+    names = np.where(labels, "yes", "no").astype(dtype)
+    functions = (
+        metrics.roc_auc_score,
+        metrics.roc_curve,
+        metrics.precision_recall_curve,
+        metrics.average_precision_score,
     )
-
-
-@pytest.mark.parametrize("average", ["macro", "micro", "samples", "weighted", None])
-def test_multilabel(average):
-    rng = np.random.default_rng(0)
-    labels, scores = rng.integers(0, 2, (50, 3)), rng.random((50, 3))
-    labels[:, 0], labels[:, 1] = 1 - labels[:, 1], labels[:, 1]
-    for name in ("roc_auc_score", "average_precision_score"):
-        np.testing.assert_array_equal(
-            getattr(ours, name)(labels, scores, average=average),
-            getattr(metrics, name)(labels, scores, average=average),
-        )
-
-
-@pytest.mark.parametrize("max_fpr", [0.1, 1.0])
-def test_max_fpr(max_fpr):
-    labels, scores, _ = ranked()
-    expected = metrics.roc_auc_score(labels, scores, max_fpr=max_fpr)
-    assert ours.roc_auc_score(labels, scores, max_fpr=max_fpr) == expected
+    for function in functions:
+        for label in [None] if function is metrics.roc_auc_score else ["yes", "no"]:
+            options = {"sample_weight": weights, **({} if label is None else {"pos_label": label})}
+            expected = function(names, scores, **options)
+            with monkeypatch.context() as context:
+                here(context)
+                agree(getattr(ours, function.__name__)(names, scores, **options), expected)
 
 
 def test_strings():
@@ -408,14 +477,6 @@ def test_host_is_imported_only_with_the_module():
 
 
 START = blobs()[:4]
-
-
-def outcome(call):
-    """The result, or the type and text of the error."""
-    try:
-        return call()
-    except Exception as error:
-        return type(error), str(error)
 
 
 @pytest.mark.parametrize(

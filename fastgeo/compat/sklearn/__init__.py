@@ -12,10 +12,10 @@
 - The data are not centred first. Labels differ only where two centroids tie to rounding.
 - Negative sample weights raise ``ValueError``; scikit-learn computes with them.
 
-`roc_auc_score`, `roc_curve`, `precision_recall_curve` and `average_precision_score` compute the binary case here:
-numeric labels of two values, finite scores, weights that are not negative. Everything else (multiclass ``ovr`` and
-``ovo``, multilabel averages, `max_fpr`, string labels, one class only, every error) goes to scikit-learn's own
-function, so its results, warnings and exceptions are scikit-learn's. Differences in the binary case:
+`roc_auc_score`, `roc_curve`, `precision_recall_curve` and `average_precision_score` compute here: binary labels of
+numbers or text, multiclass ``ovr`` and ``ovo``, multilabel, weights that are not negative, `max_fpr`. What is left (one
+class only, ``average="samples"``, negative weights, every warning and error) goes to scikit-learn's own function, so
+its results, warnings and exceptions are scikit-learn's. Differences:
 
 - `roc_auc_score` and `average_precision_score` are rounded once or in a fixed order, where scikit-learn sums a
   trapezoid or a step function: the last digits may differ.

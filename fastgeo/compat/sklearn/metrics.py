@@ -8,6 +8,7 @@ import numpy as np
 import sklearn.metrics as theirs
 
 import fastgeo
+from fastgeo.compat.sklearn.cases import averaged, binary_case, columns_case, one_versus_one
 from fastgeo.runtime.checks import Array
 
 
@@ -28,7 +29,7 @@ def roc_auc_score(
     y_true : array_like, shape (n,) or (n, classes)
     y_score : array_like, shape (n,) or (n, classes)
     average, max_fpr, multi_class, labels
-        As in scikit-learn, to whose own function every case but the plain binary one is handed.
+        As in scikit-learn.
     sample_weight : array_like, shape (n,), optional
 
     Returns
@@ -41,8 +42,8 @@ def roc_auc_score(
     >>> roc_auc_score([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
     0.75
     """
-    case = _binary_case(y_true, y_score, sample_weight) if max_fpr is None else None
-    if case is None:
+    found = _roc_auc(y_true, y_score, average, sample_weight, max_fpr, multi_class, labels)
+    if found is None:
         return theirs.roc_auc_score(
             y_true,
             y_score,
@@ -52,7 +53,27 @@ def roc_auc_score(
             multi_class=multi_class,
             labels=labels,
         )
-    return fastgeo.roc_auc(case[0], case[1], sample_weight=case[2])
+    return found
+
+
+def _roc_auc(
+    y_true: Any, y_score: Any, average: Any, sample_weight: Any, max_fpr: Any, multi_class: Any, labels: Any
+) -> Any:
+    """The answer; None for what raises, warns or is rare."""
+    if np.ndim(y_score) != 2:
+        case = binary_case(y_true, y_score, sample_weight)
+        if case is None or not (max_fpr is None or (isinstance(max_fpr, float) and 0 < max_fpr <= 1)):
+            return None
+        return fastgeo.roc_auc(case.positive, case.scores, sample_weight=case.weights, max_fpr=max_fpr)
+    columns = columns_case(y_true, y_score, sample_weight, labels) if max_fpr is None else None
+    if columns is None:
+        return None
+    if columns.classes is not None:
+        if multi_class not in ("ovr", "ovo") or not np.allclose(1, columns.scores.sum(axis=1)):
+            return None
+        if multi_class == "ovo":
+            return one_versus_one(fastgeo.roc_auc, columns, average) if sample_weight is None else None
+    return averaged(fastgeo.roc_auc, columns, average)
 
 
 def roc_curve(
@@ -81,14 +102,14 @@ def roc_curve(
     >>> fpr, tpr
     (array([0. , 0. , 0.5, 0.5, 1. ]), array([0. , 0.5, 0.5, 1. , 1. ]))
     """
-    case = _binary_case(y_true, y_score, sample_weight, pos_label, curve=True)
+    case = binary_case(y_true, y_score, sample_weight, pos_label, curve=True)
     if case is None:
         answer: tuple[Array, Array, Array] = theirs.roc_curve(
             y_true, y_score, pos_label=pos_label, sample_weight=sample_weight, drop_intermediate=drop_intermediate
         )
         return answer
     fpr, tpr, thresholds = fastgeo.roc_curve(
-        case[0], case[1], sample_weight=case[2], drop_intermediate=drop_intermediate
+        case.positive, case.scores, sample_weight=case.weights, drop_intermediate=drop_intermediate
     )
     return fpr, tpr, thresholds.astype(np.float64, copy=False)
 
@@ -120,13 +141,15 @@ def precision_recall_curve(
     >>> precision.round(2), recall
     (array([0.5 , 0.67, 0.5 , 1.  , 1.  ]), array([1. , 1. , 0.5, 0.5, 0. ]))
     """
-    case = None if drop_intermediate else _binary_case(y_true, y_score, sample_weight, pos_label, curve=True)
+    case = binary_case(y_true, y_score, sample_weight, pos_label, curve=True)
     if case is None:
         answer: tuple[Array, Array, Array] = theirs.precision_recall_curve(
             y_true, y_score, pos_label=pos_label, sample_weight=sample_weight, drop_intermediate=drop_intermediate
         )
         return answer
-    return fastgeo.precision_recall_curve(case[0], case[1], sample_weight=case[2])
+    return fastgeo.precision_recall_curve(
+        case.positive, case.scores, sample_weight=case.weights, drop_intermediate=drop_intermediate
+    )
 
 
 def average_precision_score(
@@ -139,7 +162,7 @@ def average_precision_score(
     y_true : array_like, shape (n,) or (n, classes)
     y_score : array_like, shape (n,) or (n, classes)
     average
-        As in scikit-learn, to whose own function every case but the plain binary one is handed.
+        As in scikit-learn.
     pos_label : label, default 1
         The label that counts as positive.
     sample_weight : array_like, shape (n,), optional
@@ -154,50 +177,17 @@ def average_precision_score(
     >>> round(average_precision_score([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]), 3)
     0.833
     """
-    case = _binary_case(y_true, y_score, sample_weight, pos_label)
-    if case is None:
+    found = None
+    if np.ndim(y_score) != 2:
+        case = binary_case(y_true, y_score, sample_weight, pos_label)
+        if case is not None:
+            found = fastgeo.average_precision(case.positive, case.scores, sample_weight=case.weights)
+    elif isinstance(pos_label, int) and pos_label == 1:
+        columns = columns_case(y_true, y_score, sample_weight)
+        if columns is not None:
+            found = averaged(fastgeo.average_precision, columns, average)
+    if found is None:
         return theirs.average_precision_score(
             y_true, y_score, average=average, pos_label=pos_label, sample_weight=sample_weight
         )
-    return fastgeo.average_precision(case[0], case[1], sample_weight=case[2])
-
-
-def _binary_case(
-    y_true: Any, y_score: Any, sample_weight: Any, pos_label: Any = None, curve: bool = False
-) -> tuple[Array, Array, Array | None] | None:
-    """Labels as bool, scores and weights if this is a plain binary problem that raises nothing; else None."""
-    try:
-        labels, scores = np.asarray(y_true), np.asarray(y_score)
-        weights = None if sample_weight is None else np.asarray(sample_weight)
-    except (TypeError, ValueError):
-        return None
-    arrays = [labels, scores] if weights is None else [labels, scores, weights]
-    if any(a.ndim != 1 or len(a) != len(labels) or len(a) == 0 or a.dtype.kind not in "buif" for a in arrays):
-        return None
-    low, high = labels.min(), labels.max()
-    positive = labels == high
-    if not (low < high and float(low).is_integer() and float(high).is_integer() and _is_finite(scores)):
-        return None
-    if not (positive | (labels == low)).all():
-        return None
-    if pos_label is None:
-        if curve and (float(low), float(high)) not in ((0.0, 1.0), (-1.0, 1.0)):
-            return None
-    elif pos_label == low:
-        positive = ~positive
-    elif pos_label != high:
-        return None
-    if weights is not None:
-        if not (_is_finite(weights) and weights.min() >= 0):
-            return None
-        used = weights > 0
-        if not used.all():
-            positive, scores, weights = positive[used], scores[used], weights[used]
-        if positive.all() or not positive.any():
-            return None
-    return positive, scores, weights
-
-
-def _is_finite(array: Array) -> bool:
-    # min and max pass a NaN on
-    return array.dtype.itemsize <= 8 and bool(np.isfinite(array.min()) and np.isfinite(array.max()))
+    return found
