@@ -102,9 +102,9 @@ def test_the_equivalent_threshold_decides_every_overlap():
 
     for limit in [0.0, *np.random.default_rng(0).random(300), *np.arange(1, 100) / 100]:
         limit = np.float32(limit)
-        last = ours._equivalent(float(limit))
+        last = ours.suppression._equivalent(float(limit))
         assert overlap(np.float64(last)) <= limit < overlap(np.nextafter(np.float64(last), 2))
-    assert ours._equivalent(1.0) == 1.0
+    assert ours.suppression._equivalent(1.0) == 1.0
 
 
 def test_a_threshold_above_one_suppresses_nothing():
@@ -184,6 +184,41 @@ def test_soft_nms_of_fractions():
     assert keep.tolist() == [0, 1]
     with pytest.raises(ValueError, match="method"):
         ours.softNMSBoxes([[0, 0, 1, 1]], [0.5], 0.1, 0.3, method=3)
+
+
+def rotated(n, seed=0):
+    rng = np.random.default_rng(seed)
+    centres, angles, widths = rng.uniform(0, 60, (n, 2)), rng.uniform(-90, 180, n), rng.uniform(8, 32, n)
+    sizes = np.stack([widths, 256 / widths], axis=1)  # of one area, so that none lies inside another
+    boxes = [(tuple(c), tuple(s), float(a)) for c, s, a in zip(centres.tolist(), sizes.tolist(), angles, strict=True)]
+    return boxes, rng.permutation(n).astype(np.float32) / max(n, 1)
+
+
+@pytest.mark.parametrize("top_k", [0, 7])
+@pytest.mark.parametrize("threshold", [0.1, 0.3, 0.5, 1.0])
+@pytest.mark.parametrize("n", [0, 1, 100])
+def test_rotated_boxes(n, threshold, top_k):
+    boxes, scores = rotated(n)
+    expected = cv2.dnn.NMSBoxesRotated(boxes, scores, 0.1, threshold, top_k=top_k)
+    same(ours.NMSBoxesRotated(boxes, scores, 0.1, threshold, top_k=top_k), expected)
+    table = np.array([[*c, *s, a] for c, s, a in boxes]).reshape(-1, 5)
+    same(ours.NMSBoxesRotated(table, scores, 0.1, threshold, top_k=top_k), expected)
+
+
+def test_a_rotated_box_inside_another():
+    boxes, scores = [((5, 5), (10, 10), 30), ((5, 5), (2, 2), 30)], [0.9, 0.8]
+    assert list(cv2.dnn.NMSBoxesRotated(boxes, scores, 0.1, 0.5)) == [0]
+    assert ours.NMSBoxesRotated(boxes, scores, 0.1, 0.5).tolist() == [0, 1]  # IoU 0.04
+
+
+def test_rotated_errors():
+    boxes, scores = rotated(3)
+    with pytest.raises(ValueError, match="eta: expected 1"):
+        ours.NMSBoxesRotated(boxes, scores, 0.1, 0.5, 0.9)
+    with pytest.raises(ValueError, match="scores: expected length 3"):
+        ours.NMSBoxesRotated(boxes, scores[:2], 0.1, 0.5)
+    with pytest.raises(ValueError, match="bboxes: expected shape"):
+        ours.NMSBoxesRotated(np.zeros((3, 4)), scores, 0.1, 0.5)
 
 
 def test_constants():

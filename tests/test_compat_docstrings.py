@@ -17,10 +17,13 @@ MODULES = {
 }
 NAMES = {
     "classic": ["auc_calculate", "conv2d", "iou", "kmeans", "py_nms"],
-    "cv2": ["NMSBoxes", "NMSBoxesBatched", "filter2D", "softNMSBoxes"],
+    "cv2": ["NMSBoxes", "NMSBoxesBatched", "NMSBoxesRotated", "filter2D", "softNMSBoxes"],
     "onnx": ["AveragePool", "Conv", "LpPool", "MaxPool", "NonMaxSuppression"],
     "pycocotools": ["iou", "patch", "unpatch"],
-    "sklearn": ["KMeans", "average_precision_score", "precision_recall_curve", "roc_auc_score", "roc_curve"],
+    "sklearn": [
+        *("KMeans", "average_precision_score", "kmeans_plusplus", "pairwise_distances_argmin_min"),
+        *("precision_recall_curve", "roc_auc_score", "roc_curve"),
+    ],
     "supervision": ["box_iou_batch", "box_non_max_suppression"],
     "torchvision": [
         *("batched_nms", "box_area", "box_convert", "box_iou", "clip_boxes_to_image", "complete_box_iou"),

@@ -533,3 +533,34 @@ def test_negative_weights_raise():
     ):
         with pytest.raises(ValueError, match="Negative values in data passed to `sample_weight`"):
             call()
+
+
+@pytest.mark.parametrize("weights", [None, "some"])
+def test_kmeans_plusplus(weights):
+    X = blobs(np.float32)
+    weights = np.arange(300) % 2 if weights == "some" else weights
+    centers, indices = ours.kmeans_plusplus(X, 4, sample_weight=weights, random_state=0)
+    expected, rows = cluster.kmeans_plusplus(X, 4, sample_weight=weights, random_state=0)
+    assert (centers.dtype, centers.shape, indices.shape) == (expected.dtype, expected.shape, rows.shape)
+    np.testing.assert_array_equal(centers, X[indices])
+    # four blobs far apart: both find one point in each
+    assert set(cluster.KMeans(4, init=expected, n_init=1).fit(X).predict(centers)) == {0, 1, 2, 3}
+    if np.ndim(weights):
+        assert (weights[indices] > 0).all()
+    with pytest.raises(ValueError, match="n_samples=300 should be >= n_clusters=301"):
+        ours.kmeans_plusplus(X, 301)
+    with pytest.raises(ValueError, match="n_local_trials: expected None"):
+        ours.kmeans_plusplus(X, 4, n_local_trials=3)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "sqeuclidean", "manhattan"])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_pairwise_distances_argmin_min(axis, metric):
+    X, Y = blobs(), blobs()[:40] + 0.25
+    expected = metrics.pairwise_distances_argmin_min(X, Y, axis=axis, metric=metric)
+    for rows in (X, *[scipy_sparse.csr_array(X)] * (metric != "sqeuclidean")):  # which they refuse for sparse data
+        others = Y if rows is X else scipy_sparse.csr_array(Y)
+        actual = ours.pairwise_distances_argmin_min(rows, others, axis=axis, metric=metric)
+        np.testing.assert_array_equal(actual[0], expected[0])
+        np.testing.assert_allclose(actual[1], expected[1], rtol=1e-7, atol=1e-7)
+        assert [a.dtype for a in actual] == [e.dtype for e in expected]

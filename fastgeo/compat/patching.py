@@ -26,13 +26,18 @@ REPLACEMENTS = {
     "sklearn": {
         **{
             f"sklearn.metrics:{name}": f"fastgeo.compat.sklearn:{name}"
-            for name in ("roc_auc_score", "roc_curve", "precision_recall_curve", "average_precision_score")
+            for name in ("roc_auc_score", "roc_curve", "precision_recall_curve", "average_precision_score",
+                         "pairwise_distances_argmin_min")
         },
+        "sklearn.cluster:kmeans_plusplus": "fastgeo.compat.sklearn:kmeans_plusplus",
         "sklearn.cluster:KMeans.fit": "fastgeo.compat.sklearn.cluster:fit_in_place",
         "sklearn.cluster:KMeans.predict": "fastgeo.compat.sklearn.cluster:predict_in_place",
     },
     "cv2": {
-        **{f"cv2.dnn:{name}": f"fastgeo.compat.cv2:{name}" for name in ("NMSBoxes", "NMSBoxesBatched", "softNMSBoxes")},
+        **{
+            f"cv2.dnn:{name}": f"fastgeo.compat.cv2:{name}"
+            for name in ("NMSBoxes", "NMSBoxesBatched", "NMSBoxesRotated", "softNMSBoxes")
+        },
         "cv2:filter2D": "fastgeo.compat.cv2:filter2D",
     },
     "supervision": {

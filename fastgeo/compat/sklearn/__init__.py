@@ -23,7 +23,15 @@ its results, warnings and exceptions are scikit-learn's. Differences:
 - Thresholds of `roc_curve` are float64; before scikit-learn 1.9 they have the type of the scores.
 """
 
-from fastgeo.compat.sklearn.cluster import KMeans
+from fastgeo.compat.sklearn.cluster import KMeans, kmeans_plusplus, pairwise_distances_argmin_min
 from fastgeo.compat.sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
-__all__ = ["KMeans", "average_precision_score", "precision_recall_curve", "roc_auc_score", "roc_curve"]
+__all__ = [
+    "KMeans",
+    "average_precision_score",
+    "kmeans_plusplus",
+    "pairwise_distances_argmin_min",
+    "precision_recall_curve",
+    "roc_auc_score",
+    "roc_curve",
+]

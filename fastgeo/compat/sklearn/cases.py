@@ -1,4 +1,4 @@
-"""Which calls of scikit-learn's ranking metrics fastgeo answers, as plain arrays; the rest is theirs, and every error."""
+"""Calls of scikit-learn's ranking metrics that fastgeo answers, as plain arrays; the rest is theirs."""
 
 from __future__ import annotations
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import sklearn.cluster as theirs
+import sklearn.metrics as their_metrics
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics.pairwise import check_pairwise_arrays
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -195,6 +197,89 @@ def _weights(sample_weight: Any, X: Array) -> Array | None:
     if sample_weight is None:
         return None
     return np.asarray(_check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True))
+
+
+def kmeans_plusplus(
+    X: Any,
+    n_clusters: int,
+    *,
+    sample_weight: Any = None,
+    x_squared_norms: Any = None,
+    random_state: Any = None,
+    n_local_trials: int | None = None,
+) -> tuple[Array, Array]:
+    """Starting centroids by greedy k-means++, as ``sklearn.cluster.kmeans_plusplus``.
+
+    Parameters
+    ----------
+    X : array_like, shape (n_samples, n_features)
+        Sparse data are refused.
+    n_clusters : int
+    sample_weight : array_like, shape (n_samples,), or float, optional
+    x_squared_norms
+        Has no effect: the distances are computed as they are needed.
+    random_state : int, RandomState or None, default None
+        The same state draws other numbers than scikit-learn's.
+    n_local_trials : None
+        Candidates a step; only scikit-learn's default, 2 + int(log(n_clusters)), is there.
+
+    Returns
+    -------
+    centers : ndarray, shape (n_clusters, n_features)
+    indices : ndarray of int, shape (n_clusters,)
+        The rows that they are.
+
+    Examples
+    --------
+    >>> from fastgeo.compat.sklearn import kmeans_plusplus
+    >>> centers, indices = kmeans_plusplus([[0.0, 0], [0, 0], [9, 9]], 2, random_state=0)
+    >>> sorted(map(tuple, centers.tolist()))
+    [(0.0, 0.0), (9.0, 9.0)]
+    """
+    rows = check_array(X, dtype=[np.float64, np.float32])
+    if n_local_trials is not None:
+        raise ValueError(f"n_local_trials: expected None, the default, got {n_local_trials!r}")
+    if len(rows) < n_clusters:
+        raise ValueError(f"n_samples={len(rows)} should be >= n_clusters={n_clusters}.")
+    seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+    return fastgeo.kmeans_plusplus(rows, n_clusters, seed=seed, sample_weight=_weights(sample_weight, rows))
+
+
+def pairwise_distances_argmin_min(
+    X: Any, Y: Any, *, axis: int = 1, metric: Any = "euclidean", metric_kwargs: Any = None
+) -> tuple[Array, Array]:
+    """The nearest row of `Y` for each row of `X`, as ``sklearn.metrics.pairwise_distances_argmin_min``.
+
+    Parameters
+    ----------
+    X, Y : array_like, shape (n, d) and (m, d)
+    axis : {1, 0}, default 1
+        0: the nearest row of `X` for each row of `Y`.
+    metric : str or callable, default "euclidean"
+        "euclidean" and "sqeuclidean" are computed here, others handed to scikit-learn.
+    metric_kwargs : dict, optional
+        Handed to scikit-learn.
+
+    Returns
+    -------
+    argmin : ndarray of int, shape (n,)
+    distances : ndarray, shape (n,)
+
+    Examples
+    --------
+    >>> from fastgeo.compat.sklearn import pairwise_distances_argmin_min
+    >>> pairwise_distances_argmin_min([[0.0, 0], [9, 8]], [[0.0, 1], [9, 9]])
+    (array([0, 1]), array([1., 1.]))
+    """
+    plain = isinstance(metric, str) and metric in ("euclidean", "sqeuclidean")
+    if not plain or metric_kwargs or axis not in (0, 1) or hasattr(X, "tocsr") or hasattr(Y, "tocsr"):
+        answer: tuple[Array, Array] = their_metrics.pairwise_distances_argmin_min(
+            X, Y, axis=axis, metric=metric, metric_kwargs=metric_kwargs
+        )
+        return answer
+    rows, others = check_pairwise_arrays(X, Y)
+    labels, distances = fastgeo.assign(*((others, rows) if axis == 0 else (rows, others)))
+    return labels.astype(np.intp), distances**2 if metric == "sqeuclidean" else distances
 
 
 def fit_in_place(model: Any, X: Any, y: Any = None, sample_weight: Any = None) -> Any:

@@ -1,21 +1,4 @@
-"""OpenCV's box suppression and linear filter: ``from fastgeo.compat.cv2 import NMSBoxes, filter2D``.
-
-`NMSBoxes`, `NMSBoxesBatched` and `softNMSBoxes` are those of ``cv2.dnn``, `filter2D` is that of ``cv2``; OpenCV is not
-imported. Boxes are (x, y, width, height). Differences:
-
-- An empty result is an empty array, int32 (0,), where OpenCV returns an empty tuple.
-- Boxes of any float type are taken as they are; OpenCV's `softNMSBoxes` takes whole numbers only.
-- Two boxes without area have overlap 0, so both stay; OpenCV takes them for equal (overlap 1) and keeps the first.
-- `NMSBoxesBatched` compares the boxes themselves within a class; OpenCV shifts each class by an offset, which rounds.
-- NaN, infinite and enormous coordinates and NaN scores raise ``ValueError``.
-- `softNMSBoxes` computes new scores in float64, and exp to fastgeo's stated accuracy, so the last digits may differ.
-- `filter2D` sums in float32 (float64 for float64 images) in a fixed order; OpenCV's order depends on the machine, and
-  from 11×11 it uses a Fourier transform. Images of whole numbers are rounded half to even and clipped as in OpenCV, so
-  they may differ by 1 where a sum lies at a half.
-- `filter2D` takes kernels of two dimensions only: one of a single dimension is a column in OpenCV 4 and a row in
-  OpenCV 5. Lists and tuples of numbers are arrays here; OpenCV refuses a list and takes a tuple for a ``cv.Scalar``.
-- Errors are ``ValueError`` and ``TypeError``, not ``cv2.error``.
-"""
+"""The drop-ins for the box suppression of ``cv2.dnn``."""
 
 from __future__ import annotations
 
@@ -29,43 +12,8 @@ from fastgeo.runtime import checks
 from fastgeo.runtime.checks import Array
 from fastgeo.suppression.arguments import group_ids
 
-__all__ = [
-    "BORDER_CONSTANT",
-    "BORDER_DEFAULT",
-    "BORDER_ISOLATED",
-    "BORDER_REFLECT",
-    "BORDER_REFLECT101",
-    "BORDER_REFLECT_101",
-    "BORDER_REPLICATE",
-    "SOFT_NMSMETHOD_SOFTNMS_GAUSSIAN",
-    "SOFT_NMSMETHOD_SOFTNMS_LINEAR",
-    "NMSBoxes",
-    "NMSBoxesBatched",
-    "filter2D",
-    "softNMSBoxes",
-]
-
 SOFT_NMSMETHOD_SOFTNMS_LINEAR = 1
 SOFT_NMSMETHOD_SOFTNMS_GAUSSIAN = 2
-
-BORDER_CONSTANT = 0
-BORDER_REPLICATE = 1
-BORDER_REFLECT = 2
-BORDER_REFLECT_101 = BORDER_REFLECT101 = BORDER_DEFAULT = 4
-BORDER_ISOLATED = 16
-
-# fastgeo's padding mode, and NumPy's for what the kernel does not do: a repeated edge, a border wider than the image
-PADDING_MODES = {BORDER_CONSTANT: "zeros", BORDER_REPLICATE: "replicate", BORDER_REFLECT_101: "reflect"}
-NUMPY_MODES = {BORDER_REFLECT: "symmetric", BORDER_REFLECT_101: "reflect"}
-
-DEPTHS = {0: np.uint8, 1: np.int8, 2: np.uint16, 3: np.int16, 4: np.int32, 5: np.float32, 6: np.float64}
-DESTINATIONS = {
-    np.dtype(np.uint8): (0, 3, 5, 6),
-    np.dtype(np.uint16): (2, 5, 6),
-    np.dtype(np.int16): (3, 5, 6),
-    np.dtype(np.float32): (5,),
-    np.dtype(np.float64): (6,),
-}
 
 
 def NMSBoxes(
@@ -143,6 +91,53 @@ def NMSBoxesBatched(
     return _suppress(bboxes, scores, class_ids, score_threshold, nms_threshold, eta, top_k)
 
 
+def NMSBoxesRotated(
+    bboxes: Any, scores: Any, score_threshold: float, nms_threshold: float, eta: float = 1.0, top_k: int = 0
+) -> Array:
+    """Non-maximum suppression of rotated boxes, as ``cv2.dnn.NMSBoxesRotated``.
+
+    Parameters
+    ----------
+    bboxes : sequence of ((x, y), (width, height), angle), or array_like, shape (N, 5)
+        Centre, size and clockwise angle in degrees.
+    scores : array_like, shape (N,)
+    score_threshold, nms_threshold, top_k
+        As in `NMSBoxes`.
+    eta : float, default 1
+        Only 1.
+
+    Returns
+    -------
+    ndarray of int32, shape (K,)
+        Indices of the kept boxes by descending score.
+
+    Examples
+    --------
+    >>> from fastgeo.compat.cv2 import NMSBoxesRotated
+    >>> boxes = [((5, 5), (10, 4), 30), ((5, 5), (10, 4), 35), ((50, 50), (5, 5), 0)]
+    >>> NMSBoxesRotated(boxes, [0.9, 0.8, 0.7], 0.1, 0.4)
+    array([0, 2], dtype=int32)
+    """
+    threshold = _threshold(nms_threshold)
+    if checks.real_number("eta", eta) != 1:
+        raise ValueError(f"eta: expected 1 for rotated boxes, got {eta}")
+    rows = bboxes if isinstance(bboxes, np.ndarray) else [[*centre, *size, angle] for centre, size, angle in bboxes]
+    boxes = checks.float_array("bboxes", rows, ("N", 5)).astype(np.float64)
+    scores = checks.scores_array("scores", scores).astype(np.float32, copy=False)
+    checks.same_length("bboxes", boxes, "scores", scores)
+    boxes[:, 4] *= -1  # fastgeo counts against the clock
+    chosen = _best(scores, score_threshold, top_k)
+    return chosen[fastgeo.rotated_nms(boxes[chosen], scores[chosen], threshold)].astype(np.int32)
+
+
+def _best(scores: Array, score_threshold: Any, top_k: int) -> Array:
+    """Which boxes take part, by descending score."""
+    limit = float(np.float32(checks.real_number("score_threshold", score_threshold)))
+    chosen = np.flatnonzero(scores > limit)
+    chosen = chosen[np.argsort(-scores[chosen], kind="stable")]
+    return chosen[:top_k] if top_k > 0 else chosen
+
+
 def softNMSBoxes(
     bboxes: Any,
     scores: Any,
@@ -202,106 +197,6 @@ def softNMSBoxes(
     return new_scores[:count], keep[:count].astype(np.int32)
 
 
-def filter2D(
-    src: Any,
-    ddepth: int,
-    kernel: Any,
-    dst: Any = None,
-    anchor: tuple[int, int] = (-1, -1),
-    delta: float = 0,
-    borderType: int = BORDER_DEFAULT,
-) -> Array:
-    """Correlate every channel of an image with one kernel, as ``cv2.filter2D``.
-
-    Parameters
-    ----------
-    src : array_like, shape (H, W) or (H, W, C)
-        uint8, uint16, int16, float32 or float64.
-    ddepth : int
-        Depth of the result (``cv2.CV_32F``, ...), -1 for that of `src`.
-    kernel : array_like, shape (height, width)
-    dst : ndarray, optional
-        Takes the result, and is returned, if it has the type of the result and its shape (an axis of one channel may be
-        there or not). Any other is left as it is, and a new array returned, as in OpenCV.
-    anchor : (x, y), default (-1, -1)
-        Cell of the kernel that lies on the filtered pixel; -1 is the middle.
-    delta : float, default 0
-        Added to every result.
-    borderType : int, default BORDER_DEFAULT
-        Constant (0), replicate, reflect or reflect_101.
-
-    Returns
-    -------
-    ndarray, shape of `src`
-        A single channel has no axis of its own: (H, W, 1) gives (H, W).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from fastgeo.compat.cv2 import filter2D
-    >>> filter2D(np.array([[0, 0, 8, 8]], np.uint8), -1, [[-1, 0, 1]])
-    array([[0, 8, 8, 0]], dtype=uint8)
-    """
-    src = checks.numeric_array("src", src)
-    if src.ndim not in (2, 3):
-        raise ValueError(f"src: expected shape (H, W) or (H, W, C), got {src.shape}")
-    if src.dtype not in DESTINATIONS:
-        raise TypeError(f"src: expected uint8, uint16, int16, float32 or float64, got {src.dtype}")
-    if ddepth != -1 and ddepth not in DESTINATIONS[src.dtype]:
-        raise ValueError(f"ddepth: expected -1 or one of {DESTINATIONS[src.dtype]} for {src.dtype}, got {ddepth}")
-    dtype = np.dtype(src.dtype if ddepth == -1 else DEPTHS[ddepth])
-    work = np.float64 if dtype == np.float64 else np.float32
-    kernel = _kernel(kernel).astype(work)
-    (top, bottom), (left, right) = pads = _pads(kernel.shape, anchor)
-    border = borderType & ~BORDER_ISOLATED
-    if border not in (*PADDING_MODES, *NUMPY_MODES):
-        raise ValueError(f"borderType: expected constant, replicate, reflect or reflect_101, got {borderType}")
-    image = (src if src.ndim == 3 else src[:, :, None]).astype(work, copy=False)
-    height, width, channels = image.shape
-    too_wide = border == BORDER_REFLECT_101 and (max(top, bottom) >= height or max(left, right) >= width)
-    if image.size and (border == BORDER_REFLECT or too_wide):
-        image = np.pad(image, (*pads, (0, 0)), mode=NUMPY_MODES[border])  # type: ignore[call-overload]
-        pads = ((0, 0), (0, 0))
-    filtered = fastgeo.conv2d(
-        image[None],
-        np.repeat(kernel[:, :, None, None], channels, axis=3),
-        np.full(channels, delta, work),
-        padding=pads,
-        groups=channels,
-        padding_mode=PADDING_MODES.get(border, "zeros"),
-    )[0]
-    if dtype.kind in "iu":
-        limits = np.iinfo(dtype)
-        filtered = np.clip(np.rint(filtered), limits.min, limits.max)
-    shape = src.shape[:2] if channels == 1 else src.shape
-    return _into(dst, filtered.astype(dtype, copy=False).reshape(shape))
-
-
-def _kernel(kernel: Any) -> Array:
-    array = checks.numeric_array("kernel", kernel)
-    if array.ndim != 2 or 0 in array.shape:
-        raise ValueError(f"kernel: expected shape (height, width), for one row (1, width), got {array.shape}")
-    return array
-
-
-def _into(dst: Any, result: Array) -> Array:
-    """The result in `dst`, where OpenCV would write it there; otherwise the result itself."""
-    if dst is not None and not isinstance(dst, np.ndarray):
-        raise TypeError(f"dst: expected an ndarray, got {type(dst).__name__}")
-    if dst is None or dst.dtype != result.dtype or dst.shape not in (result.shape, (*result.shape[:2], 1)):
-        return result
-    dst[...] = result.reshape(dst.shape)
-    return dst
-
-
-def _pads(shape: tuple[int, ...], anchor: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
-    """((top, bottom), (left, right)) so that the anchor (x, y) of the kernel lies on the filtered pixel."""
-    x, y = (size // 2 if at == -1 else at for at, size in zip(anchor, shape[::-1], strict=True))
-    if not (0 <= y < shape[0] and 0 <= x < shape[1]):
-        raise ValueError(f"anchor: expected a cell of the kernel of shape {shape}, got {anchor}")
-    return (y, shape[0] - 1 - y), (x, shape[1] - 1 - x)
-
-
 def _threshold(nms_threshold: Any) -> float:
     """The threshold as OpenCV's float32. What is above 1 suppresses nothing, there and here."""
     return float(np.float32(min(checks.in_range("nms_threshold", nms_threshold, 0, np.inf), 1.0)))
@@ -350,9 +245,7 @@ def _suppress(
         checks.same_length("bboxes", boxes, "class_ids", ids)
     if in_one_call:
         return _nms(boxes, scores, ids, threshold, score_threshold=limit).astype(np.int32)
-    chosen = np.flatnonzero(scores > limit)
-    chosen = chosen[np.argsort(-scores[chosen], kind="stable")]
-    chosen = chosen[:top_k] if top_k > 0 else chosen
+    chosen = _best(scores, limit, top_k)
     kept: list[int] = []
     if eta < 1 and threshold > 0.5:
         same_class = np.zeros(len(boxes), np.int64) if ids is None else ids
