@@ -184,6 +184,18 @@ def assign_call(n: int, d: int, k: int) -> Call:
     return lambda: fastgeo.assign(X, centroids)
 
 
+def labels_call(n: int, d: int, k: int, dtype: Any) -> Call:
+    """Assignments without distances, as k-means makes them."""
+    X, centroids = points(n, d, k, blobs=False)
+    X, centroids = X.astype(dtype), centroids.astype(dtype)
+
+    def call() -> Any:
+        with force_algorithm(fastgeo.kmeans, "lloyd"):
+            return fastgeo.kmeans(X, k, init=centroids, max_iter=4)
+
+    return call
+
+
 def kmeans_call(n: int, d: int, k: int, blobs: bool) -> Call:
     X, centroids = points(n, d, k, blobs=blobs)
     return lambda: fastgeo.kmeans(X, k, init=centroids, max_iter=20)
@@ -194,7 +206,9 @@ SIZES = [
     (10_000, 2, 9),
     (10_000, 3, 16),
     (10_000, 16, 64),
+    (10_000, 64, 4),
     (10_000, 64, 256),
+    (10_000, 128, 10),
     (5000, 128, 512),
     (2000, 784, 10),
 ]
@@ -204,6 +218,9 @@ def clustering_cases() -> Iterator[Case]:
     for size in SIZES:
         n, d, k = size
         yield Case(fastgeo.assign, f"{n}x{d}, k={k}", lambda a=size: assign_call(*a), short=size == (10_000, 16, 64))
+        for dtype in (np.float32, np.float64):
+            work = f"in kmeans {n}x{d} k={k}, {np.dtype(dtype)}"
+            yield Case(fastgeo.assign, work, lambda a=(*size, dtype): labels_call(*a))
         for blobs in (True, False):
             work = f"{n}x{d}, k={k}, {'blobs' if blobs else 'one cloud'}"
             yield Case(fastgeo.kmeans, work, lambda a=(*size, blobs): kmeans_call(*a), short=size == (10_000, 16, 64))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import fastgeo
 from fastgeo import reference
-from fastgeo.testing import assert_same_answer
+from fastgeo.testing import algorithms, assert_same_answer, force_algorithm
 
 FLOATS = [np.float32, np.float64]
 METRICS = ["euclidean", "cosine", "iou"]
@@ -268,15 +268,15 @@ def test_centroids_in_groups(kernels, n_threads, d, k):
 
 @pytest.mark.parametrize(("dtype", "d"), [(np.float32, 1024), (np.float32, 2047), (np.float64, 512)])
 @pytest.mark.parametrize("k", [5, 20])
-def test_rows_of_4096_bytes(kernels, n_threads, monkeypatch, dtype, d, k):
+def test_rows_of_4096_bytes(kernels, n_threads, dtype, d, k):
     """Their centroids are copied farther apart, for as many points as make it pay: the same answers as without."""
     X, centroids = cloud(300, d, dtype), cloud(k, d, dtype, seed=1)
     labels, distances = kernels.assign(X, centroids, n_threads=n_threads)
     parts = [kernels.assign(X[first : first + 100], centroids) for first in (0, 100, 200)]
     assert_same_answer(labels, np.concatenate([part[0] for part in parts]))
     assert_same_answer(distances, np.concatenate([part[1] for part in parts]))
-    first, *others = with_and_without(
-        monkeypatch, lambda: kernels.kmeans(X, k, init=centroids, max_iter=3, n_threads=n_threads)
+    first, *others = under_every_algorithm(
+        lambda: kernels.kmeans(X, k, init=centroids, max_iter=3, n_threads=n_threads)
     )
     for other in others:
         assert_same_answer(other, first)
@@ -757,18 +757,22 @@ def test_pairwise_same_as_scipy(impl):
         )
 
 
-# Bounds and a first look at the centroids skip work, never a result
+# Bounds and screening skip work, never a result
 
 
-def with_and_without(monkeypatch, call):
-    """The answers of `call` with every combination of bounds and filter."""
-    from fastgeo.clustering import kernels as module
-
-    for use_bounds in (True, False):
-        for use_filter in (True, False):
-            monkeypatch.setattr(module, "use_bounds", use_bounds)
-            monkeypatch.setattr(module, "use_filter", use_filter)
-            yield call()
+def under_every_algorithm(call):
+    """The answers of `call` with every algorithm of `kmeans` and of `assign` that can serve it."""
+    answers = []
+    for run in algorithms(fastgeo.kmeans):
+        for search in algorithms(fastgeo.assign):
+            with force_algorithm(fastgeo.kmeans, run), force_algorithm(fastgeo.assign, search):
+                try:
+                    answers.append(call())
+                except ValueError as error:
+                    if "cannot serve this call" not in str(error):
+                        raise
+    assert len(answers) >= 2
+    return [call(), *answers]
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -783,13 +787,13 @@ def with_and_without(monkeypatch, call):
         (600, 8, 30, 2),
         (300, 130, 24, 1),
         (200, 3, 50, 0),
-        # Looked at along the rows: one group of centroids and several, a tail of columns, ties.
+        # Horizontally: one group of centroids and several, a tail of columns, ties.
         (400, 64, 2, 0),
         (300, 203, 9, 0),
         (301, 131, 23, 1),
     ],
 )
-def test_skipping_changes_nothing(kernels, monkeypatch, dtype, metric, offset, n, d, k, grid):
+def test_skipping_changes_nothing(kernels, dtype, metric, offset, n, d, k, grid):
     X = cloud(n, d, dtype, offset=offset)
     if grid:
         X = np.round(X * grid).astype(dtype)  # ties
@@ -797,28 +801,28 @@ def test_skipping_changes_nothing(kernels, monkeypatch, dtype, metric, offset, n
     def call():
         return [kernels.kmeans(X, k, init=X[:k], max_iter=m, metric=metric) for m in (3, 12)]
 
-    first, *others = with_and_without(monkeypatch, call)
+    first, *others = under_every_algorithm(call)
     for other in others:
         assert_same_answer(other, first)
 
 
 @pytest.mark.parametrize("scale", [1e-38, 1e-20, 1e-13, 1e-6, 1e9, 1e14])
 @pytest.mark.parametrize(("d", "k"), [(14, 30), (90, 11)])
-def test_skipping_changes_nothing_at_any_scale(kernels, monkeypatch, d, k, scale):
+def test_skipping_changes_nothing_at_any_scale(kernels, d, k, scale):
     X = (cloud(500, d) * scale).astype(np.float32)
     X[::7] = X[0]
-    first, *others = with_and_without(monkeypatch, lambda: kernels.kmeans(X, k, init=X[:k], max_iter=8))
+    first, *others = under_every_algorithm(lambda: kernels.kmeans(X, k, init=X[:k], max_iter=8))
     for other in others:
         assert_same_answer(other, first)
 
 
-def test_bounds_over_many_iterations(kernels, monkeypatch):
+def test_bounds_over_many_iterations(kernels):
     """Far enough for bounds to settle most points, beside centroids that coincide."""
     X, _ = blobs(6000, 4, 40, np.float32)
     X += cloud(6000, 4, np.float32, seed=1) * 20
     start = X[:60].copy()
     start[7] = start[3]
-    first, *others = with_and_without(monkeypatch, lambda: kernels.kmeans(X, 60, init=start))
+    first, *others = under_every_algorithm(lambda: kernels.kmeans(X, 60, init=start))
     assert first.n_iter > 10 and first.converged
     for other in others:
         assert_same_answer(other, first)
@@ -830,7 +834,7 @@ def test_bounds_over_many_iterations(kernels, monkeypatch):
 @pytest.mark.parametrize(
     ("d", "k"),
     [(8, 20), (150, 20), (40, 9), (16, 30)],
-    ids=["searched", "searched in parts", "looked at along the rows", "looked at in integers"],
+    ids=["exhaustive", "exhaustive in parts", "horizontal", "quantized"],
 )
 def test_bounds_hold_after_blocks_that_are_partly_filled(kernels, dtype, metric, n, d, k):
     from fastgeo.clustering.kernels import KernelSteps
@@ -844,6 +848,7 @@ def test_bounds_hold_after_blocks_that_are_partly_filled(kernels, dtype, metric,
         X[n // 2] = 0
     X = X.astype(dtype)
     steps = KernelSteps(X, metric, None, 2)
+    steps.plan(k)
     searched = []
     for step in range(6):
         centroids = (centres + 0.02 * step * rng.standard_normal((k, d))).astype(dtype)
@@ -866,26 +871,26 @@ def test_bounds_hold_after_blocks_that_are_partly_filled(kernels, dtype, metric,
 
 
 @pytest.mark.parametrize(("d", "k", "copies"), [(16, 120, 2), (16, 120, 40), (100, 12, 2), (100, 12, 6)])
-def test_look_with_many_centroids_in_reach(kernels, monkeypatch, d, k, copies):
+def test_screening_with_many_centroids_in_reach(kernels, d, k, copies):
     """Equal and almost equal centroids: the exact distances decide, the lowest index wins."""
     X = cloud(800, d, np.float32)
     start = np.repeat(X[: k // copies], copies, axis=0)
     start[1::copies] = np.nextafter(start[1::copies], np.float32(np.inf))
-    first, *others = with_and_without(monkeypatch, lambda: kernels.kmeans(X, len(start), init=start, max_iter=2))
+    first, *others = under_every_algorithm(lambda: kernels.kmeans(X, len(start), init=start, max_iter=2))
     for other in others:
         assert_same_answer(other, first)
 
 
-def test_skipping_survives_refilling(kernels, monkeypatch):
+def test_skipping_survives_refilling(kernels):
     X = cloud(2000, 12, np.float32)
     start = np.concatenate([X[:20], np.full((12, 12), 500.0) + np.arange(12)[:, None]])
-    first, *others = with_and_without(monkeypatch, lambda: kernels.kmeans(X, 32, init=start))
+    first, *others = under_every_algorithm(lambda: kernels.kmeans(X, 32, init=start))
     assert len(np.unique(first.labels)) == 32
     for other in others:
         assert_same_answer(other, first)
 
 
-# Values are checked by the distances of the first look, where rows are long
+# Long rows
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

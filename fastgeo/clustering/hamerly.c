@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clustering/nearest.h"
+#include "clustering/plan.h"
 #include "runtime/fenv.h"
 
 static double row_distance(const fg_points *points, const void *a, int64_t i, const void *b, int64_t j)
@@ -72,12 +72,13 @@ static int set_gaps(const fg_team *team, fg_bounds *bounds, const fg_points *poi
     fg_nearest_call call = {.points = &places, .centroids = centroids, .k = k, .bounds = &own};
     int status = FG_OK;
     memset(bounds->half_gap, 0, (size_t)k * sizeof(float));
-    if (k > points->n / 16)
+    if (k > points->n / HAMERLY_GAP_POINTS)
         return FG_OK;
     own.upper = malloc((size_t)k * sizeof(float));
     call.labels = calloc((size_t)k, sizeof(int32_t));
     own.lower = bounds->half_gap;
-    status = own.upper && call.labels ? fg_nearest(team, &call) : FG_NO_MEMORY;
+    const fg_assign_plan plan = fg_plan_exhaustive(team, &call);
+    status = own.upper && call.labels ? fg_nearest_by_plan(team, &call, &plan) : FG_NO_MEMORY;
     for (int64_t j = 0; j < k; j++)
         bounds->half_gap[j] *= 0.5f;
     free(own.upper);

@@ -22,6 +22,9 @@ typedef struct {
     float slack, least; /* settled if upper * slack + least < lower */
 } fg_bounds;
 
+/* Beyond so many columns roundings outgrow the bounds. */
+enum { FG_HAMERLY_MAX_D = 1 << 20 };
+
 /* More than two roundings of a float. */
 #define FG_BOUND_ROUNDING 0x1p-21f
 

@@ -1,19 +1,12 @@
-/* A first look at few centroids, where rows are long: the lanes lie along the rows, which need not be turned. A sum has
-   other roundings than the exact search's; both err by little of the distance itself. See look_body.h. */
+/* A search with the lanes along the rows, which need not be turned. Its sums have other roundings than the exhaustive
+   search's; both err by little of the distance itself, so that a lead beyond both errors decides. */
 #define QUAD 4
-#define ALONG (REGISTERS == 32 ? 6 : 2)
+#define GROUP (REGISTERS == 32 ? 6 : 2)
 
-/* Whether it pays: rows of many columns cost much to turn, many centroids make that little beside their distances, and
-   where registers are few the rows are read too often from beyond the first cache. With more columns still, the errors
-   would outgrow the leads. */
-static int FG_NAME(along_suits)(int64_t d, int64_t k)
-{
-    const int64_t most = ALONG * d / 8;
-    return d >= 32 && d <= 1 << 16 && k > 1 && k <= 48 && k <= most && (d <= DEEP || ALONG == 6 || k <= 5);
-}
+static int FG_NAME(horizontal_group)(void) { return GROUP; }
 
 /* Adds columns [l, l + width) to the sums of four points against `count` centroids. */
-static inline __attribute__((always_inline)) void FG_NAME(add_along)(const real *const *rows, const real *scale,
+static inline __attribute__((always_inline)) void FG_NAME(add_columns)(const real *const *rows, const real *scale,
                                                                      const real *centroids, int64_t stride, int64_t l,
                                                                      int64_t width, int count, vreal (*sum)[QUAD])
 {
@@ -35,12 +28,12 @@ static inline __attribute__((always_inline)) void FG_NAME(add_along)(const real 
 
 /* Squared distances of four points from `count` centroids, [centroid][point]. Meanwhile asks for `n_ahead` rows that lie
    `ahead`. */
-static inline __attribute__((always_inline)) void FG_NAME(measure_along)(const real *const *rows, const real *scale,
+static inline __attribute__((always_inline)) void FG_NAME(measure_group)(const real *const *rows, const real *scale,
                                                                          const real *centroids, int64_t stride,
                                                                          int64_t d, int count, const real *ahead,
                                                                          int n_ahead, real *table)
 {
-    vreal sum[ALONG][QUAD];
+    vreal sum[GROUP][QUAD];
     int64_t l = 0;
     for (int q = 0; q < count; q++)
         for (int p = 0; p < QUAD; p++)
@@ -48,10 +41,10 @@ static inline __attribute__((always_inline)) void FG_NAME(measure_along)(const r
     for (; l + LANES <= d; l += LANES) {
         for (int p = 0; p < n_ahead; p++)
             __builtin_prefetch(ahead + p * d + l, 0, 2);
-        FG_NAME(add_along)(rows, scale, centroids, stride, l, LANES, count, sum);
+        FG_NAME(add_columns)(rows, scale, centroids, stride, l, LANES, count, sum);
     }
     if (l < d)
-        FG_NAME(add_along)(rows, scale, centroids, stride, l, d - l, count, sum);
+        FG_NAME(add_columns)(rows, scale, centroids, stride, l, d - l, count, sum);
     for (int q = 0; q < count; q++)
         v_store_totals(table + q * POINTS, sum[q]);
 }
@@ -61,20 +54,20 @@ static inline __attribute__((always_inline)) void FG_NAME(measure_quad)(const re
                                                                         const nearest_job *job, const real *ahead,
                                                                         real *table)
 {
-    const int64_t d = job->call->points->d, stride = job->stride;
+    const int64_t d = job->call->points->d, stride = job->plan->stride;
     const real *centroids = job->centroids;
     int64_t left = job->call->k;
-    int n_ahead = left <= ALONG ? QUAD : QUAD / 2, asked = 0;
+    int n_ahead = left <= GROUP ? QUAD : QUAD / 2, asked = 0;
     while (left > 0) {
         /* Groups of about one size: a centroid alone would wait for its own sums. */
-        const int64_t count = left <= ALONG ? left : left < 2 * ALONG ? (left + 1) / 2 : ALONG;
+        const int64_t count = left <= GROUP ? left : left < 2 * GROUP ? (left + 1) / 2 : GROUP;
         switch (count) {
-        case 6: if (ALONG == 6) FG_NAME(measure_along)(rows, scale, centroids, stride, d, 6, ahead, n_ahead, table); break;
-        case 5: if (ALONG == 6) FG_NAME(measure_along)(rows, scale, centroids, stride, d, 5, ahead, n_ahead, table); break;
-        case 4: if (ALONG == 6) FG_NAME(measure_along)(rows, scale, centroids, stride, d, 4, ahead, n_ahead, table); break;
-        case 3: if (ALONG == 6) FG_NAME(measure_along)(rows, scale, centroids, stride, d, 3, ahead, n_ahead, table); break;
-        case 2: FG_NAME(measure_along)(rows, scale, centroids, stride, d, 2, ahead, n_ahead, table); break;
-        case 1: FG_NAME(measure_along)(rows, scale, centroids, stride, d, 1, ahead, n_ahead, table); break;
+        case 6: if (GROUP == 6) FG_NAME(measure_group)(rows, scale, centroids, stride, d, 6, ahead, n_ahead, table); break;
+        case 5: if (GROUP == 6) FG_NAME(measure_group)(rows, scale, centroids, stride, d, 5, ahead, n_ahead, table); break;
+        case 4: if (GROUP == 6) FG_NAME(measure_group)(rows, scale, centroids, stride, d, 4, ahead, n_ahead, table); break;
+        case 3: if (GROUP == 6) FG_NAME(measure_group)(rows, scale, centroids, stride, d, 3, ahead, n_ahead, table); break;
+        case 2: FG_NAME(measure_group)(rows, scale, centroids, stride, d, 2, ahead, n_ahead, table); break;
+        case 1: FG_NAME(measure_group)(rows, scale, centroids, stride, d, 1, ahead, n_ahead, table); break;
         }
         left -= count;
         centroids += count * stride;
@@ -85,10 +78,10 @@ static inline __attribute__((always_inline)) void FG_NAME(measure_quad)(const re
     }
 }
 
-/* Looks for the nearest centroids of at most POINTS points. */
-static void FG_NAME(look_along)(const int64_t *numbers, int64_t count, FG_NAME(passage) *passage)
+/* Searches for the nearest centroids of at most POINTS points. */
+static void FG_NAME(search_horizontally)(const int64_t *numbers, int64_t count, FG_NAME(state) *state)
 {
-    const fg_nearest_call *call = passage->job->call;
+    const fg_nearest_call *call = state->job->call;
     const fg_points *points = call->points;
     const int64_t d = points->d;
     const double unit = sizeof(real) == 8 ? 0x1p-53 : 0x1p-24;
@@ -97,7 +90,7 @@ static void FG_NAME(look_along)(const int64_t *numbers, int64_t count, FG_NAME(p
     const vreal factor = v_set1((real)(1 + 2.02 * error + 16 * unit));
     const vreal underflow = v_set1((real)(4 * (double)(d + 3) * (sizeof(real) == 8 ? DBL_MIN : (double)FLT_MIN)));
     FG_NAME(winners) w;
-    FG_NAME(look) look;
+    FG_NAME(screening) screening;
     for (int64_t first = 0; first < POINTS; first += QUAD) {
         const real *rows[QUAD];
         real scale[QUAD];
@@ -109,21 +102,21 @@ static void FG_NAME(look_along)(const int64_t *numbers, int64_t count, FG_NAME(p
         const int64_t next = numbers[first < count ? first : count - 1] + AHEAD;
         const real *ahead = next + QUAD <= points->n ? (const real *)points->x + next * d : rows[0];
         if (points->scale)
-            FG_NAME(measure_quad)(rows, scale, passage->job, ahead, passage->scores + first);
+            FG_NAME(measure_quad)(rows, scale, state->job, ahead, state->scores + first);
         else
-            FG_NAME(measure_quad)(rows, NULL, passage->job, ahead, passage->scores + first);
+            FG_NAME(measure_quad)(rows, NULL, state->job, ahead, state->scores + first);
     }
-    FG_NAME(pick_winners)(passage->scores, call->k, &w);
-    look.whole = 0;
+    FG_NAME(pick_winners)(state->scores, call->k, &w);
+    screening.whole = 0;
     for (int v = 0; v < 2; v++) {
-        look.reach[v] = v_fma(w.best[v], factor, underflow);
-        look.leads[v] = v_lt(look.reach[v], w.second[v]);
-        look.index[v] = w.index[v];
-        look.most[v] = look.reach[v];
-        look.least[v] = v_sub(v_div(w.second[v], factor), underflow);
+        screening.reach[v] = v_fma(w.best[v], factor, underflow);
+        screening.leads[v] = v_lt(screening.reach[v], w.second[v]);
+        screening.index[v] = w.index[v];
+        screening.most[v] = screening.reach[v];
+        screening.least[v] = v_sub(v_div(w.second[v], factor), underflow);
     }
-    FG_NAME(settle_look)(call, &look, numbers, count, passage);
+    FG_NAME(settle_screened)(call, &screening, numbers, count, state);
 }
 
 #undef QUAD
-#undef ALONG
+#undef GROUP

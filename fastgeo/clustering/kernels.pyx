@@ -89,14 +89,39 @@ cdef extern from "clustering/nearest.h" nogil:
         void *distances
         fg_bounds *bounds
         fg_sums *sums
-        int screened
+        int in_kmeans
         int64_t n_changed
         int64_t n_searched
     int fg_nearest(const fg_team *team, fg_nearest_call *call)
 
+cdef extern from "clustering/plan.h" nogil:
+    enum:
+        FG_ASSIGN_ALGORITHMS
+        FG_KMEANS_ALGORITHMS
+        FG_HAMERLY
+    const char *const fg_assign_names[]
+    const char *const fg_kmeans_names[]
+    ctypedef struct fg_kmeans_plan:
+        int algorithm
+        int always
+    int fg_plan_kmeans(const fg_team *team, const fg_points *points, int64_t k, int64_t blocks, fg_kmeans_plan *plan)
+
+cdef extern from "clustering/tuning.h" nogil:
+    enum:
+        HAMERLY_CHANGED
+        HAMERLY_OPEN
+        HAMERLY_MOST_REST
+
 cdef extern from "clustering/pairwise.h" nogil:
     int fg_pairwise_distance(const fg_team *team, const fg_points *rows, const fg_points *columns, int kind,
                              void *out)
+
+
+# Function -> the choice that it makes, and the algorithms that it chooses among.
+ALGORITHMS = {
+    "assign": ("assign", tuple([fg_assign_names[i].decode() for i in range(FG_ASSIGN_ALGORITHMS)])),
+    "kmeans": ("kmeans", tuple([fg_kmeans_names[i].decode() for i in range(FG_KMEANS_ALGORITHMS)])),
+}
 
 
 cdef class DefaultFloats:
@@ -117,6 +142,7 @@ def kmeans(X, k, *, init="k-means++", n_init=1, max_iter=300, tol=0.0, metric="e
                                           seed, n_threads, progress)
         exponent = fg_lift_exponent(is_f64(call.points), call.largest)
         steps = KernelSteps(call.points, metric, call.weights, call.n_threads, exponent=exponent, largest=call.largest)
+        steps.plan(call.k)
         return lloyd.kmeans(call, steps, assign)
 
 
@@ -158,7 +184,7 @@ cdef object nearest(const fg_team *team, const fg_points *points, centroids):
     call.distances = cnp.PyArray_DATA(distances)
     call.bounds = NULL
     call.sums = NULL
-    call.screened = False
+    call.in_kmeans = False
     with nogil:
         status = fg_nearest(team, &call)
     raise_status(status)
@@ -271,7 +297,7 @@ cdef object scaled(const fg_team *team, array, int exponent):
     if exponent == 0:
         return array
     out = np.empty_like(array)
-    scale_rows(team, array.reshape(len(array), -1), exponent, out)
+    scale_rows(team, array if array.ndim == 2 else array[:, None], exponent, out)
     return out
 
 
@@ -333,11 +359,6 @@ cdef object unit_rows(const fg_team *team, rows):
     return out
 
 
-# For tests: False searches for every point at every iteration, or without screening. The answers are the same.
-use_bounds = True
-use_filter = True
-
-
 cdef class KernelSteps:
     """The arithmetic of k-means, in C; see `fastgeo.clustering.lloyd.Steps`."""
     cdef fg_team team
@@ -353,14 +374,15 @@ cdef class KernelSteps:
     cdef int pause, pausing  # assignments without bounds: next time, and still to come
     cdef int64_t n_changed
     cdef readonly int64_t n_searched  # how many points the last bounds left open
-    cdef bint once  # a single assignment: bounds for the next one would be lost work
+    cdef fg_kmeans_plan kmeans_plan
+    cdef bint in_kmeans  # whether there is such a plan; else no bounds are kept
     cdef bint added  # whether `c_sums` belongs to the labels
 
-    def __init__(self, points, metric, weights, n_threads, *, exponent=0, largest=None, once=False):
+    def __init__(self, points, metric, weights, n_threads, *, exponent=0, largest=None):
         cdef cnp.npy_intp n = cnp.PyArray_DIM(points, 0)
         open_team(&self.team, n_threads or None)
         self.largest = checked(&self.team, points, "X", metric == "iou") if largest is None else largest
-        self.metric, self.once = metric, once
+        self.metric = metric
         self.exponent = exponent if metric != "cosine" else 0
         self.largest = np.ldexp(self.largest, exponent)
         self.kept = bind(&self.team, &self.points, points, metric, exponent)
@@ -374,6 +396,12 @@ cdef class KernelSteps:
 
     def __dealloc__(self):
         fg_sums_close(&self.c_sums)
+
+    def plan(self, k):
+        """Choose the algorithm of a whole run."""
+        self.in_kmeans = True
+        raise_status(fg_plan_kmeans(&self.team, &self.points, k, arguments.sum_blocks(self.points.n, k),
+                                    &self.kmeans_plan))
 
     def restart(self, centroids):
         self.labels[...] = -1
@@ -391,10 +419,9 @@ cdef class KernelSteps:
         cdef const void *before = NULL
         cdef const void *now = cnp.PyArray_DATA(centroids)
         cdef int status
-        if not use_bounds or self.once or self.metric == "iou" or k * self.points.d < 128 or self.points.d > 1 << 20:
+        if not self.in_kmeans or self.kmeans_plan.algorithm != FG_HAMERLY:
             return False
-        # While many labels change, the centroids move too far for bounds to settle much.
-        if self.pausing > 0 or 8 * self.n_changed > n:
+        if not self.kmeans_plan.always and (self.pausing > 0 or HAMERLY_CHANGED * self.n_changed > n):
             self.pausing -= self.pausing > 0
             return False
         if self.bound_arrays is None or len(self.bound_arrays[2]) != k:
@@ -433,7 +460,7 @@ cdef class KernelSteps:
         call.k = cnp.PyArray_DIM(centroids, 0)
         call.labels = <int32_t *>cnp.PyArray_DATA(self.labels)
         call.distances = NULL
-        call.screened = use_filter
+        call.in_kmeans = self.in_kmeans
         call.bounds = NULL
         call.sums = NULL
         self.added = False
@@ -456,8 +483,8 @@ cdef class KernelSteps:
 
     cdef void rest(self, int64_t n_searched) noexcept:
         """Where bounds settle few labels, do without for a while, each time longer; they cost some time themselves."""
-        if 2 * n_searched > self.points.n:
-            self.pause = min(2 * self.pause + 1, 15)
+        if HAMERLY_OPEN * n_searched > self.points.n and not self.kmeans_plan.always:
+            self.pause = min(2 * self.pause + 1, HAMERLY_MOST_REST)
             self.pausing = self.pause
             self.before = None
         else:

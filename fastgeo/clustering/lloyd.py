@@ -33,9 +33,8 @@ class BatchSteps(Protocol):
         *,
         exponent: int = 0,
         largest: float | None = None,
-        once: bool = False,
     ) -> None:
-        """`largest`: of the magnitudes, where the values are checked already. With `once` there is one assignment."""
+        """`largest`: of the magnitudes, where the values are checked already."""
 
     def assign(self, centroids: Array, *, adding: bool = False) -> int:
         """Update `labels` to the nearest centroids; return how many changed. With `adding`, `sums` comes next."""

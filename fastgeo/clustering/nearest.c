@@ -6,49 +6,33 @@
 #include <string.h>
 
 #include "clustering/directed.h"
+#include "clustering/plan.h"
 #include "clustering/quantized.h"
 #include "runtime/fenv.h"
 
 /* What a search looks for. */
 enum { NEAREST, NEAREST_TWO, SIZES };
 
-/* Points listed at a time, before they are searched in blocks; points of a block, at most. */
-enum { LISTED = 512, BLOCK = 32 };
+/* Points listed at a time, before they are searched in blocks. */
+enum { LISTED = 512 };
 
-/* Points of more columns are searched so many at a time. */
-enum { DEEP = 128 };
-
-/* So many rows on, a look along the rows asks for the next. */
+/* So many rows ahead, the horizontal search prefetches. */
 enum { AHEAD = 16 };
-
-/* What a point costs besides its distances, in their operations. */
-enum { ROW_WORK = 200 };
-
-/* So much of the rows stays in the second cache while they are labelled and added. */
-enum { CACHED_BYTES = 1 << 19 };
-
-/* For so many points copying the centroids pays, where their rows would fall into the same sets of a cache. */
-enum { SPREADING = 128 };
 
 typedef struct {
     int64_t changed, searched; /* labels, points */
 } nearest_counts;
 
 typedef struct {
-    fg_nearest_call *call;
-    int64_t rows;     /* points per chunk */
-    int64_t group;    /* centroids that are compared with a block of points at a time: a few ms */
     const fg_team *team;
-    int32_t *starts;     /* (slots, k) with sums */
-    const fg_sums *sums; /* or NULL; then every chunk is one of its blocks */
-    char *scratch;    /* per slot: packed rows, then the filter's scores and hits */
-    int64_t packed_bytes, scratch_bytes;
+    const fg_assign_plan *plan;
+    fg_nearest_call *call;
+    const fg_quantizer *quantizer;
+    const void *centroids;  /* of the call, or their copy: rows plan->stride values apart */
+    void *copied;           /* or NULL */
+    char *scratch;          /* per slot: see fg_assign_plan */
+    int32_t *starts;        /* (threads, k), if rows are added on the way */
     nearest_counts *counts; /* per chunk */
-    fg_filter *filter; /* or NULL; a first look in integers */
-    int along;         /* a first look with the lanes along the rows */
-    const void *centroids; /* of the call, or their copy: rows `stride` values apart */
-    int64_t stride;
-    void *copied; /* or NULL */
 } nearest_job;
 
 /* A centroid within reach of some points of a block, a bit each. */
@@ -62,18 +46,17 @@ typedef struct {
 #include "runtime/for_each_target.h"
 
 typedef int64_t bytes_function(int64_t d);
-typedef int suits_function(int64_t d, int64_t k);
+typedef int group_function(void);
 FG_DOT_TABLE(fg_chunk, nearest_chunk);
-FG_DOT_TABLE(suits_function, along_suits);
+FG_DOT_TABLE(group_function, horizontal_group);
 FG_DOT_TABLE(bytes_function, packed_bytes);
-FG_DOT_TABLE(bytes_function, filter_bytes);
+FG_DOT_TABLE(bytes_function, table_bytes);
 
-/* Whether a chunk may be a whole block of the sums: enough of them for the threads, and none too long for Ctrl-C. */
-static int blocks_suit(const fg_team *team, const fg_nearest_call *call)
+int fg_horizontal_group(int isa) { return horizontal_group_table[isa][0](); }
+
+fg_search_bytes fg_search_memory(int isa, int is_f64, int64_t d, int64_t k)
 {
-    const double most = team->isa == FG_ISA_scalar ? 0x1p22 : 0x1p27;
-    const double work = (double)call->points->n * (double)call->points->d * (double)call->k;
-    return call->sums->blocks >= 16 && work / (double)call->sums->blocks < most;
+    return (fg_search_bytes){packed_bytes_table[isa][is_f64](d), table_bytes_table[isa][is_f64](k)};
 }
 
 static void copy_chunk(void *job_, int64_t chunk, int slot)
@@ -83,47 +66,40 @@ static void copy_chunk(void *job_, int64_t chunk, int slot)
     const int64_t k = job->call->k, d = job->call->points->d, size = job->call->points->is_f64 ? 8 : 4;
     const int64_t rows = fg_chunk_rows(job->team, k, d), end = (chunk + 1) * rows < k ? (chunk + 1) * rows : k;
     for (int64_t j = chunk * rows; j < end; j++)
-        memcpy((char *)job->copied + j * job->stride * size, (const char *)job->call->centroids + j * d * size,
+        memcpy((char *)job->copied + j * job->plan->stride * size, (const char *)job->call->centroids + j * d * size,
                (size_t)(d * size));
 }
 
-/* Short rows need no copy: a tile reads them one after the other. */
-static int spread_centroids(nearest_job *job, int n_threads)
+static int spread_centroids(nearest_job *job)
 {
     const fg_points *points = job->call->points;
-    const int64_t k = job->call->k, d = points->d, size = points->is_f64 ? 8 : 4, stride = fg_spread_stride(d, size);
+    const int64_t k = job->call->k, size = points->is_f64 ? 8 : 4;
     job->centroids = job->call->centroids;
-    job->stride = d;
-    if (stride == d || d <= DEEP || points->n < SPREADING)
+    if (job->plan->stride == points->d)
         return FG_OK;
-    job->copied = malloc((size_t)(k * stride * size));
+    job->copied = malloc((size_t)(k * job->plan->stride * size));
     if (!job->copied)
         return FG_NO_MEMORY;
     job->centroids = job->copied;
-    job->stride = stride;
-    return job->team->parallel(fg_chunk_count(k, fg_chunk_rows(job->team, k, d)), n_threads, copy_chunk, job);
+    return job->team->parallel(fg_chunk_count(k, fg_chunk_rows(job->team, k, points->d)), job->plan->threads, copy_chunk,
+                               job);
 }
 
-static int search_all(const fg_team *team, nearest_job *job, int n_threads)
+static int search_all(nearest_job *job)
 {
+    const fg_assign_plan *plan = job->plan;
     fg_nearest_call *call = job->call;
-    const int isa = team->isa, is_f64 = call->points->is_f64;
-    const int64_t n_chunks = job->sums ? job->sums->blocks : fg_chunk_count(call->points->n, job->rows);
-    const int64_t d = call->points->d;
-    job->packed_bytes = packed_bytes_table[isa][is_f64](job->filter || job->along || d < DEEP ? d : DEEP);
-    job->scratch_bytes = job->packed_bytes;
-    if (job->filter || job->along || d > DEEP)
-        job->scratch_bytes += filter_bytes_table[isa][is_f64](call->k);
-    void *scratch = malloc((size_t)(n_threads * job->scratch_bytes + FG_LINE));
-    job->starts = job->sums ? malloc((size_t)(n_threads * call->k) * sizeof(int32_t)) : NULL;
-    job->counts = malloc((size_t)(n_chunks + 1) * sizeof(nearest_counts));
+    void *scratch = malloc((size_t)(plan->threads * plan->scratch_bytes + FG_LINE));
+    job->starts = plan->adds_sums ? malloc((size_t)(plan->threads * call->k) * sizeof(int32_t)) : NULL;
+    job->counts = malloc((size_t)(plan->n_chunks + 1) * sizeof(nearest_counts));
     int status = FG_NO_MEMORY;
-    if (scratch && job->counts && (job->starts || !job->sums)) {
+    if (scratch && job->counts && (job->starts || !plan->adds_sums)) {
         job->scratch = fg_at_line(scratch);
-        status = team->parallel(n_chunks, n_threads, nearest_chunk_table[isa][is_f64], job);
+        status = job->team->parallel(plan->n_chunks, plan->threads,
+                                     nearest_chunk_table[job->team->isa][call->points->is_f64], job);
     }
     call->n_changed = call->n_searched = 0;
-    for (int64_t c = 0; status == FG_OK && c < n_chunks; c++) {
+    for (int64_t c = 0; status == FG_OK && c < plan->n_chunks; c++) {
         call->n_changed += job->counts[c].changed;
         call->n_searched += job->counts[c].searched;
     }
@@ -133,36 +109,38 @@ static int search_all(const fg_team *team, nearest_job *job, int n_threads)
     return status;
 }
 
-int fg_nearest(const fg_team *team, fg_nearest_call *call)
+int fg_nearest_by_plan(const fg_team *team, fg_nearest_call *call, const fg_assign_plan *plan)
 {
-    const fg_points *points = call->points;
-    const int n_threads = fg_threads_for(team, (double)points->n * (double)points->d * (double)call->k);
-    if (points->metric == FG_COSINE && !fg_all_directed(points, call->centroids, call->k))
-        return fg_nearest_directed(team, call);
-    fg_filter filter = {0};
-    nearest_job job = {.call = call, .team = team};
+    fg_quantizer quantizer = {0};
+    nearest_job job = {.team = team, .plan = plan, .call = call};
     int status = FG_OK;
-    job.rows = fg_chunk_rows(team, points->n, points->d * call->k + ROW_WORK);
-    job.group = fg_most_rows(team, BLOCK * (points->d < DEEP ? points->d : DEEP), INT64_MAX);
     fg_fenv saved = fg_fenv_enter();
-    if (call->screened && !call->distances && team->isa != FG_ISA_scalar) {
-        if (fg_filter_suits(points, call->k)) {
-            job.filter = &filter;
-            status = fg_filter_open(team, &filter, points, call->centroids, call->k);
-        } else
-            job.along = points->metric != FG_BOX_IOU &&
-                        along_suits_table[team->isa][points->is_f64](points->d, call->k);
+    if (plan->algorithm == FG_QUANTIZED) {
+        job.quantizer = &quantizer;
+        status = fg_quantizer_open(team, &quantizer, call->points, call->centroids, call->k);
     }
-    if (call->sums && blocks_suit(team, call))
-        job.sums = call->sums;
     if (status == FG_OK)
-        status = spread_centroids(&job, n_threads);
+        status = spread_centroids(&job);
     if (status == FG_OK)
-        status = search_all(team, &job, n_threads);
-    if (status == FG_OK && call->sums && !job.sums)
+        status = search_all(&job);
+    if (status == FG_OK && call->sums && !plan->adds_sums)
         status = fg_sums_add_all(team, call->sums, call->labels);
-    fg_filter_close(&filter);
+    fg_quantizer_close(&quantizer);
     free(job.copied);
     fg_fenv_leave(saved);
     return status;
+}
+
+int fg_nearest(const fg_team *team, fg_nearest_call *call)
+{
+    fg_assign_plan plan;
+    if (call->points->metric == FG_COSINE && !fg_all_directed(call->points, call->centroids, call->k))
+        return fg_nearest_directed(team, call);
+    const int status = fg_plan_assign(team, call, &plan);
+    if (status != FG_OK)
+        return status;
+    fg_ran(team, "assign", fg_assign_names[plan.algorithm], plan.threads);
+    if (call->in_kmeans)
+        fg_ran(team, "kmeans", fg_kmeans_names[call->bounds ? FG_HAMERLY : FG_LLOYD], plan.threads);
+    return fg_nearest_by_plan(team, call, &plan);
 }

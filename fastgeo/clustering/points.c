@@ -5,28 +5,23 @@
 
 #include "runtime/fenv.h"
 
-/* BLOCK and SCALAR_BLOCK are multiples of every block of points, so that only the last block of a chunk is ragged. A large
-   call is cut into MANY chunks, each of LEAST_WORK operations at least and of MOST_WORK at most: a few ms, where the
-   operations are vectors; without them a chunk of LEAST_WORK takes as long. */
-enum { BLOCK = 32, SCALAR_BLOCK = 2, MANY = 128, LEAST_WORK = 1 << 22, MOST_WORK = 1 << 26 };
-
 static int64_t whole_blocks(const fg_team *team, int64_t rows)
 {
-    const int64_t block = team->isa == FG_ISA_scalar ? SCALAR_BLOCK : BLOCK;
+    const int64_t block = team->isa == FG_ISA_scalar ? CHUNK_SCALAR_BLOCK : CHUNK_BLOCK;
     return rows > block ? rows / block * block : block;
 }
 
 int64_t fg_most_rows(const fg_team *team, int64_t work, int64_t limit)
 {
-    const int64_t most = team->isa == FG_ISA_scalar ? LEAST_WORK : MOST_WORK;
+    const int64_t most = team->isa == FG_ISA_scalar ? LEAST_CHUNK_WORK : MOST_CHUNK_WORK;
     const int64_t rows = whole_blocks(team, most / (work > 0 ? work : 1));
     return rows < limit ? rows : limit;
 }
 
 int64_t fg_chunk_rows(const fg_team *team, int64_t n, int64_t work)
 {
-    const int64_t least = LEAST_WORK / (work > 0 ? work : 1);
-    int64_t rows = fg_most_rows(team, work, n / MANY);
+    const int64_t least = LEAST_CHUNK_WORK / (work > 0 ? work : 1);
+    int64_t rows = fg_most_rows(team, work, n / CHUNKS);
     rows = whole_blocks(team, rows > least ? rows : least);
     return rows < n || n == 0 ? rows : n;
 }

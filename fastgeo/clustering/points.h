@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "clustering/tuning.h"
 #include "runtime/runtime.h"
 
 /* FG_COSINE: every row is multiplied by its scale, 1 / its length. FG_BOX_IOU: rows are (width, height). */
@@ -26,8 +27,6 @@ int64_t fg_chunk_rows(const fg_team *team, int64_t n, int64_t work);
 
 static inline int64_t fg_chunk_count(int64_t n, int64_t rows) { return (n + rows - 1) / rows; }
 
-/* Below this many operations, waking a helper costs more than it brings. */
-enum { FG_MIN_WORK_FOR_THREADS = 1 << 20 };
 static inline int fg_threads_for(const fg_team *team, double work)
 {
     return work < FG_MIN_WORK_FOR_THREADS ? 1 : team->size;

@@ -1,10 +1,10 @@
-/* A first look at the centroids in int16, at twice the speed of float32 and with an error that is known.
+/* A quantized search: the centroids are screened by int16 products, at twice the speed of float32 and with a known error.
 
-   Points and centroids are shifted by one vector, scaled to a length of FG_FILTER_LENGTH at most and rounded to integers,
+   Points and centroids are shifted by one vector, scaled to a length of FG_QUANTIZED_LENGTH at most and rounded to integers,
    whose products add up without error. One more product adds half the square of the centroid, so that the sums are
    scores: for each point, squared distances but for a shift and a factor. The number of the centroid takes the place of
    their last bits. Where the nearest centroid leads by more than all errors together, the exact search would find it
-   too; the other points are left to that search. So the filter never changes an answer. */
+   too; the other points are left to that search. So quantizing never changes an answer. */
 #ifndef FG_INT16_SCORES_H
 #define FG_INT16_SCORES_H
 
@@ -12,10 +12,7 @@
 
 /* Both lengths, and one and a half times their product, stay in range after rounding: (32000 + √4096 / 2)² · 3/2 < 2³¹
    and 32032 < 2¹⁵. */
-enum { FG_FILTER_LENGTH = 32000, FG_FILTER_MAX_D = 4096, FG_FILTER_MAX_K = 1 << 16 };
-
-/* From so many centroids on, measuring how far a point lies from its integers costs less than it leaves open. */
-enum { FG_FILTER_MEASURED_K = 128 };
+enum { FG_QUANTIZED_LENGTH = 32000, FG_QUANTIZED_MAX_D = 4096, FG_QUANTIZED_MAX_K = 1 << 16 };
 
 typedef struct {
     int64_t pairs;       /* pairs of columns, (d + 1) / 2, and one for the square */
@@ -28,13 +25,10 @@ typedef struct {
     float lead;          /* of scores, beyond the rounding to integers, */
     float off_lead;      /* and so often the distance of a point from its own */
     float exact_error;   /* relative error of the exact search, both sides */
-} fg_filter;
-
-/* Whether it pays and applies. */
-int fg_filter_suits(const fg_points *points, int64_t k);
+} fg_quantizer;
 
 /* FG_OK, FG_NO_MEMORY or FG_INTERRUPTED. */
-int fg_filter_open(const fg_team *team, fg_filter *filter, const fg_points *points, const float *centroids, int64_t k);
-void fg_filter_close(fg_filter *filter);
+int fg_quantizer_open(const fg_team *team, fg_quantizer *quantizer, const fg_points *points, const float *centroids, int64_t k);
+void fg_quantizer_close(fg_quantizer *quantizer);
 
 #endif

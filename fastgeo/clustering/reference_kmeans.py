@@ -457,7 +457,6 @@ class ReferenceSteps:
         *,
         exponent: int = 0,
         largest: float | None = None,
-        once: bool = False,
     ) -> None:
         if largest is None:
             largest_value("X", points)

@@ -122,7 +122,7 @@ class StreamingBase:
         """Label a batch and move each centroid to the mean of all its points, the old ones decayed."""
         largest = max(self._checker("X", batch), self._checker("centroids", self.centroids))
         exponent = lift_exponent(batch.dtype, largest)
-        steps = self._steps(batch, "euclidean", None, 0, exponent=exponent, largest=largest, once=True)
+        steps = self._steps(batch, "euclidean", None, 0, exponent=exponent, largest=largest)
         steps.assign(self.centroids, adding=True)
         sums, counts = steps.sums(self.k)
         self._sums = self.decay * self._sums + scaled(sums, -exponent)

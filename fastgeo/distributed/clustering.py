@@ -220,7 +220,7 @@ def _blocks(batch: _Batch, centroids: Array) -> Iterator[tuple[slice, BatchSteps
         block = slice(first, first + rows)
         weights = None if batch.weights is None else batch.weights[block]
         try:
-            steps = steps_of(batch.X[block], "euclidean", weights, 0, once=True)
+            steps = steps_of(batch.X[block], "euclidean", weights, 0)
         except ValueError:
             checks.point_values("X", batch.X)  # the same error, with the index in the chunk
             raise

@@ -1,0 +1,43 @@
+/* Which algorithm an assignment and a run of k-means use, in what pieces, and with how much memory: the only code of the
+   family that compares sizes with tuned constants. */
+#ifndef FG_CLUSTERING_PLAN_H
+#define FG_CLUSTERING_PLAN_H
+
+#include "clustering/nearest.h"
+#include "runtime/plan.h"
+
+/* The choice "assign": how the nearest centroid is found. The last two screen the centroids first and compare exactly those
+   that are within the error of their scores. */
+enum { FG_EXHAUSTIVE, FG_HORIZONTAL, FG_QUANTIZED, FG_ASSIGN_ALGORITHMS };
+extern const char *const fg_assign_names[FG_ASSIGN_ALGORITHMS];
+
+/* The choice "kmeans": whether bounds spare an iteration points whose label cannot change. */
+enum { FG_LLOYD, FG_HAMERLY, FG_KMEANS_ALGORITHMS };
+extern const char *const fg_kmeans_names[FG_KMEANS_ALGORITHMS];
+
+typedef struct fg_assign_plan {
+    int algorithm;
+    int threads;
+    int64_t rows, n_chunks; /* points of a chunk; with adds_sums a chunk is a block of the sums */
+    int64_t group;          /* centroids that are compared with a block of points between two polls */
+    int adds_sums;          /* whether rows are added to their sums while they are in cache */
+    int64_t stride;         /* of the centroids: more than d where they are copied apart */
+    int64_t packed_bytes;   /* of a slot: packed rows, */
+    int64_t scratch_bytes;  /* and with the table of scores behind them */
+    int measures_rounding;  /* of quantized points, rather than assuming the worst */
+} fg_assign_plan;
+
+/* FG_OK; FG_REFUSED, FG_EXPLAINED. */
+int fg_plan_assign(const fg_team *team, const fg_nearest_call *call, fg_assign_plan *plan);
+
+/* For code that needs this algorithm, whatever is forced. */
+fg_assign_plan fg_plan_exhaustive(const fg_team *team, const fg_nearest_call *call);
+
+typedef struct {
+    int algorithm;
+    int always; /* bounds in every iteration, and not only where they are likely to settle points: forced */
+} fg_kmeans_plan;
+
+int fg_plan_kmeans(const fg_team *team, const fg_points *points, int64_t k, int64_t blocks, fg_kmeans_plan *plan);
+
+#endif
