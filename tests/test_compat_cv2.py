@@ -120,6 +120,45 @@ def test_a_threshold_above_one_suppresses_nothing():
                     function(boxes, scores, 0.1, threshold)
 
 
+@pytest.mark.parametrize("cast", [list, tuple, np.array])
+@pytest.mark.parametrize("kind", [int, float])
+def test_lists_of_numbers_are_arrays(kind, cast):
+    boxes, scores = made(40)
+    boxes = np.round(boxes)
+    ids = np.arange(40) % 3
+    rows = cast([cast([kind(value) for value in row]) for row in boxes])
+    expected = ours.NMSBoxes(boxes, scores, 0.1, 0.4), ours.NMSBoxesBatched(boxes, scores, ids, 0.1, 0.4)
+    same(ours.NMSBoxes(rows, cast(scores.tolist()), 0.1, 0.4), expected[0])
+    same(ours.NMSBoxesBatched(rows, cast(scores.tolist()), cast(ids.tolist()), 0.1, 0.4), expected[1])
+
+
+@pytest.mark.parametrize("top_k", [0, 1])
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        [["0", "0", "1", "1"]],
+        [[0, 0, 1]],
+        [[0, 0, 1, 1], [0, 0]],
+        [[0, 0, 1, 1j]],
+        [[0, 0, 1, None]],
+        [[0, 0, 1, 10**400]],
+    ],
+)
+def test_lists_of_something_else(boxes, top_k):
+    with pytest.raises((TypeError, ValueError), match="boxes"):
+        ours.NMSBoxes(boxes, [0.5] * len(boxes), 0.1, 0.5, top_k=top_k)
+
+
+@pytest.mark.parametrize("number", [float, np.float32, np.float64, np.array], ids=lambda kind: kind.__name__)
+def test_thresholds_of_every_kind(number):
+    boxes, scores = made(40)
+    expected = cv2.dnn.NMSBoxes(boxes, scores, 0.25, 0.5, 0.75)
+    same(ours.NMSBoxes(boxes, scores, number(0.25), number(0.5), number(0.75)), expected)
+    for bad in ({"score_threshold": "x"}, {"nms_threshold": None}, {"eta": [1]}):
+        with pytest.raises(TypeError, match=f"{next(iter(bad))}: expected a number"):
+            ours.NMSBoxes(boxes, scores, **{"score_threshold": 0.1, "nms_threshold": 0.5, **bad})
+
+
 def test_class_ids_are_named_in_errors():
     with pytest.raises((TypeError, ValueError), match="class_ids"):
         ours.NMSBoxesBatched([[0, 0, 1, 1]], [0.5], ["cat"], 0.1, 0.5)

@@ -15,6 +15,8 @@ from fastgeo.suppression.arguments import group_ids
 SOFT_NMSMETHOD_SOFTNMS_LINEAR = 1
 SOFT_NMSMETHOD_SOFTNMS_GAUSSIAN = 2
 
+NUMBERS = {float, int}  # which are hashable; arrays of no dimension are not
+
 
 def NMSBoxes(
     bboxes: Any, scores: Any, score_threshold: float, nms_threshold: float, eta: float = 1.0, top_k: int = 0
@@ -222,25 +224,49 @@ def _equivalent(threshold: float) -> float:
     return float(np.int64(kept).view(np.float64))
 
 
-def _boxes_and_scores(bboxes: Any, scores: Any) -> tuple[Array, Array]:
+def _boxes_and_scores(bboxes: Any, scores: Any, checked: bool = True) -> tuple[Array, Array]:
+    """float64 boxes and float32 scores; unless `checked`, the kernel may be left to look at their values."""
+    quick = _quick(bboxes, np.float64, 2), _quick(scores, np.float32, 1)
+    if not checked and quick[0] is not None and quick[1] is not None:
+        return quick[0], quick[1]
     boxes = checks.float_array("bboxes", bboxes, ("N", 4)).astype(np.float64, copy=False)
     scores = checks.scores_array("scores", scores).astype(np.float32, copy=False)
     checks.same_length("bboxes", boxes, "scores", scores)
     return boxes, scores
 
 
+def _quick(value: Any, dtype: Any, ndim: int) -> Array | None:
+    """The short way for plain arrays and lists of numbers; None for what `checks` should see."""
+    if type(value) is list:
+        try:
+            value = np.array(value)
+        except (ValueError, TypeError, OverflowError):
+            return None
+        is_plain = value.ndim == ndim and value.dtype.kind in "iuf" and np.can_cast(value.dtype, dtype, "same_kind")
+        return np.asarray(value, dtype) if is_plain else None
+    return value if type(value) is np.ndarray and value.dtype == dtype and value.ndim == ndim else None
+
+
+@lru_cache(maxsize=1024)
+def _limits(score_threshold: Any, nms_threshold: Any, eta: Any) -> tuple[float, float, float]:
+    """Checked, and as OpenCV's float32; frames of a video ask for the same again and again."""
+    limit = float(np.float32(checks.real_number("score_threshold", score_threshold)))
+    return limit, _threshold(nms_threshold), checks.in_range("eta", eta, 0, np.inf)
+
+
+def _class_ids(class_ids: Any) -> Array:
+    quick = _quick(class_ids, np.int64, 1)
+    return group_ids("class_ids", class_ids) if quick is None else quick
+
+
 def _suppress(
     bboxes: Any, scores: Any, class_ids: Any, score_threshold: float, nms_threshold: float, eta: float, top_k: int
 ) -> Array:
-    ids = class_ids if class_ids is None or _is_plain(class_ids, np.int64) else group_ids("class_ids", class_ids)
-    threshold = _threshold(nms_threshold)
-    limit = float(np.float32(checks.real_number("score_threshold", score_threshold)))
-    eta = checks.in_range("eta", eta, 0, np.inf)
+    ids = None if class_ids is None else _class_ids(class_ids)
+    numbers = (score_threshold, nms_threshold, eta)
+    limit, threshold, eta = (_limits if set(map(type, numbers)) <= NUMBERS else _limits.__wrapped__)(*numbers)
     in_one_call = top_k <= 0 and (eta >= 1 or threshold <= 0.5)
-    if in_one_call and _is_plain(bboxes, np.float64) and _is_plain(scores, np.float32):
-        boxes = bboxes  # the kernel checks the rest, and faster
-    else:
-        boxes, scores = _boxes_and_scores(bboxes, scores)
+    boxes, scores = _boxes_and_scores(bboxes, scores, checked=not in_one_call)
     if ids is not None:
         checks.same_length("bboxes", boxes, "class_ids", ids)
     if in_one_call:
@@ -252,10 +278,6 @@ def _suppress(
         kept, chosen, threshold = _adapt(boxes, same_class, chosen, threshold, eta)
     keep = _nms(boxes[chosen], scores[chosen], ids if ids is None else ids[chosen], threshold)
     return np.concatenate([kept, chosen[keep]]).astype(np.int32)
-
-
-def _is_plain(value: Any, dtype: Any) -> bool:
-    return type(value) is np.ndarray and value.dtype == dtype
 
 
 def _nms(boxes: Array, scores: Array, ids: Array | None, threshold: float, **options: Any) -> Array:
