@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import fastgeo
 from fastgeo import reference
 from fastgeo.ranking.auc_histogram import MAGIC
 
@@ -226,9 +227,75 @@ def test_foreign_bytes_are_refused(impl):
 def test_negative_counts_are_refused(impl):
     data = bytearray(impl.AUCHistogram(2).to_bytes())
     data[-36:-4] = np.full(4, -1, "<i8").tobytes()
-    data[-4:] = struct.pack("<I", zlib.crc32(data[:-4]))
     with pytest.raises(ValueError, match="impossible counts"):
-        impl.AUCHistogram.from_bytes(data)
+        impl.AUCHistogram.from_bytes(with_checksum(data))
+
+
+def with_checksum(data):
+    return bytes(data[:-4]) + struct.pack("<I", zlib.crc32(data[:-4]))
+
+
+@pytest.mark.parametrize(
+    ("additions", "sums"),
+    [
+        (9, [1e308, 1e308, 1e308, 0]),  # each finite, their sum is not
+        (9, [1, np.inf, 0, 0]),
+        (9, [1, np.nan, 0, 0]),
+        (9, [1, -1, 0, 0]),
+        (0, [1, 0, 0, 0]),  # no batch had weights
+        (3, [1, 1, 1, 0]),  # two samples at most, in three places
+    ],
+)
+def test_impossible_weights_are_refused(impl, additions, sums):
+    data = bytearray(impl.AUCHistogram(2).update([0, 1], [0.1, 0.9], [1, 2]).to_bytes())
+    data[40:48] = struct.pack("<q", additions)
+    data[-36:-4] = np.array(sums, "<f8").tobytes()
+    with pytest.raises(ValueError, match="impossible counts"):
+        impl.AUCHistogram.from_bytes(with_checksum(data))
+
+
+def test_additions_without_weights_are_refused(impl):
+    data = bytearray(impl.AUCHistogram(2).update([0, 1], [0.1, 0.9]).to_bytes())
+    data[40:48] = struct.pack("<q", 3)
+    with pytest.raises(ValueError, match="impossible counts"):
+        impl.AUCHistogram.from_bytes(with_checksum(data))
+
+
+RANGES = [
+    *[(n, (0.0, 1.0)) for n in (1, 3, 10, 100, 1000)],
+    (2, (-1.0, 1.0)),  # of 0 and the numbers just below it, the difference to -1 is the same
+    (50, (-0.5, 1.5)),
+    (7, (-3.0, 5.0)),
+    (9, (1e16, 1e16 + 40)),
+    (13, (0.0, 1e308)),
+    (5, (0.0, 1e-320)),
+    (20, (1e-320, 3e-320)),
+]
+
+
+@pytest.mark.parametrize(("n_bins", "ends"), RANGES)
+def test_thresholds_are_the_edges_of_the_bins(impl, n_bins, ends):
+    """At each threshold the rates are the shares of the scores that reach it, beside and between the edges too."""
+    rng = np.random.default_rng(0)
+    edges = ends[0] + np.arange(n_bins + 1) / n_bins * (ends[1] - ends[0])
+    scores = np.concatenate([edges, np.nextafter(edges, -np.inf), np.nextafter(edges, np.inf), rng.uniform(*ends, 200)])
+    scores = np.concatenate([scores, np.linspace(-1, 1, 9) * 2.0**-54]).clip(*ends)
+    labels = rng.random(len(scores)) < 0.5
+    histogram = impl.AUCHistogram(n_bins, range=ends).update(labels, scores)
+    fpr, tpr, thresholds = histogram.roc_curve()
+    np.testing.assert_array_equal(tpr, [(scores[labels] >= t).mean() for t in thresholds])
+    np.testing.assert_array_equal(fpr, [(scores[~labels] >= t).mean() for t in thresholds])
+    precision, recall, thresholds = histogram.precision_recall_curve()
+    np.testing.assert_array_equal(recall[:-1], [(scores[labels] >= t).mean() for t in thresholds])
+    np.testing.assert_array_equal(precision[:-1], [labels[scores >= t].mean() for t in thresholds])
+
+
+def test_a_score_beside_an_edge():
+    # .29 / .01 is 28.999…: .29 lies in bin 28, whose scores all have the threshold .28
+    fpr, tpr, thresholds = fastgeo.AUCHistogram(100).update([0, 1], [0.29, 0.295]).roc_curve()
+    np.testing.assert_array_equal(fpr, [0, 0, 1])
+    np.testing.assert_array_equal(tpr, [0, 1, 1])
+    assert 0.29 < thresholds[1] < 0.295 and thresholds[2] == 0.28
 
 
 @pytest.mark.parametrize("n", [10, 5000, 300_000])

@@ -1,5 +1,7 @@
 """The input contract of the boxes family: layouts, dtypes, `out`, and the same exception from kernel and reference."""
 
+import inspect
+
 import numpy as np
 import pytest
 from cases import layouts, random_boxes
@@ -191,3 +193,34 @@ def test_inputs_stay_as_they_are(impl):
         before = boxes.copy()
         getattr(impl, name)(boxes, *rest)
         np.testing.assert_array_equal(boxes, before)
+
+
+# Parameter -> a value that is wrong for it, whatever the function.
+WRONG = {
+    "boxes1": with_value(BOXES, (1, 2), np.nan),
+    "boxes2": with_value(BOXES, (3, 0), np.inf),
+    "boxes": with_value(BOXES, (1, 2), np.nan),
+    "kind": "ious",
+    "fmt": "tlbr",
+    "in_fmt": "tlbr",
+    "out_fmt": "tlbr",
+    "offset": 0.5,
+    "iscrowd": [0, 1, 2, 0, 0, 0],
+    "size": (10**400, 3),
+    "threshold": 10**400,
+    "out": np.empty(7),
+    "n_threads": 0,
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_of_two_wrong_arguments_the_first_is_named(impl, name):
+    function = getattr(impl, name)
+    names = list(inspect.signature(getattr(reference, name)).parameters)
+    good = dict(zip(names, GOOD[name], strict=False))
+    wrong = {**WRONG, **({"boxes1": with_value(ROTATED, (1, 2), np.nan)} if name == "rotated_box_iou" else {})}
+    wrong["boxes2"] = wrong["boxes1"] if name == "rotated_box_iou" else wrong["boxes2"]
+    for i, first in enumerate(names):
+        for second in names[i:]:
+            with pytest.raises((TypeError, ValueError), match=rf"^{first}(\[\d, \d\]|\[\d\])?: expected "):
+                function(**{**good, first: wrong[first], second: wrong[second]})

@@ -115,6 +115,14 @@ def test_sparse_is_reference(kernels, dtype):
             assert_same_answer(kernels.sparse_box_iou(boxes, boxes, threshold), expected)
 
 
+def test_areas_that_do_not_fit_the_corners(kernels, monkeypatch):
+    """In float32 2**26 + 5 is 2**26 + 8: the union of such boxes may come out negative, and so may the bound."""
+    corner = 2.0**26
+    boxes = np.tile(np.array([[corner, corner, 5, 5], [corner, corner, 5, 20]], np.float32), (300, 1))
+    assert fastgeo.box_iou(boxes[:1], boxes[:2], fmt="xywh").tolist() == [[0, np.float32(64 / 61)]]
+    assert_sparse(monkeypatch, boxes, boxes, 0.5, fmt="xywh")
+
+
 def test_bad_values_are_found_in_large_sets():
     boxes = random_boxes(MANY)
     boxes[2000, 1] = np.nan

@@ -70,6 +70,8 @@ _POINTS = "kwargs = {{**calls.arguments({!r}, 1_000_000, np.float32), 'k': 100}}
 # Read once; with the pages still untouched, half a gigabyte of them is cheap.
 _BOXES = "kwargs = calls.arguments({!r}, 5, np.float32); boxes = np.zeros((36_000_000, 4), np.float32); "
 _BOXES += "kwargs = {{key: boxes if key.startswith('boxes') else value for key, value in kwargs.items()}}"
+# A million of one column, or one row of many: what is done for each box before the first pair.
+_ONE_BY_MANY = "boxes = np.zeros(({0}, {1}), np.float32); boxes[:, 2:4] = 1; kwargs = dict(boxes1={2}, boxes2={3})"
 _PICTURES = "kwargs = {{**calls.arguments({!r}, 8, np.float32), 'inputs': np.ones((32, 700, 700, {}), np.float32)}}"
 _WINDOWS = _PICTURES.replace("}}", ", 'size': 7, 'stride': 1}}")
 LONG_CALLS = {
@@ -84,7 +86,12 @@ LONG_CALLS = {
     "generalized_box_iou": _PAIR,
     "complete_box_iou": _PAIR,
     "sparse_box_iou": _PAIR,
+    "box_iou of one column": _ONE_BY_MANY.format("60_000_000", 4, "boxes", "boxes[:1]"),
+    "sparse_box_iou of one row": _ONE_BY_MANY.format("60_000_000", 4, "boxes[:1]", "boxes"),
+    "sparse_box_iou of many boxes": "random = np.random.default_rng(0).random; boxes = 1e5 * random((6_000_000, 4), "
+    "np.float32); boxes[:, 2:] = boxes[:, :2] + 1; kwargs = dict(boxes1=boxes, boxes2=boxes)",
     "rotated_box_iou": "kwargs = calls.arguments({!r}, 2_500, np.float32)",
+    "rotated_box_iou of one column": _ONE_BY_MANY.format("5_000_000", 5, "boxes", "boxes[:1]"),
     "nms": _CROWDED,
     "batched_nms": _ONE_GROUP,
     "nms_groups": _CROWDED,
@@ -99,12 +106,14 @@ LONG_CALLS = {
     "dict(boxes=boxes, scores=random((1, 1500, 2000), np.float32), iou_threshold=0.95, max_output=100_000)",
     "weighted_boxes_fusion": "kwargs = calls.arguments({!r}, 100_000, np.float32)",
     "histogram_auc": "kwargs = calls.arguments({!r}, 100_000_000, np.float32)",
+    "histogram_auc of many bins": _SAMPLES.replace("20_000_000", "50_000_000") + "; kwargs['n_bins'] = 2**26",
     "histogram_auc with weights": _WEIGHTS.replace("10_000_000", "50_000_000"),
     "roc_auc": _SAMPLES,
     "roc_auc with weights": _WEIGHTS,
     "roc_auc of few false positives": _SAMPLES + "; kwargs['max_fpr'] = 0.9",
     "roc_auc by group": _GROUPS,
     "AUCHistogram": _SAMPLES.replace("20_000_000", "100_000_000"),
+    "AUCHistogram of many bins": _SAMPLES.replace("20_000_000", "50_000_000") + "; kwargs['n_bins'] = 2**23",
     "roc_curve": _SAMPLES,
     "roc_curve with weights": _WEIGHTS,
     "precision_recall_curve": _SAMPLES,

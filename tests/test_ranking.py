@@ -1,6 +1,7 @@
 """Histogram AUC and exact AUC: literals worked by hand, kernels against the reference, properties, bad input."""
 
 import math
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -56,8 +57,9 @@ def test_ends_of_the_range(impl):
     # 1.0 belongs to the last bin, as .999 does: half a pair
     assert impl.histogram_auc([0, 1], [0.999, 1.0]) == 0.5
     assert impl.histogram_auc([0, 1], [-3.0, 5.0], 4, range=(-3, 5)) == 1.0
-    # 0.3 / 0.01 is 29.999… in float64 and so in bin 29; the width is that of the contract
-    assert impl.histogram_auc([0, 1], [0.295, 0.3]) == (0.5 if int(0.3 / 0.01) == 29 else 1.0)
+    # 0.29 / 0.01 is 28.999… in float64: bin 28, as 0.285 is. 0.3 / 0.01 is 30: the bin above that of 0.295.
+    assert impl.histogram_auc([0, 1], [0.285, 0.29]) == 0.5
+    assert impl.histogram_auc([0, 1], [0.295, 0.3]) == 1.0
 
 
 def test_weights_literal(impl):
@@ -262,6 +264,24 @@ def test_quotient_of_any_width(kernels, data):
     labels = np.arange(len(scores)) % 3 == 0
     actual = kernels.histogram_auc(labels, scores, n_bins, range=(low, high))
     assert_same_answer(actual, reference.histogram_auc(labels, scores, n_bins, range=(low, high)))
+
+
+@pytest.mark.parametrize(("n_bins", "units"), [(4, 5), (7, 3), (1000, 1400), (1000, 700), (100, 1 << 40)])
+def test_bins_a_few_subnormal_numbers_wide(kernels, n_bins, units):
+    """The width is rounded to a whole number of units, so that quotients may be well above the number of bins."""
+    rng = np.random.default_rng(0)
+    tiny = np.finfo(np.float64).smallest_subnormal
+    high = units * tiny
+    scores = rng.integers(0, units, 100 * n_bins, endpoint=True) * tiny
+    labels = rng.random(len(scores)) < 0.5
+    for n in (5, len(scores)):
+        try:
+            expected = reference.histogram_auc(labels[:n], scores[:n], n_bins, range=(0.0, high))
+        except ValueError as error:  # a width that is rounded to 0
+            with pytest.raises(ValueError, match=re.escape(str(error))):
+                kernels.histogram_auc(labels[:n], scores[:n], n_bins, range=(0.0, high))
+        else:
+            assert_same_answer(kernels.histogram_auc(labels[:n], scores[:n], n_bins, range=(0.0, high)), expected)
 
 
 OUTSIDE = [math.nan, math.inf, -math.inf, 1e30, -1e30, 1.0000001, -1e-9, -5e-324, np.nextafter(1, 2)]

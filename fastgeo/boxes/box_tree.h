@@ -1,31 +1,33 @@
-/* A packed R-tree over boxes: leaves of LEAF boxes that are near each other and of like size, FAN nodes to a parent.
+/* A packed tree over boxes, in which a search finds those that may overlap a given box by more than a threshold.
 
-   Boxes are sorted by size (in factors of 4), then tiled: by x into slices, by y within a slice (Leutenegger et al., STR,
-   1997). Only the speed depends on the order, so the sort keys may be coarse. */
+   A box is a point in four dimensions, x1 y1 x2 y2. The tree halves the boxes by rank, along the coordinate that varies most
+   beside the size of the boxes, until LEAF are left (Bentley, "Multidimensional binary search trees", 1975; for boxes: Arge
+   et al., "The priority R-tree", 2004). Because ranks count and not distances, boxes of another size, shape or place
+   (giants, outliers, stripes, heaps) come into nodes of their own. Four halvings make one level of FAN children.
+   Only the speed depends on where a box stands in the tree. */
 #ifndef FG_BOX_TREE_H
 #define FG_BOX_TREE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/runtime.h"
+
 enum { LEAF = 64, FAN = 16, MOST_LEVELS = 16 };
 
 typedef struct {
-    int64_t n;           /* boxes */
-    int64_t leaves;      /* nodes of level 0 */
-    int levels;          /* the last one has at most FAN nodes */
+    int64_t n;      /* boxes */
+    int64_t leaves; /* nodes of level 0 */
+    int levels;     /* the last one has at most FAN nodes */
     int64_t first[MOST_LEVELS + 1]; /* where the nodes of a level begin; each level is padded to a multiple of FAN */
-    int64_t *order;      /* (n,): the box in each place of the tree */
-    void *boxes;         /* the boxes in that order, as in runtime/box_soa.h */
-    void *bounds;        /* x1 y1 x2 y2 of all nodes, four runs of first[levels] values */
+    int32_t *order; /* (n,): the box in each place of the tree */
+    void *boxes;    /* the boxes in that order, as in runtime/box_soa.h */
+    void *bounds;   /* x1 y1 x2 y2 around all boxes of a node, and their least area: five runs of first[levels] values */
 } box_tree;
 
-/* What a box is sorted by. */
-typedef struct {
-    uint64_t key;
-    float y;
-    int32_t level; /* of size */
-    int64_t box;
-} tree_entry;
+/* Builds the tree of the n ≥ 1 boxes in `soa`. FG_OK, FG_NO_MEMORY, FG_INTERRUPTED or FG_FORKED; free it in any case. */
+int fg_build_box_tree(const fg_team *team, int threads, int is_f64, const void *soa, int64_t n, box_tree *tree);
+
+void fg_free_box_tree(box_tree *tree);
 
 #endif

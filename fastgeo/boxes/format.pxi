@@ -21,8 +21,12 @@ def box_area(boxes, *, fmt="xyxy", offset=0):
     cdef fg_format_call call
     if not is_plain_boxes(boxes):
         boxes = checks.boxes_array("boxes", boxes)
-    call.fmt = format_index(fmt, "fmt")
-    call.offset = offset_value(offset)
+    try:
+        call.fmt = format_index(fmt, "fmt")
+        call.offset = offset_value(offset)
+    except (TypeError, ValueError):
+        checks.box_values("boxes", boxes)
+        raise
     return format_result(fg_box_area, &call, boxes, 1)
 
 
@@ -30,8 +34,12 @@ def box_convert(boxes, in_fmt, out_fmt):
     cdef fg_format_call call
     if not is_plain_boxes(boxes):
         boxes = checks.boxes_array("boxes", boxes)
-    call.fmt = format_index(in_fmt, "in_fmt")
-    call.out_fmt = format_index(out_fmt, "out_fmt")
+    try:
+        call.fmt = format_index(in_fmt, "in_fmt")
+        call.out_fmt = format_index(out_fmt, "out_fmt")
+    except (TypeError, ValueError):
+        checks.box_values("boxes", boxes)
+        raise
     return format_result(fg_box_convert, &call, boxes, 2)
 
 
@@ -39,7 +47,11 @@ def clip_boxes(boxes, size):
     cdef fg_format_call call
     if not is_plain_boxes(boxes):
         boxes = checks.boxes_array("boxes", boxes)
-    call.height, call.width = checks.image_size(size, boxes.dtype)
+    try:
+        call.height, call.width = checks.image_size(size, boxes.dtype)
+    except (TypeError, ValueError):
+        checks.box_values("boxes", boxes)
+        raise
     return format_result(fg_clip_boxes, &call, boxes, 2)
 
 

@@ -4,12 +4,16 @@
 #include <stdlib.h>
 
 #include "boxes/column_cells.h"
+#include "boxes/parts.h"
 #include "runtime/fenv.h"
 
 /* A chunk is ROWS × CHUNK_COLUMNS pairs, a millisecond or two, in tiles of ROWS × COLUMNS, whose columns stay in the
    first-level cache. The rows of a tile go in groups of GROUP, of which AT_ONCE are filled together. Pair by pair, a
    chunk is PAIRS pairs in blocks of BLOCK. */
 enum { APART_BANDS = 4, ROWS = 128, CHUNK_COLUMNS = 16384, COLUMNS = 1024, GROUP = 16, AT_ONCE = 4, PAIRS = 8192, BLOCK = 64 };
+
+/* Boxes that one chunk lays out: about 0.1 ms. */
+enum { LOADED = 1 << 15 };
 
 /* Below this many pairs, waking a helper costs more than it brings. */
 enum { MIN_PAIRS_FOR_THREADS = 1 << 18, MIN_PAIRED_FOR_THREADS = 1 << 16 };
@@ -41,7 +45,8 @@ static inline int zero_apart(int kind) { return kind == FG_IOU || kind == FG_IOU
 
 typedef struct {
     const fg_iou_call *call;
-    const void *soa1, *soa2;
+    void *soa1, *soa2;
+    atomic_int bad; /* some chunk has met a value that breaks the contract */
     int64_t column_chunks;
     int64_t bands; /* of ROWS rows, in each of APART_BANDS parts of the table */
     column_cells cells; /* without memory unless the table is taken to be mostly empty */
@@ -62,22 +67,34 @@ typedef struct {
 #include "runtime/for_each_target.h"
 
 typedef int64_t stride_function(int64_t n);
-typedef int load_function(const fg_iou_call *call, void *soa1, void *soa2);
 FG_TABLE(stride_function, soa_stride);
-FG_TABLE(load_function, load_both);
 typedef int sort_function(const void *soa, int64_t m, int runs, column_cells *cells);
 FG_TABLE(sort_function, sort_columns);
+FG_TABLE(fg_chunk, load_chunk);
 FG_TABLE(fg_chunk, iou_chunk);
 FG_TABLE(fg_chunk, cells_chunk);
 FG_TABLE(fg_chunk, paired_chunk);
-
-static int64_t pieces(int64_t n, int64_t size) { return (n + size - 1) / size; }
 
 /* Only the speed depends on the answer. */
 static int is_mostly_empty(const fg_iou_call *call)
 {
     return zero_apart(call->kind) && call->offset == 0 && call->m <= LONGEST_ROW &&
            call->n >= ROWS && call->n * call->m >= LEAST_MOSTLY_EMPTY;
+}
+
+/* A small call loads in two steps, without the pool. */
+static int load_both(const fg_team *team, iou_job *job)
+{
+    const fg_iou_call *call = job->call;
+    fg_chunk *load = load_chunk_table[team->isa][call->is_f64];
+    const int64_t chunks = fg_count_parts(call->n, call->m, LOADED);
+    int status = FG_OK;
+    if (chunks > 2)
+        status = team->parallel(chunks, team->size, load, job);
+    else
+        for (int64_t chunk = 0; chunk < chunks; chunk++)
+            load(job, chunk, 0);
+    return status == FG_OK && atomic_load(&job->bad) ? FG_BAD_VALUE : status;
 }
 
 static int fill_table(const fg_team *team, iou_job *job)
@@ -107,9 +124,9 @@ int fg_pairwise_iou(const fg_team *team, const fg_iou_call *call)
         return FG_NO_MEMORY;
     fg_fenv saved = fg_fenv_enter();
     iou_job job = {.call = call, .soa1 = soa, .soa2 = soa + bytes1};
-    job.column_chunks = pieces(call->m, CHUNK_COLUMNS);
-    job.bands = pieces(call->n, APART_BANDS * ROWS);
-    int status = load_both_table[isa][is_f64](call, soa, soa + bytes1);
+    job.column_chunks = fg_pieces(call->m, CHUNK_COLUMNS);
+    job.bands = fg_pieces(call->n, APART_BANDS * ROWS);
+    int status = load_both(team, &job);
     if (status == FG_OK)
         status = fill_table(team, &job);
     fg_fenv_leave(saved);
@@ -123,7 +140,7 @@ int fg_paired_iou(const fg_team *team, const fg_iou_call *call)
     fg_fenv saved = fg_fenv_enter();
     paired_job job = {.call = call};
     int n_threads = call->n < MIN_PAIRED_FOR_THREADS ? 1 : team->size;
-    int status = team->parallel(pieces(call->n, PAIRS), n_threads, paired_chunk_table[team->isa][call->is_f64], &job);
+    int status = team->parallel(fg_pieces(call->n, PAIRS), n_threads, paired_chunk_table[team->isa][call->is_f64], &job);
     fg_fenv_leave(saved);
     return status == FG_OK && atomic_load(&job.bad) ? FG_BAD_VALUE : status;
 }

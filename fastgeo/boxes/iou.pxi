@@ -56,17 +56,21 @@ def paired_box_iou(boxes1, boxes2, *, kind="iou", fmt="xyxy", offset=0, out=None
     cdef cnp.npy_intp shape[1]
     cdef int status
     cdef fg_team team
-    open_team(&team, n_threads)
     if not (is_plain_boxes(boxes1) and is_plain_boxes(boxes2) and is_f64(boxes1) == is_f64(boxes2)):
         boxes1, boxes2 = checks.box_pair(boxes1, boxes2)
     call.n = call.m = shape[0] = cnp.PyArray_DIM(boxes1, 0)
-    if cnp.PyArray_DIM(boxes2, 0) != call.n:
-        checks.same_length("boxes1", boxes1, "boxes2", boxes2)
-    call.kind = 0 if kind is "iou" else KINDS.index(checks.choice("kind", kind, KINDS))
-    call.fmt = format_index(fmt, "fmt")
-    call.offset = offset_value(offset)
     call.is_f64 = is_f64(boxes1)
-    out = result_array(out, 1, shape, boxes1, boxes2)
+    try:
+        if cnp.PyArray_DIM(boxes2, 0) != call.n:
+            checks.same_length("boxes1", boxes1, "boxes2", boxes2)
+        call.kind = 0 if kind is "iou" else KINDS.index(checks.choice("kind", kind, KINDS))
+        call.fmt = format_index(fmt, "fmt")
+        call.offset = offset_value(offset)
+        out = result_array(out, 1, shape, boxes1, boxes2)
+        open_team(&team, n_threads)
+    except (TypeError, ValueError):
+        check_values(boxes1, boxes2)
+        raise
     call.boxes1 = cnp.PyArray_DATA(boxes1)
     call.boxes2 = cnp.PyArray_DATA(boxes2)
     call.out = cnp.PyArray_DATA(out)
@@ -83,24 +87,28 @@ cdef object pairwise(int kind, boxes1, boxes2, fmt, offset, iscrowd, out, n_thre
     cdef cnp.npy_intp shape[2]
     cdef int status
     cdef fg_team team
-    open_team(&team, n_threads)
     if not (is_plain_boxes(boxes1) and is_plain_boxes(boxes2) and is_f64(boxes1) == is_f64(boxes2)):
         boxes1, boxes2 = checks.box_pair(boxes1, boxes2)
     call.kind = kind
-    call.fmt = format_index(fmt, "fmt")
-    call.offset = offset_value(offset)
     call.is_f64 = is_f64(boxes1)
     call.n = shape[0] = cnp.PyArray_DIM(boxes1, 0)
     call.m = shape[1] = cnp.PyArray_DIM(boxes2, 0)
     call.iscrowd = NULL
-    if iscrowd is not None:
-        if not (is_plain(iscrowd, 1) and cnp.PyArray_TYPE(iscrowd) == cnp.NPY_BOOL
-                and cnp.PyArray_DIM(iscrowd, 0) == call.m):
-            iscrowd = checks.flags_array("iscrowd", iscrowd, call.m)
-        call.kind = FG_IOU_CROWD
-        call.iscrowd = <const uint8_t *>cnp.PyArray_DATA(iscrowd)
-    call.out_is_zero = out is None and shape[0] * shape[1] >= LARGE_VALUES
-    out = result_array(out, 2, shape, boxes1, boxes2)
+    try:
+        call.fmt = format_index(fmt, "fmt")
+        call.offset = offset_value(offset)
+        if iscrowd is not None:
+            if not (is_plain(iscrowd, 1) and cnp.PyArray_TYPE(iscrowd) == cnp.NPY_BOOL
+                    and cnp.PyArray_DIM(iscrowd, 0) == call.m):
+                iscrowd = checks.flags_array("iscrowd", iscrowd, call.m)
+            call.kind = FG_IOU_CROWD
+            call.iscrowd = <const uint8_t *>cnp.PyArray_DATA(iscrowd)
+        call.out_is_zero = out is None and shape[0] * shape[1] >= LARGE_VALUES
+        out = result_array(out, 2, shape, boxes1, boxes2)
+        open_team(&team, n_threads)
+    except (TypeError, ValueError):
+        check_values(boxes1, boxes2)
+        raise
     call.boxes1 = cnp.PyArray_DATA(boxes1)
     call.boxes2 = cnp.PyArray_DATA(boxes2)
     call.out = cnp.PyArray_DATA(out)

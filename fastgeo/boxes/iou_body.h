@@ -17,15 +17,16 @@ static inline double FG_NAME(aspect_angle)(double width, double height)
 }
 
 /* The runs behind the area, from those before it. */
-static void FG_NAME(load_extra)(const fg_iou_call *call, const real *boxes, const uint8_t *crowd, int64_t n, real *soa)
+static void FG_NAME(load_extra)(const fg_iou_call *call, const real *boxes, const uint8_t *crowd, int64_t begin, int64_t end,
+                                int64_t n, real *soa)
 {
     const int64_t stride = FG_NAME(soa_stride)(n);
     const real offset = (real)call->offset;
     const int kind = call->kind, runs = runs_of_kind[kind], corners = call->fmt == FG_XYXY;
-    for (int run = 5; run < runs; run++)
+    for (int run = 5; run < runs && end == n; run++)
         for (int64_t i = n; i < stride; i++)
             soa[run * stride + i] = 0;
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = begin; i < end; i++) {
         if (kind == FG_IOU_CROWD) {
             soa[i + 5 * stride] = crowd ? crowd[i] : 0;
             continue;
@@ -35,7 +36,7 @@ static void FG_NAME(load_extra)(const fg_iou_call *call, const real *boxes, cons
     }
     if (kind != FG_CIOU && kind != FG_SIOU)
         return;
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = begin; i < end; i++) {
         const real *box = boxes + 4 * i;
         const real width = FG_NAME(extent)(corners ? box[0] : 0, box[2], offset);
         const real height = FG_NAME(extent)(corners ? box[1] : 0, box[3], offset);
@@ -45,19 +46,27 @@ static void FG_NAME(load_extra)(const fg_iou_call *call, const real *boxes, cons
     }
 }
 
-/* Fills soa[runs_of_kind[kind] * soa_stride(n)]; FG_BAD_VALUE where a value is NaN or beyond the limit. */
-static int FG_NAME(load_runs)(const fg_iou_call *call, const real *boxes, const uint8_t *crowd, int64_t n, real *soa)
+/* Boxes begin … end - 1 of n into soa[runs_of_kind[kind] * soa_stride(n)]; FG_BAD_VALUE where a value is NaN or beyond the
+   limit. */
+static int FG_NAME(load_runs)(const fg_iou_call *call, const real *boxes, const uint8_t *crowd, int64_t begin, int64_t end,
+                              int64_t n, real *soa)
 {
-    int status = FG_NAME(load_boxes)(boxes, n, call->fmt, (real)call->offset, soa);
+    int status = FG_NAME(load_part)(boxes, begin, end, n, call->fmt, (real)call->offset, soa);
     if (runs_of_kind[call->kind] > 5)
-        FG_NAME(load_extra)(call, boxes, crowd, n, soa);
+        FG_NAME(load_extra)(call, boxes, crowd, begin, end, n, soa);
     return status;
 }
 
-static int FG_NAME(load_both)(const fg_iou_call *call, void *soa1, void *soa2)
+/* A part of boxes1 or, behind those, of boxes2. */
+static void FG_NAME(load_chunk)(void *job_, int64_t chunk, int slot)
 {
-    int status = FG_NAME(load_runs)(call, call->boxes1, 0, call->n, soa1);
-    return status ? status : FG_NAME(load_runs)(call, call->boxes2, call->iscrowd, call->m, soa2);
+    (void)slot;
+    iou_job *job = job_;
+    const fg_iou_call *call = job->call;
+    const fg_part part = fg_part_of(call->n, call->m, LOADED, chunk);
+    if (FG_NAME(load_runs)(call, part.second ? call->boxes2 : call->boxes1, part.second ? call->iscrowd : 0, part.begin,
+                           part.end, part.n, part.second ? job->soa2 : job->soa1))
+        atomic_store_explicit(&job->bad, 1, memory_order_relaxed);
 }
 
 static inline __attribute__((always_inline)) void FG_NAME(load_row)(const real *soa, int64_t stride, int64_t i, int kind,
@@ -369,8 +378,8 @@ static void FG_NAME(paired_chunk)(void *job_, int64_t chunk, int slot)
     real soa1[MOST_RUNS * BLOCK], soa2[MOST_RUNS * BLOCK];
     for (int64_t begin = first; begin < last; begin += BLOCK) {
         const int64_t n = begin + BLOCK < last ? BLOCK : last - begin;
-        if (FG_NAME(load_runs)(call, (const real *)call->boxes1 + 4 * begin, 0, n, soa1) ||
-            FG_NAME(load_runs)(call, (const real *)call->boxes2 + 4 * begin, 0, n, soa2)) {
+        if (FG_NAME(load_runs)(call, (const real *)call->boxes1 + 4 * begin, 0, 0, n, n, soa1) ||
+            FG_NAME(load_runs)(call, (const real *)call->boxes2 + 4 * begin, 0, 0, n, n, soa2)) {
             atomic_store_explicit(&job->bad, 1, memory_order_relaxed);
             return;
         }

@@ -39,6 +39,6 @@ cdef object result_array(object out, int ndim, cnp.npy_intp *shape, boxes1, boxe
 
 
 cdef object check_values(boxes1, boxes2):
-    """Raises where C has met a value that breaks the contract."""
+    """Raises where a value breaks the contract: C has met one, or a later argument is wrong, and boxes come first."""
     checks.box_values("boxes1", boxes1)
     checks.box_values("boxes2", boxes2)

@@ -47,6 +47,7 @@ def box_area(boxes: ArrayLike, *, fmt: str = "xyxy", offset: int = 0) -> Array:
     array([6., 0.])
     """
     boxes = checks.boxes_array("boxes", boxes)
+    checks.choice("fmt", fmt, checks.FORMATS)
     return corners(boxes, fmt, checks.integer("offset", offset, 0, 1)).area
 
 

@@ -45,7 +45,8 @@ def box_iou(
     Returns
     -------
     ndarray, shape (N, M)
-        ``area(a & b) / area(a | b)``, from 0 to 1; 0 where the union is empty. A box with x2 < x1 or y2 < y1 is empty.
+        ``area(a & b) / area(a | b)``, from 0 to 1 (but see Notes for "xywh" and "cxcywh"); 0 where the union is empty.
+        A box with x2 < x1 or y2 < y1 is empty.
 
     Raises
     ------
@@ -58,6 +59,10 @@ def box_iou(
     -----
     Kernel and reference agree to the last bit, and with ``torchvision.ops.box_iou``. Time O(N·M); memory beyond the
     result O(N + M).
+
+    In "xywh" and "cxcywh" the corners are computed and rounded, while the area is the width times the height as given.
+    Where coordinates are more than 2**20 times the size in float32 (2**49 in float64), the two no longer fit together
+    and a value may leave the range from 0 to 1. Pass corners ("xyxy") or float64 there.
 
     References
     ----------
@@ -352,20 +357,16 @@ def paired_box_iou(
     >>> fastgeo.paired_box_iou([[0, 0, 2, 2], [0, 0, 2, 2]], [[0, 0, 2, 2], [0, 0, 1, 1]])
     array([1.  , 0.25])
     """
-    boxes1, boxes2 = checked_sets(boxes1, boxes2, n_threads)
+    boxes1, boxes2 = checks.box_pair(boxes1, boxes2)
     checks.same_length("boxes1", boxes1, "boxes2", boxes2)
     measure = MEASURES[checks.choice("kind", kind, list(MEASURES))]
+    checks.choice("fmt", fmt, checks.FORMATS)
     offset = checks.integer("offset", offset, 0, 1)
-    a, b = corners(boxes1, fmt, offset), corners(boxes2, fmt, offset)
     out = checks.output_array(out, (len(boxes1),), boxes1.dtype, boxes1, boxes2)
+    checks.thread_count(n_threads)
+    a, b = corners(boxes1, fmt, offset), corners(boxes2, fmt, offset)
     out[...] = measure(a, b, offset)
     return out
-
-
-def checked_sets(boxes1: ArrayLike, boxes2: ArrayLike, n_threads: int | None, columns: int = 4) -> tuple[Array, Array]:
-    """What every function of two sets checks first."""
-    checks.thread_count(n_threads)
-    return checks.box_pair(boxes1, boxes2, columns=columns)
 
 
 def pairwise(
@@ -379,11 +380,13 @@ def pairwise(
     iscrowd: ArrayLike | None = None,
 ) -> Array:
     """A measure of two boxes, for every pair."""
-    boxes1, boxes2 = checked_sets(boxes1, boxes2, n_threads)
+    boxes1, boxes2 = checks.box_pair(boxes1, boxes2)
+    checks.choice("fmt", fmt, checks.FORMATS)
     offset = checks.integer("offset", offset, 0, 1)
-    a, b = corners(boxes1[:, None], fmt, offset), corners(boxes2[None, :], fmt, offset)
     crowd = () if iscrowd is None else (checks.flags_array("iscrowd", iscrowd, len(boxes2)),)
     out = checks.output_array(out, (len(boxes1), len(boxes2)), boxes1.dtype, boxes1, boxes2)
+    checks.thread_count(n_threads)
+    a, b = corners(boxes1[:, None], fmt, offset), corners(boxes2[None, :], fmt, offset)
     out[...] = measure(a, b, offset, *crowd)
     return out
 

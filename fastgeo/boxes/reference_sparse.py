@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgeo.boxes.reference_iou import box_iou, checked_sets
+from fastgeo.boxes.reference_iou import box_iou
 from fastgeo.runtime import checks
 from fastgeo.runtime.box_math import rotated_iou
 from fastgeo.runtime.checks import Array
@@ -44,13 +44,16 @@ def sparse_box_iou(
 
     Notes
     -----
-    Kernel and reference agree to the last bit. The kernel never holds a table of all pairs: memory O(N + M + K). Its
-    time is O((N + M + C) log M), where C counts the pairs that lie close to each other, and never much more than that
-    of comparing every pair.
+    Kernel and reference agree to the last bit. The kernel never holds a table of all pairs: memory O(N + M + K). For
+    many boxes it searches a tree of `boxes2`, which halves them by rank along the coordinates of their corners ([1]_,
+    [2]_): boxes of another size, shape or place come into parts of their own, so that a huge box or one far away slows
+    down only the search for itself. A search takes O(log M) and the boxes near the row; its worst case, where it can
+    rule out less than half of `boxes2`, is a comparison with every box.
 
     References
     ----------
-    .. [1] S. Leutenegger et al., "STR: a simple and efficient algorithm for R-tree packing", ICDE 1997.
+    .. [1] J. L. Bentley, "Multidimensional binary search trees used for associative searching", CACM 18 (1975).
+    .. [2] L. Arge et al., "The priority R-tree: a practically efficient and worst-case optimal R-tree", SIGMOD 2004.
 
     Examples
     --------
@@ -59,8 +62,9 @@ def sparse_box_iou(
     >>> rows, cols, values
     (array([0]), array([1]), array([0.5]))
     """
-    values = box_iou(boxes1, boxes2, fmt=fmt, n_threads=n_threads)
+    boxes1, boxes2 = checks.box_pair(boxes1, boxes2)
     threshold = checks.in_range("threshold", threshold, 0, 1)
+    values = box_iou(boxes1, boxes2, fmt=fmt, n_threads=n_threads)
     rows, cols = np.nonzero(values.astype(np.float64) > threshold)
     return rows.astype(np.int64), cols.astype(np.int64), values[rows, cols]
 
@@ -113,8 +117,9 @@ def rotated_box_iou(
     >>> fastgeo.rotated_box_iou([[0, 0, 4, 2, 0]], [[0, 0, 4, 2, 90], [0, 0, 2, 4, 90]])
     array([[0.33333333, 1.        ]])
     """
-    boxes1, boxes2 = checked_sets(boxes1, boxes2, n_threads, columns=5)
+    boxes1, boxes2 = checks.box_pair(boxes1, boxes2, columns=5)
     out = checks.output_array(out, (len(boxes1), len(boxes2)), boxes1.dtype, boxes1, boxes2)
+    checks.thread_count(n_threads)
     for i, box1 in enumerate(boxes1):
         for j, box2 in enumerate(boxes2):
             out[i, j] = rotated_iou(box1, box2)

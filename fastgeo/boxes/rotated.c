@@ -1,27 +1,30 @@
 #include "boxes/rotated.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
+#include "boxes/parts.h"
 #include "runtime/fenv.h"
 #include "runtime/rotated_box.h"
 
-/* Pairs per chunk: about 1 ms where all of them overlap. */
-enum { PAIRS = 4096 };
+/* Pairs per chunk: about 1 ms where all of them overlap. Boxes that one chunk loads, with a sine and a cosine each. */
+enum { PAIRS = 4096, LOADED = 4096 };
 
-/* Below this many pairs, waking a helper costs more than it brings. */
-enum { MIN_PAIRS_FOR_THREADS = 1 << 13 };
+/* Below so many pairs, or parts of LOADED boxes, waking a helper costs more than it brings. */
+enum { MIN_PAIRS_FOR_THREADS = 1 << 13, MIN_PARTS_FOR_THREADS = 3 };
 
 typedef struct {
     const fg_rotated_call *call;
-    const fg_rotated_box *boxes1, *boxes2;
+    fg_rotated_box *boxes1, *boxes2;
+    atomic_int bad; /* some chunk has met a value that breaks the contract */
 } rotated_job;
 
 /* Returns 0 where a value is NaN or so large that an area could overflow. */
-static int load(const void *boxes, int64_t n, int is_f64, fg_rotated_box *loaded)
+static int load(const void *boxes, int64_t begin, int64_t end, int is_f64, fg_rotated_box *loaded)
 {
     const double limit = is_f64 ? 0x1p508 : 0x1p60;
     int good = 1;
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = begin; i < end; i++) {
         double value[5];
         for (int k = 0; k < 5; k++) {
             value[k] = is_f64 ? ((const double *)boxes)[5 * i + k] : ((const float *)boxes)[5 * i + k];
@@ -31,6 +34,18 @@ static int load(const void *boxes, int64_t n, int is_f64, fg_rotated_box *loaded
             loaded[i] = fg_rotated_box_of(value[0], value[1], value[2], value[3], value[4]);
     }
     return good;
+}
+
+/* A part of boxes1 or, behind those, of boxes2. */
+static void load_chunk(void *job_, int64_t chunk, int slot)
+{
+    (void)slot;
+    rotated_job *job = job_;
+    const fg_rotated_call *call = job->call;
+    const fg_part part = fg_part_of(call->n, call->m, LOADED, chunk);
+    if (!load(part.second ? call->boxes2 : call->boxes1, part.begin, part.end, call->is_f64,
+              part.second ? job->boxes2 : job->boxes1))
+        atomic_store_explicit(&job->bad, 1, memory_order_relaxed);
 }
 
 static void rotated_chunk(void *job_, int64_t chunk, int slot)
@@ -62,12 +77,13 @@ int fg_rotated_pairwise_iou(const fg_team *team, const fg_rotated_call *call)
     if (!boxes)
         return FG_NO_MEMORY;
     fg_fenv saved = fg_fenv_enter();
-    int status = FG_BAD_VALUE;
-    if (load(call->boxes1, n, call->is_f64, boxes) && load(call->boxes2, m, call->is_f64, boxes + n)) {
-        rotated_job job = {call, boxes, boxes + n};
-        int n_threads = n * m < MIN_PAIRS_FOR_THREADS ? 1 : team->size;
-        status = team->parallel((n * m + PAIRS - 1) / PAIRS, n_threads, rotated_chunk, &job);
-    }
+    rotated_job job = {.call = call, .boxes1 = boxes, .boxes2 = boxes + n};
+    const int64_t parts = fg_count_parts(n, m, LOADED);
+    int status = team->parallel(parts, parts < MIN_PARTS_FOR_THREADS ? 1 : team->size, load_chunk, &job);
+    if (status == FG_OK && atomic_load(&job.bad))
+        status = FG_BAD_VALUE;
+    if (status == FG_OK)
+        status = team->parallel(fg_pieces(n * m, PAIRS), n * m < MIN_PAIRS_FOR_THREADS ? 1 : team->size, rotated_chunk, &job);
     fg_fenv_leave(saved);
     free(boxes);
     return status;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "boxes/box_tree.h"
+#include "boxes/parts.h"
 #include "runtime/fenv.h"
 
 /* A chunk is as many rows as make about this many pairs. */
@@ -14,8 +15,15 @@ enum { PAIRS_PER_CHUNK = 1 << 20, MOST_ROWS = 512 };
 enum { MIN_PAIRS_FOR_THREADS = 1 << 18 };
 
 /* What a tree costs for each of its boxes and what searching it costs for each row, in comparisons of two boxes; and how
-   many rows tell whether it pays. */
-enum { BUILDING = 400, SEARCHING = 512, SAMPLE = 16 };
+   many boxes near it are compared with a row for each that it overlaps. */
+enum { BUILDING = 400, SEARCHING = 512, AROUND = 16 };
+
+/* The rows, and of columns the vectors, that tell whether a tree pays. From so many rows on it is built whatever they say:
+   if they are wrong, that costs an eighth more. */
+enum { SAMPLED_ROWS = 16, SAMPLED_VECTORS = 512, MANY_ROWS = 8 * BUILDING };
+
+/* Boxes that one chunk lays out, and steps between two polls: less than a millisecond. */
+enum { LOADED = 1 << 15, POLLED = 1 << 18 };
 
 /* A row in which more than one column in so many is found is not kept: to compare it again is sooner done than to write
    so much to fresh memory. */
@@ -34,14 +42,15 @@ typedef struct {
 
 struct fg_sparse_pairs {
     fg_sparse_call call;
+    const fg_team *team;
     int isa;
-    int n_threads;          /* at most so many slots */
-    const void *soa1, *soa2;
-    const int32_t *columns; /* 0, 1, 2, …: those found are picked from them */
+    int n_threads;    /* at most so many slots */
+    void *soa1, *soa2;
+    int32_t *columns; /* 0, 1, 2, …: those found are picked from them */
     box_tree tree;          /* of boxes2; without levels if every row is compared with every column */
     char *scratch;          /* of all slots */
     size_t scratch_bytes;
-    atomic_int no_memory;
+    atomic_int bad, no_memory;
     int32_t *counts; /* of the pairs of each row */
     int64_t rows;    /* per chunk */
     int64_t n_lists; /* chunks */
@@ -51,29 +60,32 @@ struct fg_sparse_pairs {
 /* Of one slot: the pairs of a row and, if there is a tree, what its search needs. A column found is marked in `marks`,
    and its word of marks in `summary`; all are clear between rows. */
 typedef struct {
+    int slot;
     void *values;
     int32_t *columns;
-    int64_t *leaves;
+    int32_t *leaves;
     uint64_t *summary, *marks;
     void *by_column; /* values */
 } row_scratch;
 
-static int64_t words(int64_t bits) { return (bits + 63) / 64; }
+static int64_t words(int64_t bits) { return fg_pieces(bits, 64); }
 
 /* Values for m columns, rounded up to the longest vector. */
 static int64_t padded(int64_t m) { return (m + 15) / 16 * 16; }
 
 static size_t value_size(const fg_sparse_pairs *pairs) { return pairs->call.is_f64 ? sizeof(double) : sizeof(float); }
 
+/* Room for the leaves of a search, which may overshoot its limit by one group of siblings; a whole number of words. */
+static int64_t most_leaves(const fg_sparse_pairs *pairs) { return (pairs->tree.leaves / 2 + FAN + 2) / 2 * 2; }
+
 static row_scratch scratch_of(const fg_sparse_pairs *pairs, int slot)
 {
     const int64_t m = pairs->call.m;
-    row_scratch scratch = {.values = pairs->scratch + (size_t)slot * pairs->scratch_bytes};
+    row_scratch scratch = {.slot = slot, .values = pairs->scratch + (size_t)slot * pairs->scratch_bytes};
     scratch.columns = (int32_t *)((double *)scratch.values + padded(m));
     if (pairs->tree.levels) {
-        /* A search may overshoot its limit by one group of siblings. */
-        scratch.leaves = (int64_t *)(scratch.columns + padded(m));
-        scratch.summary = (uint64_t *)(scratch.leaves + pairs->tree.leaves / 2 + FAN + 1);
+        scratch.leaves = scratch.columns + padded(m);
+        scratch.summary = (uint64_t *)(scratch.leaves + most_leaves(pairs));
         scratch.marks = scratch.summary + words(words(m));
         scratch.by_column = scratch.marks + words(m);
     }
@@ -84,7 +96,8 @@ static size_t scratch_size(const fg_sparse_pairs *pairs)
 {
     const int64_t m = pairs->call.m;
     const size_t row = (sizeof(double) + sizeof(int32_t)) * (size_t)padded(m);
-    return pairs->tree.levels ? row + 8 * (size_t)(pairs->tree.leaves / 2 + FAN + 1 + words(words(m)) + words(m) + m) : row;
+    const size_t marks = 8 * (size_t)(words(words(m)) + words(m) + m);
+    return pairs->tree.levels ? row + sizeof(int32_t) * (size_t)most_leaves(pairs) + marks : row;
 }
 
 static inline int lowest_bit(uint64_t bits) { return __builtin_ctzll(bits); }
@@ -126,22 +139,6 @@ static int keep_row(const fg_sparse_pairs *pairs, const row_scratch *scratch, in
     return 1;
 }
 
-/* The bits of x as an integer that sorts as x does. */
-static uint32_t ordered_bits(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits >> 31 ? ~bits : bits | 0x80000000u;
-}
-
-/* The size in factors of 4, from 0 to 127; 0 for an inverted box. */
-static int size_level(float size)
-{
-    uint32_t bits;
-    memcpy(&bits, &size, sizeof bits);
-    return bits >> 31 ? 0 : (int)(bits >> 24);
-}
-
 /* The answer. */
 typedef struct {
     fg_sparse_pairs *pairs;
@@ -152,111 +149,11 @@ typedef struct {
 #define FG_BODY "boxes/sparse_body.h"
 #include "runtime/for_each_target.h"
 
-typedef int load_function(const fg_sparse_call *call, void *soa1, void *soa2);
-typedef void entries_function(const void *soa, int64_t n, tree_entry *entries);
-typedef void fill_function(box_tree *tree, const void *soa);
-typedef int64_t sample_function(const fg_sparse_pairs *pairs, int64_t step);
-FG_TABLE(load_function, sparse_load);
-FG_TABLE(entries_function, sparse_entries);
-FG_TABLE(fill_function, sparse_fill);
+typedef double sample_function(const fg_sparse_pairs *pairs);
 FG_TABLE(sample_function, sparse_sample);
+FG_TABLE(fg_chunk, sparse_load);
 FG_TABLE(fg_chunk, sparse_find);
 FG_TABLE(fg_chunk, sparse_copy);
-
-/* Sorts by key, least significant byte first; passes in which all keys agree are left out. */
-static void radix_sort(tree_entry *entries, tree_entry *other, int64_t n)
-{
-    tree_entry *from = entries, *to = other;
-    uint64_t differing = 0;
-    for (int64_t i = 0; i < n; i++)
-        differing |= entries[i].key ^ entries[0].key;
-    for (int shift = 0; shift < 64; shift += 8) {
-        int64_t count[256] = {0}, at = 0;
-        if (!(differing >> shift & 255))
-            continue;
-        for (int64_t i = 0; i < n; i++)
-            count[from[i].key >> shift & 255]++;
-        for (int digit = 0; digit < 256; digit++) {
-            const int64_t size = count[digit];
-            count[digit] = at;
-            at += size;
-        }
-        for (int64_t i = 0; i < n; i++)
-            to[count[from[i].key >> shift & 255]++] = from[i];
-        tree_entry *swap = from;
-        from = to;
-        to = swap;
-    }
-    if (from != entries)
-        memcpy(entries, from, (size_t)n * sizeof *entries);
-}
-
-/* Replaces the key by the slice of the box among those of its size, and y. Entries come sorted by size and x. */
-static void cut_slices(tree_entry *entries, int64_t n)
-{
-    uint64_t slice = 0;
-    for (int64_t begin = 0, end; begin < n; begin = end) {
-        end = begin;
-        while (end < n && entries[end].level == entries[begin].level)
-            end++;
-        const int64_t leaves = (end - begin + LEAF - 1) / LEAF;
-        int64_t side = 1;
-        while (side * side < leaves)
-            side++;
-        for (int64_t i = begin; i < end; i++) {
-            if ((i - begin) % (side * LEAF) == 0)
-                slice++;
-            entries[i].key = slice << 32 | ordered_bits(entries[i].y);
-        }
-    }
-}
-
-static void free_tree(box_tree *tree)
-{
-    free(tree->order);
-    free(tree->boxes);
-    free(tree->bounds);
-}
-
-/* Fills in the shape of the tree and allocates it; 0 if there is no memory. */
-static int shape_tree(box_tree *tree, int64_t n, size_t value)
-{
-    tree->n = n;
-    tree->leaves = (n + LEAF - 1) / LEAF;
-    int64_t nodes = tree->leaves;
-    for (;;) {
-        const int64_t groups = (nodes + FAN - 1) / FAN;
-        tree->first[tree->levels + 1] = tree->first[tree->levels] + groups * FAN;
-        tree->levels++;
-        if (groups == 1)
-            break;
-        nodes = groups;
-    }
-    tree->order = malloc((size_t)(tree->leaves * LEAF) * sizeof *tree->order);
-    tree->boxes = malloc(5 * (size_t)(tree->leaves * LEAF) * value);
-    tree->bounds = malloc(4 * (size_t)tree->first[tree->levels] * value);
-    return tree->order && tree->boxes && tree->bounds;
-}
-
-static int build_tree(fg_sparse_pairs *pairs)
-{
-    const int isa = pairs->isa, is_f64 = pairs->call.is_f64;
-    const int64_t m = pairs->call.m;
-    tree_entry *entries = malloc(2 * (size_t)m * sizeof *entries);
-    if (!entries || !shape_tree(&pairs->tree, m, value_size(pairs))) {
-        free(entries);
-        return FG_NO_MEMORY;
-    }
-    sparse_entries_table[isa][is_f64](pairs->soa2, m, entries);
-    radix_sort(entries, entries + m, m);
-    cut_slices(entries, m);
-    radix_sort(entries, entries + m, m);
-    for (int64_t i = 0; i < m; i++)
-        pairs->tree.order[i] = entries[i].box;
-    free(entries);
-    sparse_fill_table[isa][is_f64](&pairs->tree, pairs->soa2);
-    return FG_OK;
-}
 
 /* Whether comparing each row with what is near it saves more than a tree costs. */
 static int tree_pays(const fg_sparse_pairs *pairs)
@@ -265,25 +162,31 @@ static int tree_pays(const fg_sparse_pairs *pairs)
     const double costs = BUILDING * (double)call->m, saved = (double)call->m - SEARCHING;
     if (call->tree != FG_TREE_IF_IT_PAYS || (double)call->n * saved <= costs)
         return call->tree == FG_TREE_ALWAYS;
-    const int64_t step = call->n / SAMPLE;
-    const int64_t overlaps = sparse_sample_table[pairs->isa][call->is_f64](pairs, step);
-    return (double)call->n * (saved - 16 * (double)overlaps / SAMPLE) > costs;
+    if (call->n >= MANY_ROWS)
+        return 1;
+    return (double)call->n * saved * sparse_sample_table[pairs->isa][call->is_f64](pairs) > costs;
 }
 
 static int find(const fg_team *team, fg_sparse_pairs *pairs)
 {
     const fg_sparse_call *call = &pairs->call;
-    int status = sparse_load_table[pairs->isa][call->is_f64](call, (void *)pairs->soa1, (void *)pairs->soa2);
+    const int isa = pairs->isa, is_f64 = call->is_f64;
+    const int64_t parts = fg_count_parts(call->n, call->m, LOADED);
+    int status = team->parallel(parts, pairs->n_threads, sparse_load_table[isa][is_f64], pairs);
+    if (status == FG_OK && atomic_load(&pairs->bad))
+        status = FG_BAD_VALUE;
     if (status != FG_OK || call->n == 0 || call->m == 0)
         return status;
-    if (tree_pays(pairs) && build_tree(pairs) != FG_OK)
-        return FG_NO_MEMORY;
+    if (tree_pays(pairs))
+        status = fg_build_box_tree(team, pairs->n_threads, is_f64, pairs->soa2, call->m, &pairs->tree);
+    if (status != FG_OK)
+        return status;
     pairs->scratch_bytes = scratch_size(pairs);
     const int64_t slots = pairs->n_threads < pairs->n_lists ? pairs->n_threads : pairs->n_lists;
     pairs->scratch = calloc((size_t)slots, pairs->scratch_bytes);
     if (!pairs->scratch)
         return FG_NO_MEMORY;
-    status = team->parallel(pairs->n_lists, pairs->n_threads, sparse_find_table[pairs->isa][call->is_f64], pairs);
+    status = team->parallel(pairs->n_lists, pairs->n_threads, sparse_find_table[isa][is_f64], pairs);
     return status == FG_OK && atomic_load(&pairs->no_memory) ? FG_NO_MEMORY : status;
 }
 
@@ -297,6 +200,7 @@ static fg_sparse_pairs *new_pairs(const fg_team *team, const fg_sparse_call *cal
     if (!pairs)
         return NULL;
     pairs->call = *call;
+    pairs->team = team;
     pairs->isa = team->isa;
     pairs->n_threads = call->m == 0 || call->n < MIN_PAIRS_FOR_THREADS / call->m ? 1 : team->size;
     pairs->rows = rows;
@@ -310,11 +214,8 @@ static fg_sparse_pairs *new_pairs(const fg_team *team, const fg_sparse_call *cal
         return NULL;
     }
     pairs->soa2 = soa + bytes1;
-    int32_t *columns = (int32_t *)(soa + bytes1 + bytes2);
-    for (int64_t j = 0; j < padded(call->m); j++)
-        columns[j] = (int32_t)j;
-    pairs->columns = columns;
-    pairs->counts = columns + padded(call->m);
+    pairs->columns = (int32_t *)(soa + bytes1 + bytes2);
+    pairs->counts = pairs->columns + padded(call->m);
     return pairs;
 }
 
@@ -326,7 +227,7 @@ int fg_sparse_find(const fg_team *team, const fg_sparse_call *call, fg_sparse_pa
     fg_fenv saved = fg_fenv_enter();
     int status = find(team, pairs);
     fg_fenv_leave(saved);
-    free_tree(&pairs->tree);
+    fg_free_box_tree(&pairs->tree);
     if (status != FG_OK) {
         fg_sparse_free(pairs);
         return status;
@@ -362,7 +263,7 @@ void fg_sparse_free(fg_sparse_pairs *pairs)
 {
     for (int64_t i = 0; i < pairs->n_lists; i++)
         free(pairs->lists[i].memory);
-    free((void *)pairs->soa1);
+    free(pairs->soa1);
     free(pairs->scratch);
     free(pairs);
 }

@@ -42,11 +42,15 @@ def sparse_box_iou(boxes1, boxes2, threshold=0.0, *, fmt="xyxy", n_threads=None)
     cdef void *value_data
     cdef int status
     cdef fg_team team
-    open_team(&team, n_threads)
     if not (is_plain_boxes(boxes1) and is_plain_boxes(boxes2) and is_f64(boxes1) == is_f64(boxes2)):
         boxes1, boxes2 = checks.box_pair(boxes1, boxes2)
-    call.fmt = format_index(fmt, "fmt")
-    call.threshold = checks.in_range("threshold", threshold, 0, 1)
+    try:
+        call.threshold = checks.in_range("threshold", threshold, 0, 1)
+        call.fmt = format_index(fmt, "fmt")
+        open_team(&team, n_threads)
+    except (TypeError, ValueError):
+        check_values(boxes1, boxes2)
+        raise
     call.tree = FG_TREE_IF_IT_PAYS if use_tree is None else use_tree
     call.is_f64 = is_f64(boxes1)
     call.n = cnp.PyArray_DIM(boxes1, 0)
@@ -83,13 +87,17 @@ def rotated_box_iou(boxes1, boxes2, *, out=None, n_threads=None):
     cdef cnp.npy_intp shape[2]
     cdef int status
     cdef fg_team team
-    open_team(&team, n_threads)
     if not (is_plain_rotated(boxes1) and is_plain_rotated(boxes2) and is_f64(boxes1) == is_f64(boxes2)):
         boxes1, boxes2 = checks.box_pair(boxes1, boxes2, columns=5)
     call.is_f64 = is_f64(boxes1)
     call.n = shape[0] = cnp.PyArray_DIM(boxes1, 0)
     call.m = shape[1] = cnp.PyArray_DIM(boxes2, 0)
-    out = result_array(out, 2, shape, boxes1, boxes2)
+    try:
+        out = result_array(out, 2, shape, boxes1, boxes2)
+        open_team(&team, n_threads)
+    except (TypeError, ValueError):
+        check_values(boxes1, boxes2)
+        raise
     call.boxes1 = cnp.PyArray_DATA(boxes1)
     call.boxes2 = cnp.PyArray_DATA(boxes2)
     call.out = cnp.PyArray_DATA(out)

@@ -1,18 +1,20 @@
 #include "boxes/measures_body.h"
-#include "boxes/box_tree_body.h"
+#include "boxes/box_tree_search_body.h"
 
-static int FG_NAME(sparse_load)(const fg_sparse_call *call, void *soa1, void *soa2)
+/* A part of boxes1 or, behind those, of boxes2 with the numbers of its columns. */
+static void FG_NAME(sparse_load)(void *pairs_, int64_t chunk, int slot)
 {
-    int status = FG_NAME(load_boxes)(call->boxes1, call->n, call->fmt, 0, soa1);
-    return status ? status : FG_NAME(load_boxes)(call->boxes2, call->m, call->fmt, 0, soa2);
+    (void)slot;
+    fg_sparse_pairs *pairs = pairs_;
+    const fg_sparse_call *call = &pairs->call;
+    const fg_part part = fg_part_of(call->n, call->m, LOADED, chunk);
+    if (FG_NAME(load_part)(part.second ? call->boxes2 : call->boxes1, part.begin, part.end, part.n, call->fmt, 0,
+                           part.second ? pairs->soa2 : pairs->soa1))
+        atomic_store_explicit(&pairs->bad, 1, memory_order_relaxed);
+    const int64_t end = part.end == part.n ? padded(part.n) : part.end;
+    for (int64_t j = part.begin; part.second && j < end; j++)
+        pairs->columns[j] = (int32_t)j;
 }
-
-static void FG_NAME(sparse_entries)(const void *soa, int64_t n, tree_entry *entries)
-{
-    FG_NAME(tree_entries)(soa, n, entries);
-}
-
-static void FG_NAME(sparse_fill)(box_tree *tree, const void *soa) { FG_NAME(tree_fill)(tree, soa); }
 
 /* The greatest value of the boxes' type that is not above the threshold: comparing with it is comparing in float64. */
 static real FG_NAME(threshold_below)(double threshold)
@@ -25,23 +27,28 @@ static real FG_NAME(threshold_below)(double threshold)
 #endif
 }
 
-/* How many columns the rows of a sample overlap. */
-static int64_t FG_NAME(sparse_sample)(const fg_sparse_pairs *pairs, int64_t step)
+/* What share of a row's comparisons a tree would leave out, on average over a sample of rows: those with a column that it
+   does not overlap. */
+static double FG_NAME(sparse_sample)(const fg_sparse_pairs *pairs)
 {
-    const int64_t stride1 = FG_NAME(soa_stride)(pairs->call.n), stride2 = FG_NAME(soa_stride)(pairs->call.m);
-    int64_t overlaps = 0;
-    for (int64_t k = 0; k < SAMPLE; k++) {
-        const real *row = (const real *)pairs->soa1 + k * step;
+    const int64_t n = pairs->call.n, stride1 = FG_NAME(soa_stride)(n), stride2 = FG_NAME(soa_stride)(pairs->call.m);
+    const int64_t vectors = stride2 / LANES, seen = vectors < SAMPLED_VECTORS ? vectors : SAMPLED_VECTORS;
+    double left_out = 0;
+    for (int64_t k = 0; k < SAMPLED_ROWS; k++) {
+        const real *row = (const real *)pairs->soa1 + k * n / SAMPLED_ROWS;
         const vreal x1 = v_set1(row[0]), y1 = v_set1(row[stride1]);
         const vreal x2 = v_set1(row[2 * stride1]), y2 = v_set1(row[3 * stride1]);
-        for (int64_t j = 0; j < stride2; j += LANES) {
-            const real *column = (const real *)pairs->soa2 + j;
+        int64_t overlaps = 0;
+        for (int64_t v = 0; v < seen; v++) {
+            const real *column = (const real *)pairs->soa2 + v * vectors / seen * LANES;
             vmask across = m_and(v_lt(v_load(column), x2), v_lt(x1, v_load(column + 2 * stride2)));
             vmask along = m_and(v_lt(v_load(column + stride2), y2), v_lt(y1, v_load(column + 3 * stride2)));
             overlaps += __builtin_popcount(m_bits(m_and(across, along)));
         }
+        const double share = 1 - AROUND * (double)overlaps / (double)(seen * LANES);
+        left_out += share > 0 ? share : 0; /* the search of a row is given up where it saves nothing */
     }
-    return overlaps;
+    return left_out / SAMPLED_ROWS;
 }
 
 static inline void FG_NAME(load_sparse_row)(const fg_sparse_pairs *pairs, int64_t i, vreal *row)
@@ -91,8 +98,11 @@ static int64_t FG_NAME(plain_row)(const fg_sparse_pairs *pairs, const vreal *row
 {
     const int64_t stride = FG_NAME(soa_stride)(pairs->call.m);
     int64_t j = 0, count = 0;
-    for (; j + VECTORS * LANES <= stride; j += VECTORS * LANES)
+    for (; j + VECTORS * LANES <= stride; j += VECTORS * LANES) {
         count = FG_NAME(append_above)(pairs, row, threshold, j, VECTORS, scratch, count);
+        if (j % POLLED == POLLED - VECTORS * LANES && pairs->team->stopped(scratch->slot))
+            return count;
+    }
     for (; j < stride; j += LANES)
         count = FG_NAME(append_above)(pairs, row, threshold, j, 1, scratch, count);
     return count;
@@ -126,7 +136,10 @@ static int64_t FG_NAME(leaf_row)(const fg_sparse_pairs *pairs, const vreal *row,
     real values[LANES], *by_column = scratch->by_column;
     unsigned any = 0;
     for (int64_t k = 0; k < n_leaves; k++) {
-        for (int64_t j = scratch->leaves[k] * LEAF; j < (scratch->leaves[k] + 1) * LEAF; j += LANES) {
+        if (k % (POLLED / LEAF) == POLLED / LEAF - 1 && pairs->team->stopped(scratch->slot))
+            break;
+        const int64_t begin = (int64_t)scratch->leaves[k] * LEAF;
+        for (int64_t j = begin; j < begin + LEAF; j += LANES) {
             const vreal iou = FG_NAME(iou_with)(row, (const real *)pairs->tree.boxes + j, stride);
             unsigned bits = m_bits(v_lt(threshold, iou));
             any |= bits;
@@ -157,7 +170,7 @@ static void FG_NAME(sparse_find)(void *pairs_, int64_t chunk, int slot)
         FG_NAME(load_sparse_row)(pairs, i, row);
         int64_t n_leaves = limit + 1;
         if (pairs->tree.levels)
-            n_leaves = FG_NAME(tree_search)(&pairs->tree, row, pairs->tree.levels - 1, 0, scratch.leaves, 0, limit);
+            n_leaves = FG_NAME(tree_search)(&pairs->tree, row, threshold, pairs->tree.levels - 1, 0, scratch.leaves, 0, limit);
         const int64_t count = n_leaves > limit ? FG_NAME(plain_row)(pairs, row, threshold, &scratch)
                                                : FG_NAME(leaf_row)(pairs, row, threshold, &scratch, n_leaves);
         if (is_kept(pairs, count) && !keep_row(pairs, &scratch, count, list)) {
@@ -199,6 +212,8 @@ static void FG_NAME(sparse_copy)(void *copy_, int64_t chunk, int slot)
         for (int64_t k = 0; k < count; k++) {
             copy->rows[at + k] = i;
             copy->cols[at + k] = columns[k];
+            if (k % POLLED == POLLED - 1 && pairs->team->stopped(slot))
+                return;
         }
     }
     free(list->memory);

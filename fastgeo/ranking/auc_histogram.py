@@ -24,6 +24,9 @@ CHECKSUM = struct.Struct("<I")
 # Products of two counts then stay below 2**126.
 MAX_COUNT = 2**62
 
+# Bins up to which counts are added in place, in about a millisecond.
+IN_PLACE = 2**20
+
 
 def _restored(cls: type[AUCHistogram], data: bytes) -> AUCHistogram:
     # A function of the module, since cloudpickle would copy an inherited class method with all that it uses.
@@ -98,7 +101,7 @@ class AUCHistogram:
         labels, scores, weights = inputs.histogram_samples(labels, scores, sample_weight)
         cells = self._cells_of(labels, scores, weights)
         if weights is None:
-            self._counts += cells
+            self._add_counts(cells)
         else:
             self._add_sums(cells, len(weights))
         return self
@@ -113,7 +116,7 @@ class AUCHistogram:
             )
         if int(self._counts.sum()) + int(other._counts.sum()) > MAX_COUNT:
             raise OverflowError("other: expected at most 2**62 samples in all")
-        self._counts += other._counts
+        self._add_counts(other._counts)
         if other._sums is not None:
             self._add_sums(other._sums, other._additions)
         return self
@@ -167,11 +170,11 @@ class AUCHistogram:
 
     def roc_curve(self) -> tuple[Array, Array, Array]:
         """As :func:`fastgeo.roc_curve`, with the lower edges of the bins as thresholds."""
-        return self._roc_points(self._edges(), self._cells())
+        return self._roc_points(*self._rows())
 
     def precision_recall_curve(self) -> tuple[Array, Array, Array]:
         """As :func:`fastgeo.precision_recall_curve`, with the lower edges of the bins as thresholds."""
-        return self._precision_recall_points(self._edges(), self._cells())
+        return self._precision_recall_points(*self._rows())
 
     def to_bytes(self) -> bytes:
         """The whole state, in the same bytes on every platform."""
@@ -200,9 +203,11 @@ class AUCHistogram:
         valid = histogram._counts.min() >= 0 and histogram._counts.sum(dtype=np.float64) <= MAX_COUNT
         if weighted:
             sums = np.frombuffer(data, "<f8", 2 * n_bins, HEADER.size + size).reshape(n_bins, 2)
-            valid &= bool(((sums >= 0) & (sums < np.inf)).all()) and additions > 0
+            finite = curves.total((sums + histogram._counts).ravel()) < np.inf
+            # Each batch of weights counts as one addition more than it has samples.
+            valid &= bool((sums >= 0).all()) and finite and additions > np.count_nonzero(sums)
             histogram._sums, histogram._additions = sums.astype(np.float64), additions
-        if not valid:
+        if not valid or (additions > 0) != weighted:
             raise ValueError("data: expected the bytes of an AUCHistogram, got impossible counts")
         return histogram
 
@@ -230,20 +235,73 @@ class AUCHistogram:
     def _precision_recall_points(edges: Array, cells: Array) -> tuple[Array, Array, Array]:
         return curves.precision_recall_points(Ranked(edges, cells[:, 0], cells[:, 1]), drop_intermediate=False)
 
+    def _add_counts(self, counts: Array) -> None:
+        """In place where that is short; else into a new array, so that Ctrl-C finds the old counts or the new ones."""
+        if self.n_bins <= IN_PLACE:
+            self._counts += counts
+        else:
+            self._counts = _sum(self._counts, counts)
+
     def _add_sums(self, sums: Array, additions: int) -> None:
-        with np.errstate(over="ignore"):
-            total = sums if self._sums is None else self._sums + sums
+        total = sums.copy() if self._sums is None else _sum(self._sums, sums)
         inputs.finite_total(curves.total(total.ravel()))
-        self._sums = total.copy()
+        self._sums = total
         self._additions += additions + 1
 
     def _cells(self) -> Array:
-        return self._counts if self._sums is None else self._counts + self._sums
+        return self._counts if self._sums is None else _sum(self._counts, self._sums)
 
     def _in_all(self, column: int) -> int | float:
         cells = self._cells()[:, column]
         return int(cells.sum()) if self._sums is None else curves.total(cells)
 
-    def _edges(self) -> Array:
-        """The lower edges of the bins."""
-        return self.range[0] + np.arange(self.n_bins) * self._width
+    def _rows(self) -> tuple[Array, Array]:
+        """The lower edges of the bins that hold something, and what they hold."""
+        cells = self._cells()
+        bins = np.flatnonzero((cells[:, 0] != 0) | (cells[:, 1] != 0))
+        return lower_edges(*self.range, self._width, bins), cells[bins]
+
+
+def _sum(a: Array, b: Array) -> Array:
+    """a + b, part by part: Ctrl-C is answered in between."""
+    total = np.empty(a.shape, np.result_type(a, b))
+    with np.errstate(over="ignore"):
+        for part in checks.row_parts(total):
+            np.add(a[part], b[part], out=total[part])
+    return total
+
+
+def lower_edges(low: float, high: float, width: float, bins: Array) -> Array:
+    """For each bin i of `bins` the least float64 number s in [low, high] with ``(s - low) / width >= i``.
+
+    ``low + i * width`` is that number only up to rounding; a bisection of the numbers around it is exact.
+    """
+    edges = np.full(len(bins), low)
+    for part in checks.row_parts(edges[:, None]):
+        own = bins[part].astype(np.float64)
+        below = np.full(len(own), _in_order(np.float64(low)))
+        least = np.full(len(own), _in_order(np.float64(high)))
+        guess, error = low + own * width, 4 * np.spacing(max(abs(low), abs(high)))
+        every = np.flatnonzero(own)  # the least score of bin 0 is `low` itself
+        for near in (_in_order(guess - error), _in_order(guess + error), _in_order(guess) - 4, _in_order(guess) + 4):
+            _narrow(below, least, every, near.clip(below, least)[every], low, width, own)
+        while len(every):
+            middle = (below[every] & least[every]) + ((below[every] ^ least[every]) >> 1)
+            between = middle > below[every]
+            every = every[between]
+            _narrow(below, least, every, middle[between], low, width, own)
+        edges[part][own > 0] = _in_order(least).view(np.float64)[own > 0]
+    return edges
+
+
+def _narrow(below: Array, least: Array, places: Array, numbers: Array, low: float, width: float, bins: Array) -> None:
+    """Let `numbers` bound the edges at `places`: from above where they reach the bin, else from below."""
+    reach = (_in_order(numbers).view(np.float64) - low) / width >= bins[places]
+    least[places[reach]] = numbers[reach]
+    below[places[~reach]] = numbers[~reach]
+
+
+def _in_order(numbers: Any) -> Any:
+    """float64 numbers as integers in the same order; their bits, of an array of such integers."""
+    bits = numbers.view(np.int64)
+    return bits ^ (bits >> 63 & np.int64(2**63 - 1))

@@ -169,7 +169,7 @@ int fg_weighted_auc(const fg_team *team, const fg_rows *rows, const double total
     frexp(totals[1], &job.positive_exponent);
     fg_fenv saved = fg_fenv_enter();
     const int status = team->parallel(chunks_of(rows), 1, add_wins, &job);
-    fg_fenv_leave(saved);
     *auc = job.twice_wins / (2 * job.all * job.below);
+    fg_fenv_leave(saved);
     return status;
 }

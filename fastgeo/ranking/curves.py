@@ -42,8 +42,11 @@ class AUCInterval(NamedTuple):
 
 def total(values: Array) -> float:
     """Sum in index order; infinity where it overflows."""
+    result = values.dtype.type(0)
     with np.errstate(over="ignore"):
-        return float(np.cumsum(values)[-1]) if len(values) else 0.0
+        for part in checks.row_parts(values[:, None]):
+            result = np.cumsum(np.concatenate([[result], values[part]]))[-1]
+    return float(result)
 
 
 def descending(ranked: Ranked) -> tuple[Array, Array, Array]:

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ranking/wide.h"
 #include "runtime/fenv.h"
 
 /* A chunk takes about 100 µs; its borders are multiples of FG_BLOCK. 32-bit counters cannot overflow within it. */
@@ -18,8 +17,8 @@ enum { MIN_FOR_THREADS = 1 << 19 };
    the first-level cache holds them. That pays up to MANY_BINS, and from MANY_SAMPLES for each bin. */
 enum { FG_GROUP = 8, COPIES = FG_GROUP, FEW_BINS = 512, FEWER_COPIES = 4, MANY_BINS = 4096, MANY_SAMPLES = 48 };
 
-/* Between these no step of a quotient over- or underflows. */
-#define SAFE_WIDTH(width) (0x1p-900 <= (width) && (width) <= 0x1p+900)
+/* Widths between which no step of a quotient by way of the reciprocal over- or underflows. */
+static inline int is_safe(double width) { return 0x1p-900 <= width && width <= 0x1p+900; }
 
 /* The cells of the next STEP samples are found while those before are counted: an increment whose address is still
    being computed would hold up those after it, or be overtaken by them and done over. Without private counters, those
@@ -275,7 +274,7 @@ static int count_directly(const fg_team *team, histogram_job *job)
     if (job->bad)
         status = FG_BAD_VALUE;
     int64_t begin = 0;
-    if (status != FG_OK && job->done > 0)
+    if (status != FG_OK && job->call->keep_counts && job->done > 0)
         job->add(job->call, &begin, job->done, -1);
     return status;
 }
@@ -286,48 +285,11 @@ int fg_histogram(const fg_team *team, const fg_histogram_call *call)
                          .cells = cells_table[team->isa][call->is_f64],
                          .add = add_table[team->isa][call->is_f64][call->label_kind == FG_LABEL_64],
                          .count = count_table[team->isa][call->is_f64][call->label_kind == FG_LABEL_64]};
-    const int with_slots = !call->weights && call->n_bins <= MANY_BINS && SAFE_WIDTH(call->width) &&
+    /* Private counters have no row for the quotients above n_bins that a width of few bits gives rise to. */
+    const int with_slots = !call->weights && call->n_bins <= MANY_BINS && is_safe(call->width) &&
                            call->n >= MANY_SAMPLES * call->n_bins;
     fg_fenv saved = fg_fenv_enter();
     const int status = with_slots ? count_with_slots(team, &job) : count_directly(team, &job);
     fg_fenv_leave(saved);
     return status;
-}
-
-double fg_counted_auc(const int64_t *counts, int64_t n_bins)
-{
-    uint64_t positives = 0, negatives = 0, below = 0;
-    for (int64_t i = 0; i < n_bins; i++) {
-        negatives += (uint64_t)counts[2 * i];
-        positives += (uint64_t)counts[2 * i + 1];
-    }
-    fg_wide twice_wins = {0, 0};
-    if (positives < UINT64_C(1) << 31 && negatives < UINT64_C(1) << 31) { /* twice the pairs fit into one word */
-        for (int64_t i = 0; i < n_bins; i++) {
-            const uint64_t n = (uint64_t)counts[2 * i], p = (uint64_t)counts[2 * i + 1];
-            twice_wins.low += p * (2 * below + n);
-            below += n;
-        }
-        return fg_wide_auc(twice_wins, positives, negatives);
-    }
-    for (int64_t i = 0; i < n_bins; i++) {
-        const uint64_t n = (uint64_t)counts[2 * i], p = (uint64_t)counts[2 * i + 1];
-        twice_wins = fg_wide_add(twice_wins, fg_wide_mul(p, 2 * below + n));
-        below += n;
-    }
-    return fg_wide_auc(twice_wins, positives, negatives);
-}
-
-void fg_count_pairs(const int64_t *counts, int64_t n_bins, uint64_t out[4])
-{
-    fg_wide wins = {0, 0}, ties = {0, 0};
-    uint64_t below = 0;
-    for (int64_t i = 0; i < n_bins; i++) {
-        const uint64_t n = (uint64_t)counts[2 * i], p = (uint64_t)counts[2 * i + 1];
-        wins = fg_wide_add(wins, fg_wide_mul(p, below));
-        ties = fg_wide_add(ties, fg_wide_mul(p, n));
-        below += n;
-    }
-    out[0] = wins.high, out[1] = wins.low;
-    out[2] = ties.high, out[3] = ties.low;
 }

@@ -14,15 +14,10 @@ typedef struct {
     double low, high, width;
     int label_kind;
     int is_f64; /* scores */
+    int keep_counts; /* whether a call that fails leaves the counts as before; that takes as long again as what it undoes */
 } fg_histogram_call;
 
-/* FG_OK, FG_NO_MEMORY, FG_BAD_VALUE, FG_INTERRUPTED or FG_FORKED; after all but the first, counts are as before. */
+/* FG_OK, FG_NO_MEMORY, FG_BAD_VALUE, FG_INTERRUPTED or FG_FORKED. */
 int fg_histogram(const fg_team *team, const fg_histogram_call *call);
-
-/* AUC of counts by ascending bin; -1 where a class is absent. */
-double fg_counted_auc(const int64_t *counts, int64_t n_bins);
-
-/* Pairs won and pairs within one bin, two words each, the high one first. */
-void fg_count_pairs(const int64_t *counts, int64_t n_bins, uint64_t out[4]);
 
 #endif

@@ -1,6 +1,7 @@
 /* What is the same for all samples of a call. */
 typedef struct {
     vreal low, high, width, inverse, last;
+    int safe;
     uint32_t rows, outside;
 } FG_NAME(binning);
 
@@ -8,18 +9,18 @@ static inline __attribute__((always_inline)) FG_NAME(binning) FG_NAME(binning_of
 {
     const uint32_t rows = private_rows(call);
     const FG_NAME(binning) by = {v_set1(call->low), v_set1(call->high), v_set1(call->width), v_set1(1 / call->width),
-                                 v_set1((double)(call->n_bins - 1)), rows, rows - 1};
+                                 v_set1((double)(call->n_bins - 1)), is_safe(call->width), rows, rows - 1};
     return by;
 }
 
 /* Distance from the lower edge in widths; the whole part is the bin. With the rounded reciprocal, one product and two
    fused operations give the very quotient of a division, rounded as it is (Markstein 1990; Brisebarre, Muller and
-   Raina, IEEE Transactions on Computers 53, 2004), while nothing overflows and the remainder is no subnormal number,
-   which SAFE_WIDTH sees to; of a tiny quotient only that it is below 1 is asked. */
+   Raina, IEEE Transactions on Computers 53, 2004), while nothing overflows and the remainder is no subnormal number: where
+   the width is safe. Of a tiny quotient only that it is below 1 is asked. */
 static inline __attribute__((always_inline)) vreal FG_NAME(quotient)(const FG_NAME(binning) *by, vreal score)
 {
     const vreal above = v_sub(score, by->low);
-    if (LANES == 1) /* where a fused operation may be a call into libm */
+    if (LANES == 1 || !by->safe) /* one lane: a fused operation may be a call into libm */
         return v_div(above, by->width);
     const vreal nearly = v_mul(above, by->inverse);
     return v_fma(v_fnma(nearly, by->width, above), by->inverse, nearly);
@@ -115,7 +116,7 @@ static inline __attribute__((always_inline)) int FG_NAME(cells_of_block)(const f
     if (!labels)
         return 0;
     int64_t j = 0;
-    for (; SAFE_WIDTH(call->width) && j + FG_GROUP <= n; j += FG_GROUP)
+    for (; j + FG_GROUP <= n; j += FG_GROUP)
         FG_NAME(cells_of_group)(&by, FG_NAME(score_at)(call, is_f64, i + j), is_f64, labels + j, 0, 1, &seen,
                                 cells + j);
     for (; j < n; j++)
@@ -151,7 +152,7 @@ static inline __attribute__((always_inline)) int FG_NAME(add)(const fg_histogram
         if (!wide && !bytes)
             break;
         int64_t j = 0;
-        for (; SAFE_WIDTH(call->width) && j + FG_GROUP <= n; j += FG_GROUP, n_groups += FG_GROUP) {
+        for (; j + FG_GROUP <= n; j += FG_GROUP, n_groups += FG_GROUP) {
             FG_NAME(cells_of_group)(&by, FG_NAME(score_at)(call, is_f64, i + j), is_f64,
                                     wide ? (const void *)(words + j) : (const void *)(bytes + j), wide, 1, &seen,
                                     ring + (n_groups & (RING - 1)));

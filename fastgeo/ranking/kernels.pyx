@@ -36,9 +36,18 @@ cdef extern from "ranking/histogram.h" nogil:
         double width
         int label_kind
         int is_f64
+        int keep_counts
     int fg_histogram(const fg_team *team, const fg_histogram_call *call)
-    double fg_counted_auc(const int64_t *counts, int64_t n_bins)
-    void fg_count_pairs(const int64_t *counts, int64_t n_bins, uint64_t *out)
+
+cdef extern from "ranking/pairs.h" nogil:
+    int fg_counted_auc(const fg_team *team, const int64_t *counts, int64_t n, double *auc)
+    int fg_count_pairs(const fg_team *team, const int64_t *counts, int64_t n, uint64_t *pairs)
+
+cdef extern from "runtime/fenv.h" nogil:
+    ctypedef struct fg_fenv:
+        pass
+    fg_fenv fg_fenv_enter()
+    void fg_fenv_leave(fg_fenv saved)
 
 cdef extern from "ranking/sort.h" nogil:
     enum:
@@ -135,15 +144,34 @@ cdef bint is_plain_pair(object labels, object scores):
 
 _UNIT = (0.0, 1.0)
 
+cdef enum:
+    # Samples up to which a failed update is undone one by one, in some 20 ms; more are counted apart and then added.
+    UNDOABLE = 1 << 21
+
+
+cdef class DefaultEnvironment:
+    """The default floating-point environment for what is computed in Python; the caller's comes back afterwards."""
+    cdef fg_fenv saved
+
+    def __enter__(self):
+        self.saved = fg_fenv_enter()
+
+    def __exit__(self, *_):
+        fg_fenv_leave(self.saved)
+
 
 def histogram_auc(labels, scores, n_bins=100, *, range=_UNIT, sample_weight=None, on_undefined="raise",
                   n_threads=None):
     cdef cnp.npy_intp shape[2]
     shape[0] = 100 if n_bins is 100 else checks.integer("n_bins", n_bins, 1, inputs.MAX_BINS)
     shape[1] = 2
-    cdef double low = 0, high = 1, width = 1.0 / shape[0]
+    cdef double low = 0, high = 1, width
+    cdef fg_fenv saved = fg_fenv_enter()
+    width = 1.0 / shape[0]
+    fg_fenv_leave(saved)
     if range is not _UNIT:
-        low, high, width = inputs.bin_range(range, shape[0])
+        with DefaultEnvironment():
+            low, high, width = inputs.bin_range(range, shape[0])
     if on_undefined is not "raise":
         checks.choice("on_undefined", on_undefined, inputs.ON_UNDEFINED)
     cdef fg_team team
@@ -151,7 +179,7 @@ def histogram_auc(labels, scores, n_bins=100, *, range=_UNIT, sample_weight=None
     if not (sample_weight is None and is_plain_pair(labels, scores)):
         labels, scores, sample_weight = inputs.histogram_samples(labels, scores, sample_weight)
     cells = cnp.PyArray_ZEROS(2, shape, cnp.NPY_INT64 if sample_weight is None else cnp.NPY_DOUBLE, 0)
-    add_samples(&team, cells, labels, scores, sample_weight, low, high, width)
+    add_samples(&team, cells, False, labels, scores, sample_weight, low, high, width)
     return auc_of_cells(cells, on_undefined)
 
 
@@ -164,6 +192,10 @@ cdef class Bins:
 class AUCHistogram(auc_histogram.AUCHistogram, Bins):
     __doc__ = auc_histogram.AUCHistogram.__doc__
 
+    def __init__(self, n_bins=1000, *, range=(0.0, 1.0)):
+        with DefaultEnvironment():
+            super().__init__(n_bins, range=range)
+
     def update(self, labels, scores, sample_weight=None):
         cdef Bins bins = self
         cdef fg_team team
@@ -174,15 +206,33 @@ class AUCHistogram(auc_histogram.AUCHistogram, Bins):
             bins.counts = self._counts
         if not (sample_weight is None and is_plain_pair(labels, scores)):
             labels, scores, sample_weight = inputs.histogram_samples(labels, scores, sample_weight)
-        if sample_weight is None:
-            add_samples(&team, bins.counts, labels, scores, None, bins.low, bins.high, bins.width)
+        if sample_weight is None and cnp.PyArray_DIM(labels, 0) <= UNDOABLE:
+            add_samples(&team, bins.counts, True, labels, scores, None, bins.low, bins.high, bins.width)
+        elif sample_weight is None:
+            counts = np.zeros((self.n_bins, 2), np.int64)
+            add_samples(&team, counts, False, labels, scores, None, bins.low, bins.high, bins.width)
+            self._add_counts(counts)
         else:
             sums = np.zeros((self.n_bins, 2))
-            add_samples(&team, sums, labels, scores, sample_weight, bins.low, bins.high, bins.width)
+            add_samples(&team, sums, False, labels, scores, sample_weight, bins.low, bins.high, bins.width)
             self._add_sums(sums, len(sample_weight))
         return self
 
     update.__doc__ = auc_histogram.AUCHistogram.update.__doc__
+
+    def _add_counts(self, counts):
+        (<Bins>self).counts = None
+        super()._add_counts(counts)
+
+    def _rows(self):
+        with DefaultEnvironment():
+            return super()._rows()
+
+    def bounds(self):
+        with DefaultEnvironment():
+            return super().bounds()
+
+    bounds.__doc__ = auc_histogram.AUCHistogram.bounds.__doc__
 
     @staticmethod
     def _pairs(cells):
@@ -201,9 +251,9 @@ class AUCHistogram(auc_histogram.AUCHistogram, Bins):
         return precision_recall_points(Rows(cells, edges), False)
 
 
-cdef int add_samples(const fg_team *team, cells, labels, scores, weights, double low, double high,
+cdef int add_samples(const fg_team *team, cells, bint keep_counts, labels, scores, weights, double low, double high,
                      double width) except -1:
-    """Add checked counts or weights to an (n_bins, 2) array. If this raises, counts are as before."""
+    """Add checked counts or weights to an (n_bins, 2) array. If this raises, counts are as before if they shall be kept."""
     cdef fg_histogram_call call
     cdef int status
     call.counts = <int64_t *>cnp.PyArray_DATA(cells)
@@ -215,6 +265,7 @@ cdef int add_samples(const fg_team *team, cells, labels, scores, weights, double
     call.n = cnp.PyArray_DIM(labels, 0)
     call.label_kind = label_kind(labels)
     call.is_f64 = is_f64(scores)
+    call.keep_counts = keep_counts
     call.low = low
     call.high = high
     call.width = width
@@ -233,8 +284,12 @@ cdef tuple pairs_of_counts(cells):
     cdef uint64_t out[4]
     cdef const int64_t *counts = <const int64_t *>cnp.PyArray_DATA(cells)
     cdef int64_t n = cnp.PyArray_DIM(cells, 0)
+    cdef int status
+    cdef fg_team team
+    open_team(&team, 1)
     with nogil:
-        fg_count_pairs(counts, n, out)
+        status = fg_count_pairs(&team, counts, n, out)
+    raise_status(status)
     return (<object>out[0] << 64) | out[1], (<object>out[2] << 64) | out[3]
 
 
@@ -293,7 +348,8 @@ def roc_auc_interval(labels, scores, *, level=0.95, n_threads=None):
     with nogil:
         status = fg_placement_squares(&team, &ranked.rows, ranked.totals, auc, squares)
     raise_status(status)
-    return curves.normal_interval(auc, squares[0], squares[1], ranked.totals[0], ranked.totals[1], level)
+    with DefaultEnvironment():
+        return curves.normal_interval(auc, squares[0], squares[1], ranked.totals[0], ranked.totals[1], level)
 
 
 cdef void fill_samples(fg_samples *samples, labels, scores):
@@ -344,7 +400,8 @@ cdef object grouped_auc(labels, scores, weights, groups, double limit, on_undefi
         areas[i] = area_of_rows(&rows, limit)
         if areas[i] < 0:
             areas[i] = defined(areas[i], &rows, on_undefined, f"group {ids[i]}")
-    return curves.mean_of_defined(ids, values, on_undefined)
+    with DefaultEnvironment():
+        return curves.mean_of_defined(ids, values, on_undefined)
 
 
 cdef object auc_of_cells(cells, on_undefined):
@@ -372,7 +429,8 @@ cdef double area_of_rows(const fg_rows *rows, double limit) except -2:
     cdef int status
     if rows.counts and limit == 1:
         with nogil:
-            area = fg_counted_auc(rows.counts, rows.n)
+            status = fg_counted_auc(&team, rows.counts, rows.n, &area)
+        raise_status(status)
         return area
     row_totals(rows, totals)
     if not (totals[0] > 0 and totals[1] > 0):
@@ -391,7 +449,8 @@ cdef double area_of_rows(const fg_rows *rows, double limit) except -2:
     with nogil:
         status = fg_area_up_to(&team, &call, limit, &area)
     raise_status(status)
-    return curves.standardised(area, limit)
+    with DefaultEnvironment():
+        return curves.standardised(area, limit)
 
 
 cdef int row_totals(const fg_rows *rows, double *totals) except -1:

@@ -22,9 +22,8 @@ static inline real FG_NAME(extent)(real low, real high, real offset)
 }
 
 static inline __attribute__((always_inline)) int FG_NAME(load_format)(const real *restrict boxes, int64_t n, int fmt,
-                                                                      real offset, real *restrict soa)
+                                                                      real offset, real *restrict soa, int64_t stride)
 {
-    const int64_t stride = FG_NAME(soa_stride)(n);
     int good = 1;
     for (int64_t i = 0; i < n; i++) {
         const real a = boxes[4 * i], b = boxes[4 * i + 1], c = boxes[4 * i + 2], d = boxes[4 * i + 3];
@@ -40,9 +39,6 @@ static inline __attribute__((always_inline)) int FG_NAME(load_format)(const real
         soa[i + 3 * stride] = y2;
         soa[i + 4 * stride] = width * height;
     }
-    for (int run = 0; run < 5; run++)
-        for (int64_t i = n; i < stride; i++)
-            soa[run * stride + i] = 0;
     return good ? FG_OK : FG_BAD_VALUE;
 }
 
@@ -83,17 +79,31 @@ static inline int FG_NAME(boxes_in_range)(const real *boxes, int64_t n)
     return FG_OK;
 }
 
-/* Fills soa[5 * soa_stride(n)]; FG_BAD_VALUE where a value is NaN or beyond the limit. */
-static inline int FG_NAME(load_boxes)(const real *boxes, int64_t n, int fmt, real offset, real *soa)
+/* Boxes begin … end - 1 of n into their places in soa[5 * soa_stride(n)]; the last of them bring the padding. FG_BAD_VALUE
+   where a value is NaN or beyond the limit. */
+static inline int FG_NAME(load_part)(const real *boxes, int64_t begin, int64_t end, int64_t n, int fmt, real offset,
+                                     real *soa)
 {
+    const int64_t stride = FG_NAME(soa_stride)(n);
+    for (int run = 0; run < 5 && end == n; run++)
+        for (int64_t i = n; i < stride; i++)
+            soa[run * stride + i] = 0;
+    boxes += 4 * begin;
+    soa += begin;
     switch (fmt) {
     case FG_XYXY:
-        return FG_NAME(load_format)(boxes, n, FG_XYXY, offset, soa);
+        return FG_NAME(load_format)(boxes, end - begin, FG_XYXY, offset, soa, stride);
     case FG_XYWH:
-        return FG_NAME(load_format)(boxes, n, FG_XYWH, offset, soa);
+        return FG_NAME(load_format)(boxes, end - begin, FG_XYWH, offset, soa, stride);
     default:
-        return FG_NAME(load_format)(boxes, n, FG_CXCYWH, offset, soa);
+        return FG_NAME(load_format)(boxes, end - begin, FG_CXCYWH, offset, soa, stride);
     }
+}
+
+/* All n boxes. */
+static inline int FG_NAME(load_boxes)(const real *boxes, int64_t n, int fmt, real offset, real *soa)
+{
+    return FG_NAME(load_part)(boxes, 0, n, n, fmt, offset, soa);
 }
 
 #undef BOX_LIMIT
