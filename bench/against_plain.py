@@ -16,8 +16,8 @@ import time
 import numpy as np
 
 import fastgeo
-from fastgeo.boxes import kernels as box_kernels
 from fastgeo.suppression.kernels import nms_by_method
+from fastgeo.testing import force_algorithm
 
 LIMIT = 1.2
 PLAIN = 1  # method of nms_by_method
@@ -86,9 +86,13 @@ def median_ratio(call, other, budget):
     return statistics.median(ratios)
 
 
-def sparse(boxes1, boxes2, threshold, use_tree):
-    box_kernels.use_tree = use_tree
+def sparse(boxes1, boxes2, threshold):
     return fastgeo.sparse_box_iou(boxes1, boxes2, threshold, n_threads=1)
+
+
+def all_pairs(boxes1, boxes2, threshold):
+    with force_algorithm(fastgeo.sparse_box_iou, "all_pairs"):
+        return sparse(boxes1, boxes2, threshold)
 
 
 def table_and_filter(boxes1, boxes2, threshold):
@@ -107,13 +111,13 @@ def comparisons():
                 name = f"{kind}, {n}x{m}, t={threshold}"
                 yield (
                     f"sparse_box_iou, {name}",
-                    lambda case=case: sparse(*case, use_tree=None),
-                    lambda case=case: sparse(*case, use_tree=False),
+                    lambda case=case: sparse(*case),
+                    lambda case=case: all_pairs(*case),
                 )
-                if 4 * len(sparse(*case, use_tree=None)[0]) > n * m:
+                if 4 * len(sparse(*case)[0]) > n * m:
                     yield (
                         f"sparse_box_iou against the table, {name}",
-                        lambda case=case: sparse(*case, use_tree=None),
+                        lambda case=case: sparse(*case),
                         lambda case=case: table_and_filter(*case),
                     )
         for n in COUNTS:

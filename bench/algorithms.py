@@ -107,6 +107,18 @@ def suppression_cases() -> Iterator[Case]:
         )
 
 
+def pairwise_call(kind: str, n: int, m: int) -> Call:
+    boxes1, boxes2 = boxes_of(kind, n, 1), boxes_of(kind, m)
+    return lambda: fastgeo.box_iou(boxes1, boxes2)
+
+
+def pairwise_cases() -> Iterator[Case]:
+    for kind in ("uniform", "clustered", "crowd", "sparse"):
+        for n, m in ((50, 50), (128, 100_000), (500, 10_000), (1000, 1000), (3000, 3000), (5000, 5000)):
+            work = f"{kind}, {n}x{m}"
+            yield Case(fastgeo.box_iou, work, lambda a=(kind, n, m): pairwise_call(*a), short=n == 3000)
+
+
 def sparse_cases() -> Iterator[Case]:
     shapes = [(10, 10), (50, 50), (256, 1028), (300, 3000), (1000, 1000), (3000, 250), (3000, 3000), (10_000, 1500)]
     for kind in BOX_KINDS:
@@ -254,7 +266,7 @@ def ranking_cases() -> Iterator[Case]:
 
 def cases() -> Iterator[Case]:
     """Those whose function has a choice."""
-    for family in (suppression_cases, sparse_cases, convolution_cases, clustering_cases, ranking_cases):
+    for family in (suppression_cases, pairwise_cases, sparse_cases, convolution_cases, clustering_cases, ranking_cases):
         yield from (case for case in family() if len(algorithms(case.function)) > 1)
 
 

@@ -37,7 +37,7 @@ def labelled(draw, min_size=2):
 
 
 def exact_auc(labels, scores, weights):
-    """Every pair, looked at, in rational arithmetic."""
+    """Every pair compared, in rational arithmetic."""
     triples = [(bool(a), float(s), Fraction(float(w))) for a, s, w in zip(labels, scores, weights, strict=True)]
     positives = [(s, w) for a, s, w in triples if a]
     negatives = [(s, w) for a, s, w in triples if not a]

@@ -4,14 +4,14 @@ import math
 
 import numpy as np
 import pytest
+import scenes
 from cases import awkward_boxes, random_boxes
 from hypothesis import given
 from hypothesis import strategies as st
 
 import fastgeo
 from fastgeo import reference
-from fastgeo.boxes import kernels as box_kernels
-from fastgeo.testing import assert_same_answer
+from fastgeo.testing import algorithms, assert_same_answer, force_algorithm
 
 FLOATS = [np.float32, np.float64]
 MANY, ROWS = 3000, 500  # so many that a tree pays if few overlap
@@ -24,12 +24,13 @@ def filtered(boxes1, boxes2, threshold, fmt="xyxy"):
     return rows, cols, table[rows, cols]
 
 
-def assert_sparse(monkeypatch, boxes1, boxes2, threshold, **options):
-    """With a tree, without, and as the call decides."""
+def assert_sparse(boxes1, boxes2, threshold, **options):
+    """By every algorithm, and as the call decides."""
     expected = filtered(boxes1, boxes2, threshold, options.get("fmt", "xyxy"))
-    for use_tree in (None, False, True):
-        monkeypatch.setattr(box_kernels, "use_tree", use_tree)
-        assert_same_answer(fastgeo.sparse_box_iou(boxes1, boxes2, threshold, **options), expected)
+    assert_same_answer(fastgeo.sparse_box_iou(boxes1, boxes2, threshold, **options), expected)
+    for algorithm in algorithms(fastgeo.sparse_box_iou):
+        with force_algorithm(fastgeo.sparse_box_iou, algorithm):
+            assert_same_answer(fastgeo.sparse_box_iou(boxes1, boxes2, threshold, **options), expected)
 
 
 def test_sparse_literals(impl):
@@ -78,32 +79,50 @@ def clouds(dtype):
 @pytest.mark.parametrize("n_threads", [1, 3])
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("label", [label for label, _ in clouds(np.float32)])
-def test_sparse_is_the_filtered_table(kernels, monkeypatch, n_threads, dtype, label):
+def test_sparse_is_the_filtered_table(kernels, n_threads, dtype, label):
     boxes = dict(clouds(dtype))[label]
     for threshold in (0.0, 0.6):
-        assert_sparse(monkeypatch, boxes[:ROWS], boxes, threshold, n_threads=n_threads)
+        assert_sparse(boxes[:ROWS], boxes, threshold, n_threads=n_threads)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize(
     ("n", "m"), [(0, 5), (5, 0), (1, 1), (17, 33), (5, 64), (3, 65), (40, 127), (256, 1024), (300, 4096), (600, 1025)]
 )
-def test_sparse_of_any_size(kernels, monkeypatch, dtype, n, m):
+def test_sparse_of_any_size(kernels, dtype, n, m):
     boxes1, boxes2 = random_boxes(n, dtype, size=300.0), random_boxes(m, dtype, seed=1, size=300.0)
     for fmt in ("xyxy", "xywh", "cxcywh"):
-        assert_sparse(monkeypatch, boxes1, boxes2, 0.2, fmt=fmt)
+        assert_sparse(boxes1, boxes2, 0.2, fmt=fmt)
+
+
+FEW_STAND_OUT = ["giant box first", "giant box last", "outlier first", "two scales", "line in y", "grid touching"]
+
+
+@pytest.mark.parametrize("name", ["sparse", *FEW_STAND_OUT])
+def test_plan_of_a_scene(name):
+    """A few rows that overlap every column, or a few columns far away, do not make a tree of the others useless."""
+    boxes = scenes.BOXES[name](np.random.default_rng(0), 4000)
+    assert fastgeo.explain(fastgeo.sparse_box_iou, boxes[:1000], boxes).algorithm == "box_tree"
+    assert fastgeo.explain(fastgeo.sparse_box_iou, boxes[::-4], boxes).algorithm == "box_tree"
+
+
+def test_plan_of_a_crowd():
+    """Where every row overlaps every column, a tree is built only if there are so many rows that it costs little."""
+    crowd = np.tile([[1.0, 2, 3, 4]], (4000, 1))
+    assert fastgeo.explain(fastgeo.sparse_box_iou, crowd[:1000], crowd).algorithm == "all_pairs"
+    assert fastgeo.explain(fastgeo.sparse_box_iou, crowd, crowd).algorithm == "box_tree"
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("m", [1, 7, 65, 200, 1041])
-def test_rows_in_which_so_many_are_found(kernels, monkeypatch, dtype, m):
+def test_rows_in_which_so_many_are_found(kernels, dtype, m):
     """None, one, all, and about a quarter of the columns, up to which a row is kept and not compared again."""
     quarter = m // 4
     counts = np.tile([0, 1, quarter - 1, quarter, quarter + 1, m - 1, m], 100).clip(0, m)
     left = 2.0 * np.random.default_rng(0).permutation(m)
     boxes2 = np.column_stack([left, np.zeros(m), left + 1, np.ones(m)]).astype(dtype)
     boxes1 = np.column_stack([np.zeros((700, 2)), 2.0 * counts, np.ones(700)]).astype(dtype)
-    assert_sparse(monkeypatch, boxes1, boxes2, 0.0, n_threads=2)
+    assert_sparse(boxes1, boxes2, 0.0, n_threads=2)
     np.testing.assert_array_equal(np.bincount(fastgeo.sparse_box_iou(boxes1, boxes2)[0], minlength=700), counts)
 
 
@@ -115,12 +134,12 @@ def test_sparse_is_reference(kernels, dtype):
             assert_same_answer(kernels.sparse_box_iou(boxes, boxes, threshold), expected)
 
 
-def test_areas_that_do_not_fit_the_corners(kernels, monkeypatch):
+def test_areas_that_do_not_fit_the_corners(kernels):
     """In float32 2**26 + 5 is 2**26 + 8: the union of such boxes may come out negative, and so may the bound."""
     corner = 2.0**26
     boxes = np.tile(np.array([[corner, corner, 5, 5], [corner, corner, 5, 20]], np.float32), (300, 1))
     assert fastgeo.box_iou(boxes[:1], boxes[:2], fmt="xywh").tolist() == [[0, np.float32(64 / 61)]]
-    assert_sparse(monkeypatch, boxes, boxes, 0.5, fmt="xywh")
+    assert_sparse(boxes, boxes, 0.5, fmt="xywh")
 
 
 def test_bad_values_are_found_in_large_sets():

@@ -30,7 +30,7 @@ def samples(n, dtype=np.float64, label_dtype=np.int64, seed=0):
 
 
 def exact_auc(labels, scores):
-    """Every pair, looked at, in rational arithmetic."""
+    """Every pair compared, in rational arithmetic."""
     positives = [s for s, label in zip(scores, labels, strict=True) if label]
     negatives = [s for s, label in zip(scores, labels, strict=True) if not label]
     twice = sum(2 * (p > n) + (p == n) for p in positives for n in negatives)

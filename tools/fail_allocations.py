@@ -20,9 +20,8 @@ RENAMED = ("malloc", "calloc", "realloc", "aligned_alloc", "free")
 DRIVER = """
 import ctypes, sys, numpy as np, fastgeo, calls
 from fastgeo import runtime
-from fastgeo.boxes import kernels as box_kernels
 from fastgeo.suppression.kernels import nms_by_method
-from fastgeo.testing import assert_same_answer
+from fastgeo.testing import algorithms, assert_same_answer, force_algorithm
 library = ctypes.CDLL(sys.argv[1])
 made, outstanding, fail_after = library.fg_test_made, library.fg_test_outstanding, library.fg_test_fail_after
 made.restype = outstanding.restype = ctypes.c_long
@@ -93,9 +92,15 @@ for isa in runtime.supported_isas():
         for method in (3, 4):
             apart = {"boxes": lambda n, dtype: calls.boxes(n, dtype) + far, "method": method}
             check("nms", apart, 600, np.float32, nms_by_method)
-        box_kernels.use_tree = True
-        check("sparse_box_iou", {}, 700, np.float32)
-        box_kernels.use_tree = None
+        for name in ("sparse_box_iou", "box_iou", "histogram_auc", "roc_auc"):
+            function = getattr(fastgeo, name)
+            for algorithm in algorithms(function):
+                with force_algorithm(function, algorithm):
+                    try:
+                        function(**calls.arguments(name, 700, np.float32))
+                    except ValueError:  # it cannot serve this call
+                        continue
+                    check(name, {}, 700, np.float32)
         # Rows of 4096 bytes, which are copied farther apart.
         page = lambda n, dtype: np.random.default_rng(n).random((n, 1024)).astype(dtype)
         check("assign", {"X": page, "centroids": page}, 150, np.float32)

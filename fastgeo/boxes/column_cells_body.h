@@ -20,7 +20,7 @@ static void FG_NAME(measure_columns)(const real *soa, int64_t stride, int64_t m,
     }
     int64_t *counts[2] = {&cells->across, &cells->bands};
     for (int axis = 0; axis < 2; axis++) {
-        /* Half the longest column, so that little beside its reach is looked at; but no more cells than boxes. */
+        /* Half the longest column, so that few boxes beyond its reach are compared; but no more cells than boxes. */
         const double length = high[axis] - cells->low[axis], wanted = 2 * length / cells->longest[axis];
         const double most = sqrt((double)m);
         const double count = wanted < most ? wanted : most; /* NaN: most */
@@ -107,7 +107,7 @@ static inline FG_NAME(reach) FG_NAME(reach_of)(const column_cells *cells, const 
         fg_cell_of(cells, 0, box[0] - cells->longest[0]), fg_cell_of(cells, 0, box[2 * stride])};
 }
 
-/* How many columns `height` rows look at. */
+/* How many columns `height` rows are compared with. */
 static int64_t FG_NAME(count_in_reach)(const column_cells *cells, const real *soa, int64_t stride, int64_t height)
 {
     int64_t count = 0;
@@ -139,7 +139,7 @@ static inline __attribute__((always_inline)) void FG_NAME(fill_mostly_empty)(con
     }
 }
 
-/* Past the caches: most of it will not be looked at again soon. */
+/* Past the caches: most of it will not be read soon. */
 static void FG_NAME(stream_zeros)(real *out, int64_t n)
 {
     int64_t i = 0;

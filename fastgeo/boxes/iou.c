@@ -5,22 +5,16 @@
 
 #include "boxes/column_cells.h"
 #include "boxes/parts.h"
+#include "boxes/plan.h"
+#include "boxes/tuning.h"
 #include "runtime/fenv.h"
 
-/* A chunk is ROWS × CHUNK_COLUMNS pairs, a millisecond or two, in tiles of ROWS × COLUMNS, whose columns stay in the
-   first-level cache. The rows of a tile go in groups of GROUP, of which AT_ONCE are filled together. Pair by pair, a
-   chunk is PAIRS pairs in blocks of BLOCK. */
-enum { APART_BANDS = 4, ROWS = 128, CHUNK_COLUMNS = 16384, COLUMNS = 1024, GROUP = 16, AT_ONCE = 4, PAIRS = 8192, BLOCK = 64 };
+/* A tile is ROWS × COLUMNS pairs, whose columns stay in the first-level cache. Its rows go in groups of GROUP, of which
+   AT_ONCE are filled together. Pair by pair, a chunk goes in blocks of BLOCK. */
+enum { COLUMNS = 1024, GROUP = 16, AT_ONCE = 4, BLOCK = 64 };
 
-/* Boxes that one chunk lays out: about 0.1 ms. */
-enum { LOADED = 1 << 15 };
-
-/* Below this many pairs, waking a helper costs more than it brings. */
-enum { MIN_PAIRS_FOR_THREADS = 1 << 18, MIN_PAIRED_FOR_THREADS = 1 << 16 };
-
-/* Tables from this size on are taken to be mostly empty, unless the rows of a chunk can overlap more than one column in
-   CROWDED. Longer rows are left to the chunks that cut them. */
-enum { LEAST_MOSTLY_EMPTY = 1 << 22, CROWDED = 8, LONGEST_ROW = 1 << 17 };
+/* Where the rows of a chunk can overlap more than one column in so many, the chunk is filled by tiles. */
+enum { CROWDED = 8 };
 
 /* Scratch of a small call, on the stack. */
 enum { SMALL_BYTES = 16384 };
@@ -47,15 +41,14 @@ typedef struct {
     const fg_iou_call *call;
     void *soa1, *soa2;
     atomic_int bad; /* some chunk has met a value that breaks the contract */
-    int64_t column_chunks;
-    int64_t bands; /* of ROWS rows, in each of APART_BANDS parts of the table */
-    column_cells cells; /* without memory unless the table is taken to be mostly empty */
+    fg_iou_plan plan;
+    column_cells cells; /* of boxes2, if the plan says so */
 } iou_job;
 
 /* Chunks that run at the same time lie far apart: two threads shall not ask the system for one large page. */
 static inline int64_t first_row(const iou_job *job, int64_t band)
 {
-    return (band % APART_BANDS * job->bands + band / APART_BANDS) * ROWS;
+    return (band % APART_BANDS * job->plan.bands + band / APART_BANDS) * ROWS;
 }
 
 typedef struct {
@@ -75,39 +68,50 @@ FG_TABLE(fg_chunk, iou_chunk);
 FG_TABLE(fg_chunk, cells_chunk);
 FG_TABLE(fg_chunk, paired_chunk);
 
-/* Only the speed depends on the answer. */
-static int is_mostly_empty(const fg_iou_call *call)
-{
-    return zero_apart(call->kind) && call->offset == 0 && call->m <= LONGEST_ROW &&
-           call->n >= ROWS && call->n * call->m >= LEAST_MOSTLY_EMPTY;
-}
-
 /* A small call loads in two steps, without the pool. */
 static int load_both(const fg_team *team, iou_job *job)
 {
     const fg_iou_call *call = job->call;
     fg_chunk *load = load_chunk_table[team->isa][call->is_f64];
-    const int64_t chunks = fg_count_parts(call->n, call->m, LOADED);
+    const int64_t parts = fg_count_parts(call->n, call->m, LOADED);
     int status = FG_OK;
-    if (chunks > 2)
-        status = team->parallel(chunks, team->size, load, job);
+    if (parts > 2)
+        status = team->parallel(parts, fg_plan_loading(team, parts), load, job);
     else
-        for (int64_t chunk = 0; chunk < chunks; chunk++)
-            load(job, chunk, 0);
+        for (int64_t part = 0; part < parts; part++)
+            load(job, part, 0);
     return status == FG_OK && atomic_load(&job->bad) ? FG_BAD_VALUE : status;
+}
+
+/* Makes the plan, and tells it to whoever asks. */
+static int plan(const fg_team *team, iou_job *job, size_t scratch_bytes)
+{
+    fg_iou_plan *plan = &job->plan;
+    const int status = fg_plan_iou(team, job->call, plan);
+    if (status != FG_OK)
+        return status;
+    const fg_plan shown = {.choice = "box_iou",
+                           .algorithm = fg_iou_algorithms[plan->algorithm],
+                           .reason = plan->reason,
+                           .threads = plan->threads,
+                           .chunks = plan->chunks,
+                           .scratch_bytes = (int64_t)scratch_bytes};
+    return fg_planned(team, &shown);
 }
 
 static int fill_table(const fg_team *team, iou_job *job)
 {
     const fg_iou_call *call = job->call;
+    const fg_iou_plan *plan = &job->plan;
     const int isa = team->isa, is_f64 = call->is_f64;
-    const int64_t bands = call->n <= ROWS ? 1 : APART_BANDS * job->bands;
-    const int n_threads = call->n * call->m < MIN_PAIRS_FOR_THREADS ? 1 : team->size;
-    if (!is_mostly_empty(call))
-        return team->parallel(bands * job->column_chunks, n_threads, iou_chunk_table[isa][is_f64], job);
+    if (plan->algorithm == FG_TILES) {
+        fg_ran(team, "box_iou", "tiles", plan->threads);
+        return team->parallel(plan->chunks, plan->threads, iou_chunk_table[isa][is_f64], job);
+    }
     if (!sort_columns_table[isa][is_f64](job->soa2, call->m, runs_of_kind[call->kind], &job->cells))
         return FG_NO_MEMORY;
-    const int status = team->parallel(bands, n_threads, cells_chunk_table[isa][is_f64], job);
+    fg_ran(team, "box_iou", "column_cells", plan->threads);
+    const int status = team->parallel(plan->chunks, plan->threads, cells_chunk_table[isa][is_f64], job);
     free(job->cells.memory);
     return status;
 }
@@ -124,10 +128,10 @@ int fg_pairwise_iou(const fg_team *team, const fg_iou_call *call)
         return FG_NO_MEMORY;
     fg_fenv saved = fg_fenv_enter();
     iou_job job = {.call = call, .soa1 = soa, .soa2 = soa + bytes1};
-    job.column_chunks = fg_pieces(call->m, CHUNK_COLUMNS);
-    job.bands = fg_pieces(call->n, APART_BANDS * ROWS);
     int status = load_both(team, &job);
-    if (status == FG_OK)
+    if (status == FG_OK && call->n && call->m)
+        status = plan(team, &job, bytes1 + bytes2);
+    if (status == FG_OK && call->n && call->m)
         status = fill_table(team, &job);
     fg_fenv_leave(saved);
     if (soa != small)
@@ -139,8 +143,8 @@ int fg_paired_iou(const fg_team *team, const fg_iou_call *call)
 {
     fg_fenv saved = fg_fenv_enter();
     paired_job job = {.call = call};
-    int n_threads = call->n < MIN_PAIRED_FOR_THREADS ? 1 : team->size;
-    int status = team->parallel(fg_pieces(call->n, PAIRS), n_threads, paired_chunk_table[team->isa][call->is_f64], &job);
+    const int threads = fg_plan_paired(team, call->n);
+    int status = team->parallel(fg_pieces(call->n, PAIRS), threads, paired_chunk_table[team->isa][call->is_f64], &job);
     fg_fenv_leave(saved);
     return status == FG_OK && atomic_load(&job.bad) ? FG_BAD_VALUE : status;
 }

@@ -242,7 +242,7 @@ static inline __attribute__((always_inline)) void FG_NAME(fill_apart)(FG_NAME(ti
 }
 
 /* Does the vectors over in which a pair may overlap, without a branch that depends on the data. */
-static inline __attribute__((always_inline)) void FG_NAME(mend_hits)(FG_NAME(tile) * tile, int kind)
+static inline __attribute__((always_inline)) void FG_NAME(refill_hits)(FG_NAME(tile) * tile, int kind)
 {
     const int64_t out_stride = tile->out_stride, n_hits = tile->n_hits, last = tile->last;
     const int64_t stride1 = tile->stride1, stride2 = tile->stride2;
@@ -300,7 +300,7 @@ static inline __attribute__((always_inline)) void FG_NAME(fill_tile)(const iou_j
         }
         if (!zero_apart(kind) || !call->out_is_zero || narrow)
             FG_NAME(fill_apart)(&tile, i, end, kind);
-        FG_NAME(mend_hits)(&tile, kind);
+        FG_NAME(refill_hits)(&tile, kind);
     }
     for (int64_t i = 0; narrow && i < height; i++)
         memcpy(out + i * call->m, wider + i * LANES, (size_t)width * sizeof(real));
@@ -320,8 +320,8 @@ static void FG_NAME(iou_chunk)(void *job_, int64_t chunk, int slot)
 {
     (void)slot;
     const iou_job *job = job_;
-    const int64_t row = first_row(job, chunk / job->column_chunks), m = job->call->m;
-    const int64_t begin = chunk % job->column_chunks * CHUNK_COLUMNS, end = begin + CHUNK_COLUMNS;
+    const int64_t row = first_row(job, chunk / job->plan.column_chunks), m = job->call->m;
+    const int64_t begin = chunk % job->plan.column_chunks * CHUNK_COLUMNS, end = begin + CHUNK_COLUMNS;
     if (row < job->call->n)
         FG_NAME(fill_tiles)(job, row, begin, end < m ? end : m);
 }

@@ -1,4 +1,4 @@
-"""The boxes room in C: the names, signatures and answers of reference.py."""
+"""The boxes family in C: the names, signatures and answers of reference.py."""
 cimport numpy as cnp
 from libc.stdint cimport int64_t, uint8_t
 
@@ -15,9 +15,26 @@ cdef extern from "runtime/runtime.h" nogil:
     enum:
         FG_BAD_VALUE
 
+cdef extern from "boxes/plan.h" nogil:
+    enum:
+        FG_IOU_ALGORITHMS
+        FG_SPARSE_ALGORITHMS
+    const char *fg_iou_algorithms[]
+    const char *fg_sparse_algorithms[]
+
+_PAIRWISE = tuple([fg_iou_algorithms[i].decode() for i in range(FG_IOU_ALGORITHMS)])
+_SPARSE = tuple([fg_sparse_algorithms[i].decode() for i in range(FG_SPARSE_ALGORITHMS)])
+
+# Function -> the choice it makes, and the algorithms it chooses among.
+ALGORITHMS = {
+    **dict.fromkeys(["box_iou", "box_ioa"], ("box_iou", _PAIRWISE)),
+    "sparse_box_iou": ("sparse_box_iou", _SPARSE),
+}
+
 include "iou.pxi"
 include "format.pxi"
 include "sparse.pxi"
+include "rotated.pxi"
 
 
 cdef inline int format_index(fmt, str name) except -1:

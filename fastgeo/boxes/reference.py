@@ -1,4 +1,4 @@
-"""The boxes room in NumPy: the specification of every kernel in it."""
+"""The boxes family in NumPy: the specification of every kernel in it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from fastgeo.boxes.reference_iou import (
     paired_box_iou,
     scylla_box_iou,
 )
-from fastgeo.boxes.reference_sparse import rotated_box_iou, sparse_box_iou
+from fastgeo.boxes.reference_rotated import rotated_box_iou
+from fastgeo.boxes.reference_sparse import sparse_box_iou
 
 __all__ = [
     "box_area",

@@ -4,14 +4,10 @@
 #include <stdlib.h>
 
 #include "boxes/parts.h"
+#include "boxes/plan.h"
+#include "boxes/tuning.h"
 #include "runtime/fenv.h"
 #include "runtime/rotated_box.h"
-
-/* Pairs per chunk: about 1 ms where all of them overlap. Boxes that one chunk loads, with a sine and a cosine each. */
-enum { PAIRS = 4096, LOADED = 4096 };
-
-/* Below so many pairs, or parts of LOADED boxes, waking a helper costs more than it brings. */
-enum { MIN_PAIRS_FOR_THREADS = 1 << 13, MIN_PARTS_FOR_THREADS = 3 };
 
 typedef struct {
     const fg_rotated_call *call;
@@ -42,7 +38,7 @@ static void load_chunk(void *job_, int64_t chunk, int slot)
     (void)slot;
     rotated_job *job = job_;
     const fg_rotated_call *call = job->call;
-    const fg_part part = fg_part_of(call->n, call->m, LOADED, chunk);
+    const fg_part part = fg_part_of(call->n, call->m, LOADED_ROTATED, chunk);
     if (!load(part.second ? call->boxes2 : call->boxes1, part.begin, part.end, call->is_f64,
               part.second ? job->boxes2 : job->boxes1))
         atomic_store_explicit(&job->bad, 1, memory_order_relaxed);
@@ -53,7 +49,7 @@ static void rotated_chunk(void *job_, int64_t chunk, int slot)
     (void)slot;
     const rotated_job *job = job_;
     const int64_t m = job->call->m, total = job->call->n * m;
-    const int64_t begin = chunk * PAIRS, end = begin + PAIRS < total ? begin + PAIRS : total;
+    const int64_t begin = chunk * ROTATED_PAIRS, end = begin + ROTATED_PAIRS < total ? begin + ROTATED_PAIRS : total;
     int64_t i = begin / m, j = begin % m;
     for (int64_t pair = begin; pair < end; pair++) {
         const double iou = fg_rotated_iou(&job->boxes1[i], &job->boxes2[j]);
@@ -78,12 +74,12 @@ int fg_rotated_pairwise_iou(const fg_team *team, const fg_rotated_call *call)
         return FG_NO_MEMORY;
     fg_fenv saved = fg_fenv_enter();
     rotated_job job = {.call = call, .boxes1 = boxes, .boxes2 = boxes + n};
-    const int64_t parts = fg_count_parts(n, m, LOADED);
-    int status = team->parallel(parts, parts < MIN_PARTS_FOR_THREADS ? 1 : team->size, load_chunk, &job);
+    const int64_t parts = fg_count_parts(n, m, LOADED_ROTATED);
+    int status = team->parallel(parts, fg_plan_loading(team, parts), load_chunk, &job);
     if (status == FG_OK && atomic_load(&job.bad))
         status = FG_BAD_VALUE;
     if (status == FG_OK)
-        status = team->parallel(fg_pieces(n * m, PAIRS), n * m < MIN_PAIRS_FOR_THREADS ? 1 : team->size, rotated_chunk, &job);
+        status = team->parallel(fg_pieces(n * m, ROTATED_PAIRS), fg_plan_rotated(team, n * m), rotated_chunk, &job);
     fg_fenv_leave(saved);
     free(boxes);
     return status;

@@ -5,17 +5,16 @@
 #include "runtime/box_format.h"
 #include "runtime/runtime.h"
 
-/* Whether there is a tree of boxes2. */
-enum { FG_TREE_NEVER, FG_TREE_ALWAYS, FG_TREE_IF_IT_PAYS };
-
 typedef struct {
-    const void *boxes1, *boxes2; /* (n, 4), (m, 4) */
+    const void *boxes1, *boxes2; /* (n, 4), (m, 4); m below FG_SPARSE_MOST */
     int64_t n, m;
     double threshold;
     int is_f64;
     int fmt;
-    int tree;
 } fg_sparse_call;
+
+/* Columns are numbered by 32 bits. */
+enum { FG_SPARSE_MOST = INT32_MAX - 64 };
 
 typedef struct fg_sparse_pairs fg_sparse_pairs;
 

@@ -29,8 +29,9 @@ static real FG_NAME(threshold_below)(double threshold)
 
 /* What share of a row's comparisons a tree would leave out, on average over a sample of rows: those with a column that it
    does not overlap. */
-static double FG_NAME(sparse_sample)(const fg_sparse_pairs *pairs)
+static double FG_NAME(sparse_sample)(const void *pairs_)
 {
+    const fg_sparse_pairs *pairs = pairs_;
     const int64_t n = pairs->call.n, stride1 = FG_NAME(soa_stride)(n), stride2 = FG_NAME(soa_stride)(pairs->call.m);
     const int64_t vectors = stride2 / LANES, seen = vectors < SAMPLED_VECTORS ? vectors : SAMPLED_VECTORS;
     double left_out = 0;
@@ -160,8 +161,8 @@ static int64_t FG_NAME(leaf_row)(const fg_sparse_pairs *pairs, const vreal *row,
 static void FG_NAME(sparse_find)(void *pairs_, int64_t chunk, int slot)
 {
     fg_sparse_pairs *pairs = pairs_;
-    const int64_t begin = chunk * pairs->rows, n = pairs->call.n, limit = pairs->tree.leaves / 2;
-    const int64_t end = begin + pairs->rows < n ? begin + pairs->rows : n;
+    const int64_t begin = chunk * pairs->plan.rows, n = pairs->call.n, limit = pairs->tree.leaves / 2;
+    const int64_t end = begin + pairs->plan.rows < n ? begin + pairs->plan.rows : n;
     const vreal threshold = v_set1(FG_NAME(threshold_below)(pairs->call.threshold));
     const row_scratch scratch = scratch_of(pairs, slot);
     row_list *list = &pairs->lists[chunk];
@@ -188,8 +189,8 @@ static void FG_NAME(sparse_copy)(void *copy_, int64_t chunk, int slot)
     const copy_job *copy = copy_;
     fg_sparse_pairs *pairs = copy->pairs;
     row_list *list = &pairs->lists[chunk];
-    const int64_t begin = chunk * pairs->rows, n = pairs->call.n;
-    const int64_t end = begin + pairs->rows < n ? begin + pairs->rows : n;
+    const int64_t begin = chunk * pairs->plan.rows, n = pairs->call.n;
+    const int64_t end = begin + pairs->plan.rows < n ? begin + pairs->plan.rows : n;
     const vreal threshold = v_set1(FG_NAME(threshold_below)(pairs->call.threshold));
     const row_scratch scratch = scratch_of(pairs, slot);
     const char *kept = list->memory;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ranking/plan.h"
 #include "ranking/wide.h"
 
 enum { CHUNK = 1 << 18 };
@@ -51,7 +52,13 @@ static void walk_64(void *job, int64_t chunk, int slot)
 int fg_auc(const fg_team *team, fg_auc_call *call)
 {
     auc_job job = {.negatives = 0};
-    int status = fg_sort_samples(team, &call->samples, &job.sorted);
+    const int64_t n_samples = call->samples.n, word = fg_word_bytes(&call->samples);
+    fg_ranking_plan plan = {.algorithm = FG_RADIX_SORT};
+    int status = n_samples ? fg_plan_sort(team, n_samples, word, FG_WANTS_WORDS, &plan) : FG_OK;
+    if (status == FG_OK && n_samples)
+        status = fg_tell_sort(team, &plan, 2 * n_samples * word);
+    if (status == FG_OK)
+        status = fg_sort_samples(team, &call->samples, plan.algorithm == FG_CUT_RADIX_SORT, &job.sorted);
     if (status == FG_OK) {
         const int64_t n = job.sorted.n, positives = job.sorted.positives;
         const int narrow = call->samples.score_kind == FG_SCORE_F32;

@@ -51,7 +51,7 @@ static inline __attribute__((always_inline)) int C(is_kept)(const C(curve_job) *
     return (true_rise != 0) | (job->true_rise != 0);
 }
 
-/* Writes the last point to the place of the next one that is kept: the very last always is, so there is room. */
+/* Writes the last point to the place of the next one that is kept: the very last always is, so the place exists. */
 static inline __attribute__((always_inline)) void C(put)(const C(curve_job) *job, const fg_curve_call *call, int kind)
 {
     const count_t fp = job->last.false_positives, tp = job->last.true_positives;

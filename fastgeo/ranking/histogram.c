@@ -4,21 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ranking/plan.h"
 #include "runtime/fenv.h"
 
-/* A chunk takes about 100 µs; its borders are multiples of FG_BLOCK. 32-bit counters cannot overflow within it. */
-enum { CHUNK = 1 << 18 };
-
-/* Below this many samples, waking a helper costs more than it brings. */
-enum { MIN_FOR_THREADS = 1 << 19 };
+enum { CHUNK = FG_HISTOGRAM_CHUNK };
 
 /* Where many scores fall into one bin, each count would wait for the one before. So a cell has private counters that
    take turns, 32 bits each, added up after every chunk: COPIES of them, or for more than FEW_BINS so many fewer that
-   the first-level cache holds them. That pays up to MANY_BINS, and from MANY_SAMPLES for each bin. */
-enum { FG_GROUP = 8, COPIES = FG_GROUP, FEW_BINS = 512, FEWER_COPIES = 4, MANY_BINS = 4096, MANY_SAMPLES = 48 };
-
-/* Widths between which no step of a quotient by way of the reciprocal over- or underflows. */
-static inline int is_safe(double width) { return 0x1p-900 <= width && width <= 0x1p+900; }
+   the first-level cache holds them. */
+enum { FG_GROUP = 8, COPIES = FG_GROUP, FEW_BINS = 512, FEWER_COPIES = 4 };
 
 /* The cells of the next STEP samples are found while those before are counted: an increment whose address is still
    being computed would hold up those after it, or be overtaken by them and done over. Without private counters, those
@@ -177,29 +171,39 @@ static int new_slot(const fg_histogram_call *call, histogram_slot *slot)
     return FG_OK;
 }
 
-static int count_with_slots(const fg_team *team, histogram_job *job)
+static int make_slots(histogram_job *job, int n)
 {
-    const fg_histogram_call *call = job->call;
-    const int n_threads = call->n < MIN_FOR_THREADS ? 1 : team->size;
-    const int64_t chunks = (call->n + CHUNK - 1) / CHUNK;
-    const int n_slots = (int)smaller(n_threads, chunks);
-    job->slots = calloc((size_t)n_slots, sizeof(histogram_slot));
+    job->slots = calloc((size_t)n, sizeof(histogram_slot));
     int status = job->slots ? FG_OK : FG_NO_MEMORY;
-    for (int i = 0; i < n_slots && status == FG_OK; i++)
-        status = new_slot(call, &job->slots[i]);
-    if (status == FG_OK)
-        status = team->parallel(chunks, n_threads, count_chunk, job);
-    for (int i = 0; i < n_slots && status == FG_OK; i++)
-        if (job->slots[i].bad)
-            status = FG_BAD_VALUE;
-    for (int i = 0; i < n_slots && status == FG_OK; i++)
-        for (int64_t j = 0; j < 2 * call->n_bins; j++)
-            call->counts[j] += job->slots[i].counts[j];
-    for (int i = 0; i < n_slots && job->slots; i++) {
+    for (int i = 0; i < n && status == FG_OK; i++)
+        status = new_slot(job->call, &job->slots[i]);
+    return status;
+}
+
+static void free_slots(histogram_job *job, int n)
+{
+    for (int i = 0; i < n && job->slots; i++) {
         free(job->slots[i].memory);
         free(job->slots[i].counts);
     }
     free(job->slots);
+}
+
+static int count_privately(const fg_team *team, histogram_job *job, const fg_ranking_plan *plan)
+{
+    const fg_histogram_call *call = job->call;
+    int status = make_slots(job, plan->threads);
+    if (status == FG_OK) {
+        fg_ran(team, "histogram_auc", "private_counts", plan->threads);
+        status = team->parallel(plan->chunks, plan->threads, count_chunk, job);
+    }
+    for (int i = 0; i < plan->threads && status == FG_OK; i++)
+        if (job->slots[i].bad)
+            status = FG_BAD_VALUE;
+    for (int i = 0; i < plan->threads && status == FG_OK; i++)
+        for (int64_t j = 0; j < 2 * call->n_bins; j++)
+            call->counts[j] += job->slots[i].counts[j];
+    free_slots(job, plan->threads);
     return status;
 }
 
@@ -263,14 +267,15 @@ static void count_chunk_directly(void *job_, int64_t chunk, int slot)
         job->bad = !job->add(job->call, &job->done, end, 1);
 }
 
-/* One chunk alone needs no look for signals: it is over before anyone waits. */
-static int count_directly(const fg_team *team, histogram_job *job)
+/* One chunk alone needs no poll: it is over before anyone waits. */
+static int count_together(const fg_team *team, histogram_job *job, const fg_ranking_plan *plan)
 {
     int status = FG_OK;
-    if (job->call->n <= CHUNK)
+    fg_ran(team, "histogram_auc", "shared_counts", plan->threads);
+    if (plan->chunks <= 1)
         count_chunk_directly(job, 0, 0);
     else
-        status = team->parallel((job->call->n + CHUNK - 1) / CHUNK, 1, count_chunk_directly, job);
+        status = team->parallel(plan->chunks, plan->threads, count_chunk_directly, job);
     if (job->bad)
         status = FG_BAD_VALUE;
     int64_t begin = 0;
@@ -279,17 +284,35 @@ static int count_directly(const fg_team *team, histogram_job *job)
     return status;
 }
 
+/* Makes the plan, and tells it to whoever asks. */
+static int plan(const fg_team *team, const fg_histogram_call *call, fg_ranking_plan *plan)
+{
+    const int status = fg_plan_histogram(team, call, plan);
+    if (status != FG_OK)
+        return status;
+    const int64_t slot = (int64_t)(private_memory(call) + (size_t)call->n_bins * 2 * sizeof(int64_t));
+    const fg_plan shown = {.choice = "histogram_auc",
+                           .algorithm = fg_histogram_algorithms[plan->algorithm],
+                           .reason = plan->reason,
+                           .threads = plan->threads,
+                           .chunks = plan->chunks,
+                           .scratch_bytes = plan->algorithm == FG_PRIVATE_COUNTS ? plan->threads * slot : 0};
+    return fg_planned(team, &shown);
+}
+
 int fg_histogram(const fg_team *team, const fg_histogram_call *call)
 {
+    fg_ranking_plan planned;
+    int status = plan(team, call, &planned);
+    if (status != FG_OK)
+        return status;
     histogram_job job = {.call = call,
                          .cells = cells_table[team->isa][call->is_f64],
                          .add = add_table[team->isa][call->is_f64][call->label_kind == FG_LABEL_64],
                          .count = count_table[team->isa][call->is_f64][call->label_kind == FG_LABEL_64]};
-    /* Private counters have no row for the quotients above n_bins that a width of few bits gives rise to. */
-    const int with_slots = !call->weights && call->n_bins <= MANY_BINS && is_safe(call->width) &&
-                           call->n >= MANY_SAMPLES * call->n_bins;
     fg_fenv saved = fg_fenv_enter();
-    const int status = with_slots ? count_with_slots(team, &job) : count_directly(team, &job);
+    status = planned.algorithm == FG_PRIVATE_COUNTS ? count_privately(team, &job, &planned)
+                                                    : count_together(team, &job, &planned);
     fg_fenv_leave(saved);
     return status;
 }

@@ -17,6 +17,9 @@ typedef struct {
     int keep_counts; /* whether a call that fails leaves the counts as before; that takes as long again as what it undoes */
 } fg_histogram_call;
 
+/* Widths between which no step of a quotient by way of the reciprocal over- or underflows. */
+static inline int fg_is_safe_width(double width) { return 0x1p-900 <= width && width <= 0x1p+900; }
+
 /* FG_OK, FG_NO_MEMORY, FG_BAD_VALUE, FG_INTERRUPTED or FG_FORKED. */
 int fg_histogram(const fg_team *team, const fg_histogram_call *call);
 

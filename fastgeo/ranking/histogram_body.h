@@ -9,7 +9,7 @@ static inline __attribute__((always_inline)) FG_NAME(binning) FG_NAME(binning_of
 {
     const uint32_t rows = private_rows(call);
     const FG_NAME(binning) by = {v_set1(call->low), v_set1(call->high), v_set1(call->width), v_set1(1 / call->width),
-                                 v_set1((double)(call->n_bins - 1)), is_safe(call->width), rows, rows - 1};
+                                 v_set1((double)(call->n_bins - 1)), fg_is_safe_width(call->width), rows, rows - 1};
     return by;
 }
 
@@ -37,7 +37,7 @@ typedef struct {
     vint words;
     uint64_t bytes;
     vmask inside, every;
-    int all_inside; /* of those looked at one by one */
+    int all_inside; /* of those that are counted one by one */
 } FG_NAME(samples_seen);
 
 static inline __attribute__((always_inline)) FG_NAME(samples_seen) FG_NAME(none_seen)(const FG_NAME(binning) *by)
@@ -111,8 +111,8 @@ static inline __attribute__((always_inline)) int FG_NAME(cells_of_block)(const f
 {
     const FG_NAME(binning) by = FG_NAME(binning_of)(call);
     FG_NAME(samples_seen) seen = FG_NAME(none_seen)(&by);
-    uint8_t room[FG_BLOCK];
-    const uint8_t *labels = fg_unchecked_bytes(call->labels, call->label_kind, i, n, room);
+    uint8_t bytes_of_block[FG_BLOCK];
+    const uint8_t *labels = fg_unchecked_bytes(call->labels, call->label_kind, i, n, bytes_of_block);
     if (!labels)
         return 0;
     int64_t j = 0;
@@ -143,11 +143,11 @@ static inline __attribute__((always_inline)) int FG_NAME(add)(const fg_histogram
     FG_NAME(samples_seen) seen = FG_NAME(none_seen)(&by);
     const int as_they_are = wide || call->label_kind == FG_LABEL_8;
     uint32_t ring[RING];
-    uint8_t room[FG_BLOCK];
+    uint8_t bytes_of_block[FG_BLOCK];
     int64_t i = *begin, n_groups = 0, n_added = 0, *counts = call->counts;
     for (int64_t n; i < end; i += n) {
         n = as_they_are ? end - i : smaller(FG_BLOCK, end - i);
-        const uint8_t *bytes = wide ? 0 : fg_unchecked_bytes(call->labels, call->label_kind, i, n, room);
+        const uint8_t *bytes = wide ? 0 : fg_unchecked_bytes(call->labels, call->label_kind, i, n, bytes_of_block);
         const int64_t *words = (const int64_t *)call->labels + i;
         if (!wide && !bytes)
             break;

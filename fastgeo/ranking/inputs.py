@@ -1,4 +1,4 @@
-"""The input contract of the ranking room, shared by reference and kernels: plain arrays, or a clear error."""
+"""The input contract of the ranking family, shared by reference and kernels: plain arrays, or a clear error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LABEL_TYPES += [np.dtype(np.float32), np.dtype(np.float64)]
 
 
 def label_array(labels: Any, shape: tuple[str, ...] = ("N",)) -> Array:
-    """Coerce to a plain array of a type that kernels read; the values are not looked at."""
+    """Coerce to a plain array of a type that kernels read; the values are not checked."""
     array = checks.shaped("labels", checks.numeric_array("labels", labels), shape)
     if array.dtype not in LABEL_TYPES:
         array = array.astype(np.float32 if array.dtype.kind == "f" else np.int64)
@@ -28,7 +28,7 @@ def label_array(labels: Any, shape: tuple[str, ...] = ("N",)) -> Array:
 
 
 def label_values(labels: Array) -> None:
-    """Every label is 0 or 1. A bool is looked at as the byte it is."""
+    """Every label is 0 or 1. A bool counts as the byte it is."""
     values = labels.view(np.uint8) if labels.dtype == np.bool_ else labels
     checks.reject("labels", values, ~((values == 0) | (values == 1)), "0 or 1")
 

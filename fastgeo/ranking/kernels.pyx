@@ -1,4 +1,4 @@
-"""The ranking room in C: the names, signatures and answers of reference.py."""
+"""The ranking family in C: the names, signatures and answers of reference.py."""
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
@@ -110,6 +110,24 @@ cdef extern from "ranking/curves.h" nogil:
     int fg_area_up_to(const fg_team *team, const fg_curve_call *sized, double max_fpr, double *area)
     int fg_placement_squares(const fg_team *team, const fg_rows *rows, const double *totals, double area,
                              double *squares)
+
+
+cdef extern from "ranking/plan.h" nogil:
+    enum:
+        FG_HISTOGRAM_ALGORITHMS
+        FG_SORT_ALGORITHMS
+    const char *fg_histogram_algorithms[]
+    const char *fg_sort_algorithms[]
+
+_COUNTING = tuple([fg_histogram_algorithms[i].decode() for i in range(FG_HISTOGRAM_ALGORITHMS)])
+_SORTING = tuple([fg_sort_algorithms[i].decode() for i in range(FG_SORT_ALGORITHMS)])
+
+# Function -> the choice it makes, and the algorithms it chooses among.
+ALGORITHMS = {
+    "histogram_auc": ("histogram_auc", _COUNTING),  # AUCHistogram makes it, too
+    **dict.fromkeys(["roc_auc", "roc_curve", "precision_recall_curve", "average_precision", "roc_auc_interval"],
+                    ("roc_auc", _SORTING)),
+}
 
 
 cdef int label_kind(object labels):

@@ -70,13 +70,13 @@ typedef struct {
 enum { FG_NO_PART = -1, FG_MIXED = -2 };
 
 /* Apart, so that the registers remain to the loops that seldom call it. */
-static __attribute__((noinline)) int64_t fg_look_closer(const fg_part_finder *finder, uint64_t key)
+static __attribute__((noinline)) int64_t fg_find_part_exactly(const fg_part_finder *finder, uint64_t key)
 {
     const int64_t interval = fg_find_key(&finder->by_high, key);
     return interval < finder->by_high.n && key >= finder->lows[interval] ? finder->part_of[interval] : FG_NO_PART;
 }
 
-/* FG_NO_PART or FG_MIXED, both negative, are to be looked at closer. */
+/* FG_NO_PART or FG_MIXED, both negative, are settled by fg_find_part_exactly. */
 static inline int64_t fg_find_part(const fg_part_finder *finder, uint64_t key)
 {
     const uint64_t slot = (key >> finder->shift) - finder->base;

@@ -6,7 +6,7 @@
 
 enum { FG_LABEL_8, FG_LABEL_32, FG_LABEL_64, FG_LABEL_F32, FG_LABEL_F64 };
 
-/* The labels are checked and looked at this many at a time. */
+/* The labels are checked and converted this many at a time. */
 enum { FG_BLOCK = 1024 };
 
 #define FG_LABELS_AS_BYTES(type, condition)          \

@@ -8,7 +8,7 @@
 
 enum { CHUNK = 1 << 18 };
 
-/* Bins are cleared and looked through this many at a time: of a table of which little is touched the rest costs nothing. */
+/* Bins are cleared and read in groups of so many: the untouched part of a table costs nothing. */
 enum { GROUP_BITS = 6 };
 
 static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -56,10 +56,10 @@ FG_INLINE void count_kind(count_job *job, int kind, int64_t chunk)
 {
     const fg_samples *samples = &job->call->samples;
     const int64_t end = smaller(samples->n, (chunk + 1) * CHUNK);
-    uint8_t room[FG_BLOCK];
+    uint8_t bytes_of_block[FG_BLOCK];
     for (int64_t i = chunk * CHUNK; i < end && !job->bad; i += FG_BLOCK) {
         const int64_t n = smaller(FG_BLOCK, end - i);
-        const uint8_t *labels = fg_label_bytes(samples->labels, samples->label_kind, i, n, room);
+        const uint8_t *labels = fg_label_bytes(samples->labels, samples->label_kind, i, n, bytes_of_block);
         if (!labels)
             job->bad = 1;
         else if (job->call->lasts)
@@ -146,7 +146,7 @@ FG_INLINE void count_parts_kind(cut_job *job, int kind, int64_t chunk)
     for (int64_t i = chunk * CHUNK; i < end; i++) {
         const uint64_t key = fg_key_64(samples->scores, kind, i, &bad);
         int64_t part = fg_find_part(&finder, key);
-        if (part < 0 && (part = fg_look_closer(&job->finder, key)) < 0)
+        if (part < 0 && (part = fg_find_part_exactly(&job->finder, key)) < 0)
             continue;
         places[part]++;
     }
@@ -173,7 +173,7 @@ FG_INLINE int pack_block(const cut_job *job, int kind, int narrow, int64_t begin
         int nan = 0; /* none was counted */
         const uint64_t key = fg_key_64(scores, kind, begin + j, &nan);
         int64_t part = fg_find_part(&finder, key);
-        if (part < 0 && (part = fg_look_closer(&job->finder, key)) < 0)
+        if (part < 0 && (part = fg_find_part_exactly(&job->finder, key)) < 0)
             continue;
         const int64_t place = places[part];
         if (place >= starts[part + 1])
@@ -191,10 +191,10 @@ FG_INLINE void pack_kind(cut_job *job, int kind, int64_t chunk)
 {
     const fg_samples *samples = &job->call->samples;
     const int64_t end = smaller(samples->n, (chunk + 1) * CHUNK);
-    uint8_t room[FG_BLOCK];
+    uint8_t bytes_of_block[FG_BLOCK];
     for (int64_t i = chunk * CHUNK; i < end && !job->bad; i += FG_BLOCK) {
         const int64_t n = smaller(FG_BLOCK, end - i);
-        const uint8_t *labels = fg_label_bytes(samples->labels, samples->label_kind, i, n, room);
+        const uint8_t *labels = fg_label_bytes(samples->labels, samples->label_kind, i, n, bytes_of_block);
         if (!labels)
             job->bad = 1;
         else if (kind == FG_SCORE_F32 && job->call->narrow)

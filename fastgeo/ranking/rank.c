@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ranking/plan.h"
 #include "runtime/fenv.h"
 #include "runtime/large_memory.h"
 
@@ -79,10 +80,10 @@ static void walk_words(void *job_, int64_t chunk, int slot)
         walk_both(job, 0, chunk);
 }
 
-static int rank_words(const fg_team *team, rank_job *job, int64_t chunks)
+static int rank_words(const fg_team *team, rank_job *job, int64_t chunks, int cut)
 {
     job->last_score = NO_KEY;
-    const int status = fg_sort_samples(team, &job->call->samples, &job->sorted);
+    const int status = fg_sort_samples(team, &job->call->samples, cut, &job->sorted);
     return status == FG_OK ? team->parallel(chunks, 1, walk_words, job) : status;
 }
 
@@ -93,10 +94,10 @@ static void make_records(void *job_, int64_t chunk, int slot)
     const fg_samples *samples = &job->call->samples;
     const double *weights = job->call->weights;
     const int64_t end = chunk_end(job, chunk);
-    uint8_t room[FG_BLOCK];
+    uint8_t bytes_of_block[FG_BLOCK];
     for (int64_t i = chunk * CHUNK; i < end && !job->bad; i += FG_BLOCK) {
         const int64_t n = end - i < FG_BLOCK ? end - i : FG_BLOCK;
-        const uint8_t *labels = fg_label_bytes(samples->labels, samples->label_kind, i, n, room);
+        const uint8_t *labels = fg_label_bytes(samples->labels, samples->label_kind, i, n, bytes_of_block);
         if (!labels) {
             job->bad = 1;
             return;
@@ -181,6 +182,7 @@ static int rank_records(const fg_team *team, rank_job *job, int64_t chunks)
     if (!job->records)
         return FG_NO_MEMORY;
     job->spare = job->records + n;
+    fg_ran(team, "roc_auc", "record_sort", 1);
     int status = team->parallel(chunks, 1, make_records, job);
     if (status == FG_OK && (job->bad || (job->call->weights && n && !job->weighs)))
         status = FG_BAD_VALUE;
@@ -194,14 +196,29 @@ static int rank_records(const fg_team *team, rank_job *job, int64_t chunks)
     return status == FG_OK ? team->parallel(chunks, 1, walk_records, job) : status;
 }
 
+/* Makes the plan, and tells it to whoever asks. */
+static int plan(const fg_team *team, const fg_rank_call *call, fg_ranking_plan *plan)
+{
+    const int wants = call->weights || call->groups ? FG_WANTS_RECORDS : FG_WANTS_WORDS | FG_WANTS_RECORDS;
+    const int64_t n = call->samples.n, word = fg_word_bytes(&call->samples);
+    const int status = fg_plan_sort(team, n, word, wants, plan);
+    const int64_t item = plan->algorithm == FG_RECORD_SORT ? (int64_t)sizeof(fg_record) : word;
+    return status == FG_OK ? fg_tell_sort(team, plan, 2 * n * item) : status;
+}
+
 int fg_rank(const fg_team *team, fg_rank_call *call)
 {
     rank_job job = {.call = call};
     const int64_t chunks = (call->samples.n + CHUNK - 1) / CHUNK;
+    fg_ranking_plan planned = {.algorithm = call->weights || call->groups ? FG_RECORD_SORT : FG_RADIX_SORT};
     call->n_rows = call->n_groups = 0;
+    int status = call->samples.n ? plan(team, call, &planned) : FG_OK;
+    if (status != FG_OK)
+        return status;
     fg_fenv saved = fg_fenv_enter();
-    const int status = call->weights || call->groups ? rank_records(team, &job, chunks)
-                                                     : rank_words(team, &job, chunks);
+    status = planned.algorithm == FG_RECORD_SORT
+                 ? rank_records(team, &job, chunks)
+                 : rank_words(team, &job, chunks, planned.algorithm == FG_CUT_RADIX_SORT);
     fg_fenv_leave(saved);
     free(job.sorted.words);
     free(job.records);

@@ -9,7 +9,7 @@ typedef struct {
     const void *groups;    /* (n,) int64 or uint64 ids, or null */
     const double *weights; /* (n,), or null */
     int group_kind;
-    /* Out, room for n rows each: one row for each distinct score, ascending, group after group. */
+    /* Out, of n rows each: one row for each distinct score, ascending, group after group. */
     int64_t *counts; /* (n, 2): negatives and positives there; without weights */
     double *sums;    /* (n, 2): the same of the weights, added in index order */
     void *distinct;  /* (n,): the score, of the type of scores; +0 for either zero */

@@ -1,4 +1,4 @@
-"""The ranking room in NumPy: the specification of every kernel in it."""
+"""The ranking family in NumPy: the specification of every kernel in it."""
 
 from __future__ import annotations
 

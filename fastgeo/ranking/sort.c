@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ranking/plan.h"
 #include "runtime/fenv.h"
 #include "runtime/large_memory.h"
 
@@ -14,9 +15,9 @@ enum { DIGIT_BITS = 11, MAX_PASSES = 3 };
 /* This many items, or fewer, are sorted by insertion. */
 enum { FEW = 32 };
 
-/* Words of MIN_FOR_CUTS bytes or more are cut by the leading digit of their keys, one of MAX_CUTS, into parts of PART
-   words or of one digit: the cache then holds what is being sorted, and little spare memory is asked for. */
-enum { MIN_FOR_CUTS = 1 << 22, PART = 1 << 15, MAX_CUTS = 1 << 11 };
+/* Many words are cut by the leading digit of their keys, one of MAX_CUTS, into parts of PART words or of one digit: the
+   cache then holds what is being sorted, and little spare memory is asked for. */
+enum { PART = 1 << 15, MAX_CUTS = 1 << 11 };
 
 static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -134,11 +135,11 @@ FG_INLINE void pack_samples(pack_job *job, int kind, int cut, int64_t chunk)
     const uint64_t first = job->first;
     const int shift = job->shift, top = kind == FG_SCORE_F32 ? 31 : 63;
     const int64_t end = smaller(samples->n, (chunk + 1) * CHUNK);
-    uint8_t room[FG_BLOCK];
+    uint8_t bytes_of_block[FG_BLOCK];
     int bad = 0;
     for (int64_t i = chunk * CHUNK; i < end && !job->bad; i += FG_BLOCK) {
         const int64_t n = smaller(FG_BLOCK, end - i);
-        const uint8_t *labels = fg_label_bytes(samples->labels, samples->label_kind, i, n, room);
+        const uint8_t *labels = fg_label_bytes(samples->labels, samples->label_kind, i, n, bytes_of_block);
         if (!labels) {
             job->bad = 1;
             return;
@@ -284,10 +285,22 @@ static int sort_parts(const fg_team *team, const pack_job *job)
     return status;
 }
 
-int fg_sort_samples(const fg_team *team, const fg_samples *samples, fg_words *out)
+static int pack_and_sort(const fg_team *team, pack_job *job)
 {
-    const int64_t chunks = (samples->n + CHUNK - 1) / CHUNK;
-    const int64_t n_digits = samples->n < MIN_FOR_CUTS / (key_bits(samples) / 8) ? 2 : MAX_CUTS;
+    const int64_t chunks = (job->samples->n + CHUNK - 1) / CHUNK;
+    const int cut = job->n_digits == MAX_CUTS;
+    fg_ran(team, "roc_auc", fg_sort_algorithms[cut ? FG_CUT_RADIX_SORT : FG_RADIX_SORT], 1);
+    fg_fenv saved = fg_fenv_enter();
+    int status = cut ? pack_in_cuts(team, job, chunks) : pack_in_halves(team, job, chunks);
+    fg_fenv_leave(saved);
+    if (status == FG_OK && job->bad)
+        status = FG_BAD_VALUE;
+    return status == FG_OK ? sort_parts(team, job) : status;
+}
+
+int fg_sort_samples(const fg_team *team, const fg_samples *samples, int cut, fg_words *out)
+{
+    const int64_t n_digits = cut ? MAX_CUTS : 2;
     *out = (fg_words){.n = samples->n};
     pack_job *job = calloc(1, sizeof *job + 2 * (size_t)n_digits * sizeof *job->ends);
     if (!job)
@@ -297,13 +310,7 @@ int fg_sort_samples(const fg_team *team, const fg_samples *samples, fg_words *ou
     job->low = ~UINT64_C(0);
     job->n_digits = n_digits;
     job->places = job->ends + n_digits;
-    fg_fenv saved = fg_fenv_enter();
-    int status = n_digits == 2 ? pack_in_halves(team, job, chunks) : pack_in_cuts(team, job, chunks);
-    fg_fenv_leave(saved);
-    if (status == FG_OK && job->bad)
-        status = FG_BAD_VALUE;
-    if (status == FG_OK)
-        status = sort_parts(team, job);
+    const int status = pack_and_sort(team, job);
     free(job);
     return status;
 }

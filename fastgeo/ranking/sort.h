@@ -21,8 +21,11 @@ typedef struct {
 } fg_words;
 
 /* All answer FG_OK, FG_NO_MEMORY, FG_INTERRUPTED or FG_FORKED; the first also FG_BAD_VALUE, if a label or score breaks
-   the contract. */
-int fg_sort_samples(const fg_team *team, const fg_samples *samples, fg_words *out);
+   the contract. `cut`: by leading digit first; there is a sample then. */
+int fg_sort_samples(const fg_team *team, const fg_samples *samples, int cut, fg_words *out);
+
+/* Of a sample's word. */
+static inline int64_t fg_word_bytes(const fg_samples *samples) { return samples->score_kind == FG_SCORE_F32 ? 4 : 8; }
 
 /* Words of one part of the keys, in which the top bit is the same, by way of `spare` of the same length. */
 int fg_sort_words(const fg_team *team, void *words, void *spare, int64_t n, int narrow);

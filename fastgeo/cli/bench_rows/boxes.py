@@ -1,4 +1,4 @@
-"""The boxes room against torchvision, powerboxes, cython_bbox, pycocotools, supervision and shapely."""
+"""The boxes family against torchvision, powerboxes, cython_bbox, pycocotools, supervision and shapely."""
 
 from __future__ import annotations
 

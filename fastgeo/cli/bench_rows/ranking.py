@@ -1,4 +1,4 @@
-"""The ranking room against joint bincounts, NumPy's sums and sorts, and scikit-learn."""
+"""The ranking family against joint bincounts, NumPy's sums and sorts, and scikit-learn."""
 
 from __future__ import annotations
 
