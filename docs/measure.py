@@ -79,6 +79,12 @@ FAMILIES = {
         "linear_assignment 300×300 float64",
         "match_boxes 1000 tracks, 1000 detections",
     ],
+    "heads": [
+        "decode_predictions 1×84×8400 float32",
+        "decode_predictions 1×8400×84 float32, channels last",
+        "decode_predictions 1×84×8400 float16",
+        "decode_predictions 1×84×8400 uint8",
+    ],
 }
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from fastgeo.startup import report_in_one_line
 
 try:
-    from fastgeo import assignment, boxes, clustering, convolution, ranking, reference, suppression, testing
+    from fastgeo import assignment, boxes, clustering, convolution, heads, ranking, reference, suppression, testing
 except (ImportError, ValueError, KeyboardInterrupt) as error:
     report_in_one_line(error)
     raise
@@ -14,6 +14,7 @@ from fastgeo.assignment import *
 from fastgeo.boxes import *
 from fastgeo.clustering import *
 from fastgeo.convolution import *
+from fastgeo.heads import *
 from fastgeo.plans import Plan, explain
 from fastgeo.ranking import *
 from fastgeo.runtime.core import get_num_threads, set_num_threads, threads
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from fastgeo.boxes.reference import *
     from fastgeo.clustering.reference import *
     from fastgeo.convolution.reference import *
+    from fastgeo.heads.reference import *
     from fastgeo.ranking.reference import *
     from fastgeo.suppression.reference import *
 
@@ -48,3 +50,4 @@ __all__ += convolution.__all__
 __all__ += ranking.__all__
 __all__ += clustering.__all__
 __all__ += assignment.__all__
+__all__ += heads.__all__

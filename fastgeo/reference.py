@@ -8,6 +8,8 @@ from fastgeo.clustering import reference as clustering
 from fastgeo.clustering.reference import *
 from fastgeo.convolution import reference as convolution
 from fastgeo.convolution.reference import *
+from fastgeo.heads import reference as heads
+from fastgeo.heads.reference import *
 from fastgeo.ranking import reference as ranking
 from fastgeo.ranking.reference import *
 from fastgeo.suppression import reference as suppression
@@ -20,3 +22,4 @@ __all__ += convolution.__all__
 __all__ += ranking.__all__
 __all__ += clustering.__all__
 __all__ += assignment.__all__
+__all__ += heads.__all__

@@ -88,6 +88,14 @@ def _detector_head(n, dtype):
     }
 
 
+def _head(n, dtype):
+    """Two images with n anchors of four classes, some of whose scores are tied."""
+    head = np.concatenate(
+        [uniform((2, 4, n), 5, 100, seed=1), tied_scores(2 * 4 * n, dtype, 3).reshape(2, 4, n)], axis=1
+    )
+    return {"predictions": head.astype(dtype)}
+
+
 def _ids(n, dtype):
     return whole(n, -2, 3, seed=7)
 
@@ -183,6 +191,7 @@ EXAMPLES = {
     "StreamingKMeans": _clustered,
     "linear_assignment": lambda n, dtype: {"cost": _costs(n, dtype)},
     "match_boxes": _pair,
+    "decode_predictions": _head,
 }
 
 _FORMATS = [{}, {"fmt": "xywh"}, {"fmt": "cxcywh", "offset": 1}]
@@ -278,6 +287,17 @@ VARIANTS = {
         {"cost": lambda n, dtype: uniform((n, n), 0, 1, dtype, seed=3)},
     ],
     "match_boxes": [{}, {"iou_threshold": 0.0}, {"fmt": "cxcywh"}],
+    "decode_predictions": [
+        {},
+        {"objectness": True, "multi_label": True, "score_threshold": 0.5},
+        {"logits": True, "score_threshold": 0.6},
+        {"classes": lambda n, dtype: np.array([2, 0]), "class_agnostic": True, "fmt": "xyxy"},
+        {
+            "predictions": lambda n, dtype: whole((2, n, 8), 0, 200, np.uint8, seed=1),
+            "layout": "channels_last",
+            "scale": 0.005,
+        },
+    ],
 }
 
 # Sizes that reach tails of every vector width, several chunks, and the pool.
@@ -321,6 +341,7 @@ SHARED = {
     "pairwise_distance": 2000,
     "StreamingKMeans": 50_000,
     "match_boxes": 700,
+    "decode_predictions": 100_000,
 }
 OF_EACH_FAMILY = ("box_iou", "batched_nms", "conv2d", "histogram_auc", "assign")
 

@@ -20,6 +20,7 @@ FAMILIES = [
     fastgeo.ranking,
     fastgeo.clustering,
     fastgeo.assignment,
+    fastgeo.heads,
 ]
 NAMES = reference.__all__
 FUNCTIONS = [name for name in NAMES if not isinstance(getattr(reference, name), type)]

@@ -167,6 +167,7 @@ REFUSED = {
     "iou_threshold": (*NOT_FINITE, -0.01, 1.01),
     "score_threshold": (np.nan,),
     "cost": (np.nan,),  # an infinity may forbid a pair
+    "predictions": (),  # a NaN is no score, and boxes of survivors alone are read
     **dict.fromkeys(["inputs", "kernel", "bias"], ()),
 }
 NOT_FINITE_IS_LEGAL = ["inputs", "kernel", "bias", "scores", "score_threshold"]
@@ -324,12 +325,20 @@ BAD_SCALARS = {
     "decay": [-0.01, 1.01, NAN, None, *NOT_A_NUMBER],
     "progress": [1, "x"],
     "max_cost": [NAN, np.inf, -np.inf, *NOT_A_NUMBER],
+    "scale": [0.5],  # of a head that is not quantised
+    "zero_point": [-129, 256, None, *NOT_A_COUNT],
+    "n_classes": [-1, 5, *NOT_A_COUNT],
+    "classes": [[4], [-1], [0.5], 1],
+    "max_candidates": [-1, None, *NOT_A_COUNT],
     # Taken by their truth value, as everywhere in Python.
     "ceil_mode": [],
     "count_include_pad": [],
     "return_indices": [],
     "drop_intermediate": [],
     "maximize": [],
+    "objectness": [],
+    "logits": [],
+    "multi_label": [],
 }
 
 
