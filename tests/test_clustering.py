@@ -284,7 +284,7 @@ def test_rows_of_4096_bytes(kernels, n_threads, dtype, d, k):
 
 @pytest.mark.parametrize(("n", "d", "k"), [(9000, 5, 4500), (9000, 1100, 3)])
 def test_sums_over_many_clusters_rows_and_columns(kernels, n_threads, n, d, k):
-    """Parts of a chunk of sums: the room for them, and the rows."""
+    """Parts of a chunk of sums: clusters, and rows."""
     from fastgeo.clustering.kernels import KernelSteps
     from fastgeo.clustering.reference_kmeans import ReferenceSteps
 
@@ -375,7 +375,7 @@ def test_plusplus_over_many_chunks(kernels, n_threads, dtype):
 
 
 def test_plusplus_over_pieces_of_long_rows(kernels):
-    """Chunks of the contract's sums that are looked at a piece at a time, so that Ctrl-C need not wait for one."""
+    """Chunks of the contract's sums that are taken a piece at a time, so that Ctrl-C need not wait for one."""
     X = cloud(4200, 4096, np.float32)
     weights = np.random.default_rng(0).uniform(0, 1, len(X))
     actual = kernels.kmeans_plusplus(X, 3, seed=1, sample_weight=weights, n_threads=2)

@@ -118,7 +118,7 @@ static int FG_NAME(stopped)(const FG_NAME(state) *state)
     return state->job->team->stopped(state->slot);
 }
 
-/* Asks for one vector of each half of a block that is not in cache yet. */
+/* Prefetches one vector of each half of a block. */
 static inline void FG_NAME(fetch)(const real *ahead)
 {
     __builtin_prefetch(ahead, 0, 2);
@@ -133,7 +133,7 @@ static const real *FG_NAME(next_rows)(const fg_points *points, const int64_t *nu
 }
 
 /* The next `width` links of the chains of `count` centroids, whose sums wait in `table`, [centroid][point]. Meanwhile
-   asks for as much of what lies `ahead`, if anything: few lines at a time, or they would hold up the reading here. */
+   prefetches as much of what lies `ahead`, if anything: few lines at a time, or they would delay the loads here. */
 static inline __attribute__((always_inline)) void FG_NAME(lengthen)(const real *packed, const real *centroids,
                                                                     int64_t stride, int64_t width, int count,
                                                                     real *table, const real *ahead)
@@ -158,7 +158,7 @@ static inline __attribute__((always_inline)) void FG_NAME(lengthen)(const real *
             v_store(table + q * POINTS + v * LANES, sum[q][v]);
 }
 
-/* The same for `left` centroids. Their first tile asks for what lies ahead. */
+/* The same for `left` centroids. Their first tile prefetches what lies ahead. */
 static void FG_NAME(lengthen_all)(const real *packed, const real *centroids, int64_t stride, int64_t width,
                                   int64_t left, real *table, const real *ahead)
 {

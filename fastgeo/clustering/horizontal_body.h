@@ -1,4 +1,4 @@
-/* A search with the lanes along the rows, which need not be turned. Its sums have other roundings than the exhaustive
+/* A search with the lanes along the rows, which need not be transposed. Its sums have other roundings than the exhaustive
    search's; both err by little of the distance itself, so that a lead beyond both errors decides. */
 #define QUAD 4
 #define GROUP (REGISTERS == 32 ? 6 : 2)
@@ -26,8 +26,8 @@ static inline __attribute__((always_inline)) void FG_NAME(add_columns)(const rea
     }
 }
 
-/* Squared distances of four points from `count` centroids, [centroid][point]. Meanwhile asks for `n_ahead` rows that lie
-   `ahead`. */
+/* Squared distances of four points from `count` centroids, [centroid][point]. Meanwhile prefetches `n_ahead` rows from
+   `ahead` on. */
 static inline __attribute__((always_inline)) void FG_NAME(measure_group)(const real *const *rows, const real *scale,
                                                                          const real *centroids, int64_t stride,
                                                                          int64_t d, int count, const real *ahead,
@@ -49,7 +49,7 @@ static inline __attribute__((always_inline)) void FG_NAME(measure_group)(const r
         v_store_totals(table + q * POINTS, sum[q]);
 }
 
-/* The same for all k centroids. What is asked for is spread over the groups, or it would hold up the reading here. */
+/* The same for all k centroids. The prefetches are spread over the groups, or they would delay the loads here. */
 static inline __attribute__((always_inline)) void FG_NAME(measure_quad)(const real *const *rows, const real *scale,
                                                                         const nearest_job *job, const real *ahead,
                                                                         real *table)

@@ -10,7 +10,7 @@ static inline __attribute__((always_inline)) vreal FG_NAME(row_part)(const void 
 }
 
 /* Adds the squared differences of columns [l, l + width) to the sums of LANES points, in index order: squares are taken
-   along the rows, then turned. */
+   along the rows, then transposed. */
 static inline __attribute__((always_inline)) vreal FG_NAME(add_squares)(const own_job *job, const int64_t *rows,
                                                                         const int64_t *labels, int64_t l, int64_t width,
                                                                         int is_f64, int scaled, vreal sum)
@@ -31,7 +31,7 @@ static inline __attribute__((always_inline)) vreal FG_NAME(add_squares)(const ow
     return sum;
 }
 
-/* Asks for LANES² values of the points from `row` on, of which those before l were asked for earlier. */
+/* Prefetches LANES² values of the points from `row` on, of which those before l were prefetched earlier. */
 static inline void FG_NAME(fetch)(const fg_points *points, int64_t row, int64_t l)
 {
     const int64_t size = points->is_f64 ? 8 : 4;

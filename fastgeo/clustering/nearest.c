@@ -10,7 +10,7 @@
 #include "clustering/quantized.h"
 #include "runtime/fenv.h"
 
-/* What a search looks for. */
+/* What a search finds: one centroid, two, or one by IoU of sizes. */
 enum { NEAREST, NEAREST_TWO, SIZES };
 
 /* Points listed at a time, before they are searched in blocks. */

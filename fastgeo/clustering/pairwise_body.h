@@ -134,7 +134,7 @@ static int64_t FG_NAME(list_near)(FG_NAME(panel) *panel, int64_t row, int64_t co
 }
 
 /* The block again, by differences where it is near. */
-static inline __attribute__((always_inline)) void FG_NAME(mend_block)(const FG_NAME(panel) *panel, int64_t row,
+static inline __attribute__((always_inline)) void FG_NAME(retake_block)(const FG_NAME(panel) *panel, int64_t row,
                                                                       int64_t column, int count, const real *half)
 {
     const int64_t d = panel->job->rows->d, stride = panel->job->row_stride;
@@ -149,7 +149,8 @@ static inline __attribute__((always_inline)) void FG_NAME(mend_block)(const FG_N
     FG_NAME(store_block)(panel, row, column, count, sum);
 }
 
-/* A block by products. What is near is mended, or listed where it is little. Returns whether all is. */
+/* A block by products. What is near is taken again by differences, or listed for that where it is little. Returns whether
+   all is near. */
 static inline __attribute__((always_inline)) int FG_NAME(take_products)(FG_NAME(panel) *panel, int64_t row,
                                                                         int64_t column, int count)
 {
@@ -176,14 +177,14 @@ static inline __attribute__((always_inline)) int FG_NAME(take_products)(FG_NAME(
     FG_NAME(store_block)(panel, row, column, count, sum);
     const int64_t listed = FG_NAME(list_near)(panel, row, column, count, half);
     if (listed * 4 > count) {
-        FG_NAME(mend_block)(panel, row, column, count, half);
+        FG_NAME(retake_block)(panel, row, column, count, half);
         panel->n_near = before;
     }
     return listed == POINTS * count;
 }
 
 /* The differences of what is listed: vectors of pairs, some side by side, since a chain waits for each addition. */
-static void FG_NAME(mend_near)(FG_NAME(panel) *panel)
+static void FG_NAME(take_near)(FG_NAME(panel) *panel)
 {
     const int64_t d = panel->job->rows->d;
     for (int64_t first = 0; first < panel->n_near; first += TOGETHER) {
@@ -212,7 +213,7 @@ static void FG_NAME(mend_near)(FG_NAME(panel) *panel)
     panel->n_near = 0;
 }
 
-/* Asks for the lines of the result that a block writes to, before its distances are taken. */
+/* Prefetches the lines of the result that a block writes to, before its distances are taken. */
 static inline void FG_NAME(fetch_block)(const FG_NAME(panel) *panel, int64_t row, int64_t column, int count)
 {
     const int64_t second = panel->width - column > LANES ? LANES : 0;
@@ -245,12 +246,12 @@ static void FG_NAME(take_panel)(FG_NAME(panel) *panel)
             FG_NAME(take_block)(panel, row, column, 4);
         for (; row < panel->height; row++)
             FG_NAME(take_block)(panel, row, column, 1);
-        FG_NAME(mend_near)(panel);
+        FG_NAME(take_near)(panel);
     }
 }
 
 /* A row of zeros has no direction: its cosine with anything is 0, the distance 1. */
-static void FG_NAME(mend_zero_rows)(const pairwise_job *job, int64_t row, int64_t row_end, int64_t column,
+static void FG_NAME(set_undirected)(const pairwise_job *job, int64_t row, int64_t row_end, int64_t column,
                                     int64_t column_end)
 {
     real *out = job->out;
@@ -322,7 +323,7 @@ static void FG_NAME(pairwise_tile)(void *job_, int64_t tile, int slot)
         FG_NAME(take_panel)(&panel);
     }
     if (job->kind == FG_KIND_COSINE)
-        FG_NAME(mend_zero_rows)(job, row, row_end, column, column_end);
+        FG_NAME(set_undirected)(job, row, row_end, column, column_end);
 }
 
 /* Half the square of each row, 1/2 of unit vectors: its part NEAR, and lifted by what `add_crossed` adds of the row. */

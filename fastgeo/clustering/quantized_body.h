@@ -40,7 +40,7 @@ static inline __attribute__((always_inline)) vreal FG_NAME(round_points)(const r
     return measured ? v_sqrt(off) : v_set1(0.501f * sqrtf((float)d));
 }
 
-/* Shifts a block in place; its integers go to `pairs`. Meanwhile asks for the block that lies `ahead`. */
+/* Shifts a block in place; its integers go to `pairs`. Meanwhile prefetches the block that lies `ahead`. */
 static inline __attribute__((always_inline)) void FG_NAME(to_integers)(const fg_quantizer *quantizer, real *packed, int64_t d,
                                                                        const real *ahead, int measured, int32_t *pairs,
                                                                        FG_NAME(block) *block)
@@ -142,7 +142,7 @@ static void FG_NAME(find_roughly)(const fg_quantizer *quantizer, const int32_t *
     *out = s;
 }
 
-/* Looks for the nearest centroids of at most POINTS points. */
+/* Searches for the nearest centroids of at most POINTS points. */
 static void FG_NAME(search_quantized)(const fg_nearest_call *call, const fg_quantizer *quantizer, const int64_t *numbers,
                                    int64_t count, FG_NAME(state) *state)
 {

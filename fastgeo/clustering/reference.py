@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from fastgeo.clustering.reference_kmeans import assign, kmeans, kmeans_plusplus
+from fastgeo.clustering.reference_kmeans import assign, kmeans
 from fastgeo.clustering.reference_pairwise import pairwise_distance
+from fastgeo.clustering.reference_seeding import kmeans_plusplus
 from fastgeo.clustering.reference_streaming import StreamingKMeans
 
 __all__ = ["StreamingKMeans", "assign", "kmeans", "kmeans_plusplus", "pairwise_distance"]

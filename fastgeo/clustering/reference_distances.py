@@ -7,6 +7,7 @@ is promised it is written out: `cumsum`, `bincount` and loops add in index order
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -62,6 +63,46 @@ def size_distance(a: Array, b: Array) -> Array:
     total = a[..., 0] * a[..., 1] + b[..., 0] * b[..., 1] - common
     distance: Array = 1 - np.divide(common, total, out=np.zeros_like(total), where=total > 0)
     return distance
+
+
+class Data(NamedTuple):
+    """The points as they are computed with: times 2**exponent where they are tiny, of length 1 for "cosine"."""
+
+    rows: Array  # float64, but for "iou" of the input's type
+    metric: str
+    exponent: int  # 0 for "cosine", whose centroids have length 1
+    counted: Array  # the weight of each point in the inertia,
+    weights: Array  # and elsewhere: 0 where it has no direction
+    dtype: np.dtype[np.floating]
+
+    @classmethod
+    def of(cls, points: Array, metric: str, weights: Array | None, exponent: int) -> Data:
+        rows = scaled(points, exponent)
+        if metric != "iou":
+            rows = unit(rows) if metric == "cosine" else rows.astype(np.float64)
+        counted = np.ones(len(points)) if weights is None else weights
+        effective = np.where(rows.any(axis=1), counted, 0) if metric == "cosine" else counted
+        return cls(rows, metric, 0 if metric == "cosine" else exponent, counted, effective, points.dtype)
+
+    def centroids(self, centroids: Array) -> Array:
+        """Centroids beside `rows`."""
+        if self.metric == "cosine":
+            return unit(centroids).astype(self.dtype)
+        return scaled(centroids, self.exponent)
+
+    def plain(self, inertia: float) -> float:
+        """The inertia as the user knows it; IoU does not depend on the factor."""
+        return inertia if self.metric == "iou" else float(scaled(np.array([inertia]), -2 * self.exponent)[0])
+
+
+def distance_between(data: Data, a: Array, b: Array) -> Array:
+    """Of rows that `Data` holds, along the last axis."""
+    if data.metric == "iou":
+        return size_distance(a, b).astype(np.float64)
+    squares = squared_distance(a, b.astype(np.float64))
+    if data.metric == "cosine":
+        squares = np.where(a.any(axis=-1) & b.any(axis=-1), squares, 2)
+    return squares
 
 
 def chunk_sums(values: Array) -> list[float]:

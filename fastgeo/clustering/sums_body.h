@@ -1,6 +1,6 @@
 /* Compiled for float64 only; the points may be float32, which widens exactly. No operation is contracted. */
 
-/* Room for the weight behind the last column, in whole vectors. */
+/* Columns, with one for the weight behind the last, in whole vectors. */
 static int64_t FG_NAME(sums_stride)(int64_t d) { return (d + LANES) / LANES * LANES; }
 
 /* One vector of row i from column l on, weighted; `one` is 1 in the lane of the weight where the row ends here. */
@@ -22,7 +22,7 @@ static inline __attribute__((always_inline)) vreal FG_NAME(weighted)(const fg_po
     return !plain && points->weights ? v_mul(x, v_set1(points->weights[i])) : x;
 }
 
-/* Asks for `count` vectors of row i from column l on. */
+/* Prefetches `count` vectors of row i from column l on. */
 static inline __attribute__((always_inline)) void FG_NAME(fetch_row)(const fg_points *points, int64_t i, int64_t l,
                                                                      int count)
 {

@@ -2,8 +2,8 @@
 #define POINTS (2 * LANES)
 #define CENTROIDS (REGISTERS == 32 ? 12 : 6)
 
-/* Columns [l, l + width) of LANES rows, turned: lane p of packed[c * POINTS] is column c of row p. */
-static inline __attribute__((always_inline)) void FG_NAME(turn)(const real *const *rows, const real *scale, int64_t l,
+/* Columns [l, l + width) of LANES rows, transposed: lane p of packed[c * POINTS] is column c of row p. */
+static inline __attribute__((always_inline)) void FG_NAME(transpose)(const real *const *rows, const real *scale, int64_t l,
                                                                 int64_t width, real *packed)
 {
     vreal square[LANES];
@@ -42,9 +42,9 @@ static void FG_NAME(pack_columns)(const fg_points *points, const int64_t *number
         const real *scale = points->scale ? scales + half : NULL;
         int64_t l = 0;
         for (; l + LANES <= d; l += LANES)
-            FG_NAME(turn)(rows + half, scale, l, LANES, packed + half);
+            FG_NAME(transpose)(rows + half, scale, l, LANES, packed + half);
         if (l < d)
-            FG_NAME(turn)(rows + half, scale, l, d - l, packed + half);
+            FG_NAME(transpose)(rows + half, scale, l, d - l, packed + half);
     }
 }
 

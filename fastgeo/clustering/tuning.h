@@ -34,7 +34,7 @@ enum { ADDED_BLOCKS = 16 };
 #define ADDED_BLOCK_WORK 0x1p27
 #define ADDED_BLOCK_SCALAR_WORK 0x1p22
 
-/* The horizontal search wins where rows are long, as turning them costs much, and centroids few, which makes that a large
+/* The horizontal search wins where rows are long, as transposing them costs much, and centroids few, which makes that a large
    part: assign in kmeans 10000x128 k=10, 10000x64 k=4. With more centroids than columns / 8 for each that fits into the registers, and
    beyond DEEP_COLUMNS with few registers, rows are read too often from beyond the first cache. */
 enum { HORIZONTAL_COLUMNS = 32, HORIZONTAL_MOST_K = 48, HORIZONTAL_COLUMNS_EACH = 8, HORIZONTAL_FEW_K = 5 };
