@@ -342,8 +342,8 @@ def remove_small_boxes(boxes: Any, min_size: float) -> Any:
     array([0])
     """
     torch = _torch_of(boxes)
-    sizes = fastgeo.box_convert(_array("boxes", boxes, torch, gradient=False), "xyxy", "xywh")[:, 2:]
-    return _answer(np.flatnonzero((sizes >= min_size).all(axis=1)), torch)
+    sizes = fastgeo.box_convert(_array("boxes", boxes, torch, gradient=False), "xyxy", "xywh")
+    return _answer(np.flatnonzero((sizes[:, 2] >= min_size) & (sizes[:, 3] >= min_size)), torch)
 
 
 def _pairwise(function: Callable[..., Array], boxes1: Any, boxes2: Any, **options: Any) -> Any:
