@@ -29,7 +29,7 @@ typedef struct {
     fg_soft_nms_call *call;
     int isa;
     void *soa, *iou;
-    double *scores; /* of the boxes not yet taken; -inf for the others */
+    double *scores; /* of the boxes not yet taken; NaN for the others */
     int64_t highest, per_step;
 } soft_job;
 
@@ -43,7 +43,7 @@ static void soft_step(void *argument, int64_t chunk, int slot)
         const int64_t taken = job->highest;
         call->keep[call->n_keep] = taken;
         call->new_scores[call->n_keep++] = job->scores[taken];
-        job->scores[taken] = -INFINITY;
+        job->scores[taken] = NAN;
         soft_row_table[job->isa][call->boxes_f64](job->soa, call->n, taken, job->iou);
         job->highest = decay_table[job->isa][call->boxes_f64](call, job->iou, job->scores, call->n);
     }
@@ -61,7 +61,7 @@ static int load_scores(soft_job *job, int64_t padded)
             job->highest = i;
     }
     for (int64_t i = call->n; i < padded; i++)
-        job->scores[i] = -INFINITY;
+        job->scores[i] = NAN;
     return nan ? FG_BAD_VALUE : FG_OK;
 }
 

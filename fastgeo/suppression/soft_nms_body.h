@@ -32,25 +32,27 @@ static void FG_NAME(soft_row)(const void *boxes, int64_t n, int64_t k, void *iou
 }
 
 #if FG_REAL_BITS == 64
-/* exp(x) for x <= 0, within one ulp; 0 below -708. Cody and Waite's reduction, then the Taylor polynomial. */
+/* exp(x) for x <= 0, within one ulp. Cody and Waite's reduction, then the Taylor polynomial. Where the result is subnormal
+   the power of two comes in two steps, so that only the last one rounds. */
 static inline vreal FG_NAME(exp_of)(vreal x)
 {
     static const double coefficients[] = {1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800,
                                           1.0 / 362880,     1.0 / 40320,     1.0 / 5040,     1.0 / 720,
                                           1.0 / 120,        1.0 / 24,        1.0 / 6,        0.5,
                                           1.0,              1.0};
-    const vreal whole = v_set1(0x1.8p52), in_range = v_max(x, v_set1(-708));
+    const vreal whole = v_set1(0x1.8p52), in_range = v_max(x, v_set1(-746));
     const vreal k = v_sub(v_add(v_mul(in_range, v_set1(0x1.71547652b82fep+0)), whole), whole);
     vreal r = v_fnma(k, v_set1(0x1.62e42fee00000p-1), in_range);
     r = v_fnma(k, v_set1(0x1.a39ef35793c76p-33), r);
     vreal sum = v_set1(coefficients[0]);
     for (int i = 1; i < 14; i++)
         sum = v_fma(sum, r, v_set1(coefficients[i]));
-    return v_select(v_lt(x, v_set1(-708)), v_set1(0), v_mul(sum, v_pow2(k)));
+    const vreal normal = v_max(k, v_set1(-1000));
+    return v_mul(v_mul(sum, v_pow2(normal)), v_pow2(v_sub(k, normal)));
 }
 
-/* Multiplies the scores by the weights that `iou` asks for and returns the index of the highest, the first among
-   equals. The runs are padded to whole vectors, the scores with -inf. */
+/* Multiplies the scores by the weights that `iou` asks for and returns the index of the highest, the first among equals.
+   The runs are padded to whole vectors, the scores with NaN, which stands for a box that is no longer there. */
 static inline __attribute__((always_inline)) int64_t FG_NAME(decay)(const fg_soft_nms_call *call, const void *iou,
                                                                     double *scores, int64_t n, int is_f64, int method)
 {
@@ -66,7 +68,7 @@ static inline __attribute__((always_inline)) int64_t FG_NAME(decay)(const fg_sof
                                      ? v_sub(one, overlap)
                                      : FG_NAME(exp_of)(v_div(v_sub(zero, v_mul(overlap, overlap)), sigma));
             const vreal alive = v_select(v_eq(weight, zero), zero, v_mul(score, weight));
-            score = v_select(m_andnot(v_eq(score, minus_inf), mask), alive, score);
+            score = v_select(m_and(mask, v_eq(score, score)), alive, score);
             v_store(scores + j, score);
         }
         const vmask higher = v_lt(best, score);
