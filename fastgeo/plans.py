@@ -90,7 +90,7 @@ def explain(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Plan:
     >>> import numpy as np
     >>> import fastgeo
     >>> boxes = np.array([[0.0, 0, 2, 2], [0, 0, 2, 1.9], [5, 5, 6, 6]])
-    >>> plan = fastgeo.explain(fastgeo.nms, boxes, [0.9, 0.8, 0.7], 0.5, n_threads=1)
+    >>> plan = fastgeo.explain(fastgeo.nms, boxes, [0.9, 0.8, 0.7], 0.5)
     >>> plan.function, plan.threads
     ('nms', 1)
     """

@@ -46,6 +46,9 @@ class TestSoftNMS:
         boxes = np.array([[0.0, 0, 1, 1], [0, 0, 1, 1], [5, 5, 6, 6]])
         keep, new_scores = impl.soft_nms(boxes, [np.inf, np.inf, -np.inf], method="linear", score_threshold=-np.inf)
         assert (keep.tolist(), new_scores.tolist()) == ([0, 1], [np.inf, 0])
+        # a weight of 0 makes any score 0
+        keep, new_scores = impl.soft_nms(boxes, [1.0, -np.inf, -np.inf], method="linear", score_threshold=-1)
+        assert (keep.tolist(), new_scores.tolist()) == ([0, 1], [1, 0])
 
     def test_nothing(self, impl):
         assert_same_answer(impl.soft_nms([], []), (np.zeros(0, np.int64), np.zeros(0)))
@@ -72,7 +75,7 @@ class TestSoftNMS:
             assert (np.abs(new_scores - expected[1]) <= 2.5 * n * np.spacing(expected[1])).all()
 
     def test_weights_within_two_ulp(self, kernels):
-        # pairs of boxes [0,0,1,1] and [0,0,1,h] far apart: IoU h, weight exp(-h² / sigma), down to and below 2**-1022
+        # pairs of boxes [0,0,1,1] and [0,0,1,h] far apart: IoU h, weight exp(-h² / sigma), down to subnormal ones
         h = np.linspace(1e-3, 1, 1000)
         for sigma in (1e-4, 1.4e-3, 2e-3, 0.1, 10.0):
             row = 3.0 * np.arange(1000)
@@ -83,9 +86,16 @@ class TestSoftNMS:
             keep, new_scores = kernels.soft_nms(boxes, scores, sigma=sigma, score_threshold=-1)
             weights = new_scores[np.argsort(keep)][1000:]
             expected = np.array([math.exp(-((hi / (1 + hi - hi)) ** 2) / sigma) for hi in h])
-            normal = expected >= np.finfo(float).tiny * 4
-            assert (np.abs(weights - expected)[normal] <= 2 * np.spacing(expected[normal])).all()
-            assert (weights[~normal] <= np.finfo(float).tiny * 8).all()
+            assert (np.abs(weights - expected) <= 2 * np.spacing(expected)).all()
+
+    def test_weights_below_the_normal_numbers(self, impl):
+        # exp(-740 · 1) is subnormal: an infinite score stays infinite, one of 2**1000 becomes normal
+        boxes = [[0.0, 0, 1, 1], [0, 0, 1, 1]]
+        _, new_scores = impl.soft_nms(boxes, [np.inf, np.inf], sigma=1 / 740)
+        assert new_scores.tolist() == [np.inf, np.inf]
+        _, new_scores = impl.soft_nms(boxes, [2.0**1000, 2.0**999], sigma=1 / 740, score_threshold=0)
+        assert new_scores[1] == pytest.approx(2.0**999 * math.exp(-740), rel=1e-1)
+        assert new_scores[1] > 0
 
     @pytest.mark.parametrize("method", ["linear", "gaussian"])
     def test_same_bits_everywhere(self, kernels, method):
@@ -174,6 +184,26 @@ class TestWeightedBoxesFusion:
         boxes, scores, _ = impl.weighted_boxes_fusion([[[4, 4, -1, 0], [1, 1, 1, 5]]], [[0.5, 0.9]], [[0, 0]])
         assert (boxes.tolist(), scores.tolist()) == ([[-1, 0, 4, 4]], [0.5])
 
+    def test_labels_of_every_integer_type(self, impl):
+        one = [[0.0, 0, 4, 4]]
+        large = np.uint64([2**63 + 1, 2**63])
+        _, _, labels = impl.weighted_boxes_fusion([one * 2], [[0.5, 0.4]], [large])
+        assert_same_answer(labels, large)
+        # equal numbers meet whatever their types are
+        _, _, labels = impl.weighted_boxes_fusion([one] * 3, [[0.5]] * 3, [np.int8([7]), np.uint64([7]), [7.0]])
+        assert_same_answer(labels, np.array([7]))
+        _, _, labels = impl.weighted_boxes_fusion([one] * 2, [[0.5], [0.4]], [np.uint64([2**64 - 1]), [3]])
+        assert_same_answer(labels, np.uint64([2**64 - 1, 3]))
+        with pytest.raises(ValueError, match=r"labels_list\[1\]\[0\]: expected a label of at least 0"):
+            impl.weighted_boxes_fusion([one] * 2, [[0.5], [0.4]], [np.uint64([2**63]), [-1]])
+
+    def test_at_the_limits_nothing_overflows(self, impl):
+        one = np.array([[-(2.0**508), -(2.0**508), 2.0**508, 2.0**508]])
+        boxes, scores, _ = impl.weighted_boxes_fusion(
+            [one] * 2, [[2.0**240]] * 2, [[0]] * 2, weights=[2.0**240, 2.0**240]
+        )
+        assert (boxes.tolist(), scores.tolist()) == (one.tolist(), [2.0**240])
+
     def test_scores_of_zero(self, impl):
         boxes, scores, _ = impl.weighted_boxes_fusion([[[0, 0, 4, 4], [0, 0, 4, 5]]], [[0.0, 0.0]], [[0, 0]])
         assert (boxes.tolist(), scores.tolist()) == ([[0, 0, 4, 4]], [0])
@@ -228,6 +258,8 @@ class TestWeightedBoxesFusion:
             (([[[0, 0, 1, 1]]], [[1]], [[0]]), {"weights": [-1]}),
             (([[[0, 0, 1, 1]]], [[1]], [[0]]), {"weights": [np.nan]}),
             (([[[0, 0, 1, 1]]], [[1]], [[0]]), {"weights": [0]}),
+            (([[[0, 0, 1, 1]]], [[1]], [[0]]), {"weights": [1e308]}),
+            (([[[0, 0, 1, 1]]], [[1e308]], [[0]]), {}),
             (([[[0, 0, 1, 1]]], [[1]], [[0]]), {"weights": [1, 2]}),
             (([[[0, 0, 1, 1]]], [[1]], [[0]]), {"iou_threshold": 2}),
             (([[[0, 0, 1, 1]]], [[1]], [[0]]), {"skip_box_threshold": np.nan}),

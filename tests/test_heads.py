@@ -76,6 +76,8 @@ class TestMulticlass:
             answer = impl.multiclass_nms(boxes, scores, 0.5, max_output=2)
             assert [part.shape for part in answer] == [(batch, 2, 4), *[(batch, 2)] * 3, (batch,)]
             assert not answer[4].any()
+        answer = impl.multiclass_nms([], [], 0.5, max_output=2)
+        assert [part.shape for part in answer] == [(0, 2, 4), (0, 2), (0, 2), (0, 2), (0,)]
         assert impl.multiclass_nms(self.boxes, self.scores, 0.5, max_output=0)[4].tolist() == [0]
 
     def test_crowded_sets_go_step_by_step(self, kernels, n_threads):

@@ -2,16 +2,34 @@
 
 import numpy as np
 import pytest
+import scenes
 from cases import awkward_boxes, layouts, random_boxes
 from hypothesis import given
 from hypothesis import strategies as st
 
+import fastgeo
 from fastgeo import reference
-from fastgeo.suppression.kernels import nms_by_method
-from fastgeo.testing import assert_same_answer
+from fastgeo.runtime import core
+from fastgeo.testing import algorithms, assert_same_answer, force_algorithm
 
 FLOATS = [np.float32, np.float64]
-PLAIN, GRID, TILES, BEST_FIRST = 1, 2, 3, 4
+SEARCHES = algorithms(fastgeo.nms_groups)  # all but the one that knows no owners
+
+
+def nms_by(algorithm, *args, **options):
+    """nms_groups with the search forced."""
+    with force_algorithm(fastgeo.nms, algorithm):
+        return fastgeo.nms_groups(*args, **options)
+
+
+def assert_every_search(expected, *args, **options):
+    """What `nms_groups` should answer, by every algorithm; and `nms`, where there is one group."""
+    for algorithm in SEARCHES:
+        assert_same_answer(nms_by(algorithm, *args, **options), expected)
+    if options.get("idxs") is None:
+        options.pop("idxs", None)
+        with force_algorithm(fastgeo.nms, "best_first"):
+            assert_same_answer(fastgeo.nms(*args, **options), expected[0])
 
 
 def scattered(n, seed=0, dtype=np.float32, cluster=5, spread=1.0):
@@ -116,8 +134,8 @@ class TestLiterals:
 
     def test_formats(self, impl):
         for fmt in ("xywh", "cxcywh"):
-            boxes = reference.nms([[0, 0, 10, 10], [1, 1, 10, 10], [20, 20, 10, 10]], [0.8, 0.9, 0.7], 0.5, fmt=fmt)
-            assert boxes.tolist() == [1, 2]
+            keep = impl.nms([[0, 0, 10, 10], [1, 1, 10, 10], [20, 20, 10, 10]], [0.8, 0.9, 0.7], 0.5, fmt=fmt)
+            assert keep.tolist() == [1, 2]
 
     def test_groups(self, impl):
         boxes = [[0.0, 0, 1, 1]] * 4
@@ -154,8 +172,7 @@ class TestKernelIsReference:
         for idxs in (None, ids):
             expected = reference.nms_groups(boxes, scores, threshold, idxs=idxs, **options)
             assert_same_answer(kernels.nms_groups(boxes, scores, threshold, idxs=idxs, **options), expected)
-            for method in (PLAIN, GRID):
-                assert_same_answer(nms_by_method(boxes, scores, threshold, method, idxs=idxs, **options), expected)
+            assert_every_search(expected, boxes, scores, threshold, idxs=idxs, **options)
         actual = kernels.batched_nms(boxes, scores, ids, threshold, **options)
         assert_same_answer(actual, reference.batched_nms(boxes, scores, ids, threshold, **options))
 
@@ -167,8 +184,7 @@ class TestKernelIsReference:
             for threshold in (0.0, 0.3, 0.5, 0.8):
                 expected = reference.nms_groups(boxes, scores, threshold, kind=kind)
                 assert_same_answer(kernels.nms(boxes, scores, threshold, kind=kind), expected[0])
-                for method in (PLAIN, GRID):
-                    assert_same_answer(nms_by_method(boxes, scores, threshold, method, kind=kind), expected)
+                assert_every_search(expected, boxes, scores, threshold, kind=kind)
         expected = reference.batched_nms(boxes, scores, ids, 0.5)
         assert_same_answer(kernels.batched_nms(boxes, scores, ids, 0.5), expected)
 
@@ -181,8 +197,7 @@ class TestKernelIsReference:
                 for threshold in (0.0, 0.1, 0.5, 1.0):
                     options = {"fmt": fmt, "kind": kind, "offset": 0}
                     expected = reference.nms_groups(boxes, scores, threshold, **options)
-                    for method in (PLAIN, GRID):
-                        assert_same_answer(nms_by_method(boxes, scores, threshold, method, **options), expected)
+                    assert_every_search(expected, boxes, scores, threshold, **options)
 
     def test_threads(self, kernels, n_threads):
         boxes, scores, _ = scattered(12_000)
@@ -209,7 +224,7 @@ class TestKernelIsReference:
 
 
 @st.composite
-def scenes(draw):
+def odd_sets(draw):
     """Clusters of boxes of one size each, some of them empty, tiny, huge or far out."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     n = draw(st.sampled_from([3, 40, 300]))
@@ -226,8 +241,8 @@ def scenes(draw):
     return boxes.astype(dtype), scores.astype(dtype), ids
 
 
-class TestGrid:
-    """The grid gives the plain method's answer whatever the sizes and places of the boxes."""
+class TestIndex:
+    """An index gives the answer of a scan whatever the sizes and places of the boxes."""
 
     @pytest.mark.parametrize("dtype", FLOATS)
     @pytest.mark.parametrize("threshold", [0.0, 0.01, 0.3, 0.5, 0.7, 0.95, 1.0])
@@ -237,8 +252,8 @@ class TestGrid:
         for kind in ("iou", "diou", "ioa"):
             for offset in (0, 1):
                 options = {"kind": kind, "offset": offset}
-                plain = nms_by_method(boxes, scores, threshold, PLAIN, **options)
-                assert_same_answer(nms_by_method(boxes, scores, threshold, GRID, **options), plain)
+                plain = nms_by("scan", boxes, scores, threshold, **options)
+                assert_every_search(plain, boxes, scores, threshold, **options)
 
     @pytest.mark.parametrize("dtype", FLOATS)
     @pytest.mark.parametrize("fmt", ["xyxy", "xywh", "cxcywh"])
@@ -255,11 +270,11 @@ class TestGrid:
         boxes = boxes.astype(dtype)
         scores = rng.random(1500).astype(dtype)
         for threshold in (0.0, 0.4, 0.6):
-            plain = nms_by_method(boxes, scores, threshold, PLAIN, fmt=fmt)
-            assert_same_answer(nms_by_method(boxes, scores, threshold, GRID, fmt=fmt), plain)
+            plain = nms_by("scan", boxes, scores, threshold, fmt=fmt)
+            assert_every_search(plain, boxes, scores, threshold, fmt=fmt)
 
     @given(
-        scenes(),
+        odd_sets(),
         st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0]),
         st.sampled_from(["iou", "diou", "ioa"]),
         st.integers(0, 1),
@@ -268,8 +283,8 @@ class TestGrid:
     def test_any_scene(self, kernels, case, threshold, kind, offset, grouped):
         boxes, scores, ids = case
         options = {"kind": kind, "offset": offset, "idxs": ids if grouped else None}
-        plain = nms_by_method(boxes, scores, threshold, PLAIN, **options)
-        assert_same_answer(nms_by_method(boxes, scores, threshold, GRID, **options), plain)
+        plain = nms_by("scan", boxes, scores, threshold, **options)
+        assert_every_search(plain, boxes, scores, threshold, **options)
 
     def test_large_groups_go_step_by_step(self, kernels, n_threads):
         """Groups on both sides of the size from which they are cut into steps, each as nms alone answers."""
@@ -279,7 +294,7 @@ class TestGrid:
         expected, owner = [], np.empty(26_000, np.int64)
         for c in np.unique(ids):
             members = np.flatnonzero(ids == c)
-            alone, owners = nms_by_method(boxes[members], scores[members], 0.6, PLAIN)
+            alone, owners = nms_by("scan", boxes[members], scores[members], 0.6)
             expected.append(members[alone])
             owner[members] = members[owners]
         expected = np.concatenate(expected)
@@ -294,46 +309,44 @@ class TestGrid:
         boxes[11] = [4, 4, 4, 4]
         scores = np.random.default_rng(0).random(2000)
         for threshold in (0.0, 0.5):
-            plain = nms_by_method(boxes, scores, threshold, PLAIN)
-            assert_same_answer(nms_by_method(boxes, scores, threshold, GRID), plain)
+            plain = nms_by("scan", boxes, scores, threshold)
+            assert_every_search(plain, boxes, scores, threshold)
 
 
-@pytest.mark.parametrize("method", [TILES, BEST_FIRST])
 class TestManyBoxes:
-    """As the plain method answers, whether the borders of tiles cut clusters or not, and whoever is best."""
+    """As a scan answers, whoever is best and wherever cells end."""
 
     @pytest.mark.parametrize("dtype", FLOATS)
     @pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 0.7, 1.0])
     @pytest.mark.parametrize("cluster", [2, 8, 60])
-    def test_clusters(self, kernels, method, dtype, threshold, cluster):
+    def test_clusters(self, kernels, dtype, threshold, cluster):
         boxes, scores, _ = scattered(3000, dtype=dtype, cluster=cluster, spread=0.3)
         for kind in ("iou", "diou", "ioa"):
             for options in ({"kind": kind}, {"kind": kind, "offset": 1, "score_threshold": 0.4}):
-                plain, _ = nms_by_method(boxes, scores, threshold, PLAIN, **options)
-                assert_same_answer(nms_by_method(boxes, scores, threshold, method, **options), plain)
+                plain = nms_by("scan", boxes, scores, threshold, **options)
+                assert_every_search(plain, boxes, scores, threshold, **options)
 
     @given(
-        case=scenes(),
+        case=odd_sets(),
         threshold=st.sampled_from([0.0, 0.1, 0.5, 0.9]),
         kind=st.sampled_from(["iou", "diou", "ioa"]),
         score_dtype=st.sampled_from(FLOATS),
     )
-    def test_any_scene(self, kernels, method, case, threshold, kind, score_dtype):
+    def test_any_scene(self, kernels, case, threshold, kind, score_dtype):
         boxes, scores, _ = case
-        plain, _ = nms_by_method(boxes, scores.astype(score_dtype), threshold, PLAIN, kind=kind)
-        assert_same_answer(nms_by_method(boxes, scores.astype(score_dtype), threshold, method, kind=kind), plain)
+        plain = nms_by("scan", boxes, scores.astype(score_dtype), threshold, kind=kind)
+        assert_every_search(plain, boxes, scores.astype(score_dtype), threshold, kind=kind)
 
-    def test_chains_cross_every_border(self, kernels, method):
+    def test_chains_cross_every_border(self, kernels):
         """Each box overlaps the next one of its row, and scores fall along the row: one decides another to the end."""
         x = np.arange(4000, dtype=np.float32) * 3
         boxes = np.stack([x, x * 0, x + 10, x * 0 + 10], axis=1)
         boxes = np.concatenate([boxes + np.float32([0, y, 0, y]) for y in (0, 300, 600)])
         scores = np.tile(np.linspace(1, 0, 4000, dtype=np.float32), 3)
-        plain, _ = nms_by_method(boxes, scores, 0.3, PLAIN)
-        assert_same_answer(nms_by_method(boxes, scores, 0.3, method), plain)
+        assert_every_search(nms_by("scan", boxes, scores, 0.3), boxes, scores, 0.3)
 
     @pytest.mark.parametrize("dtype", FLOATS)
-    def test_shapes_of_the_plane(self, kernels, method, dtype):
+    def test_shapes_of_the_plane(self, kernels, dtype):
         """On a line, on a point, without area, of all sizes, one over all: what cells are cut by."""
         boxes, scores, _ = scattered(2000, dtype=dtype, cluster=20, spread=0.1)
         line, point, flat, sizes, whole = (boxes.copy() for _ in range(5))
@@ -344,27 +357,25 @@ class TestManyBoxes:
         whole[5] = [-1e9, -1e9, 1e9, 1e9]
         for case in (line, point, flat, sizes, whole):
             for threshold in (0.0, 0.4, 0.8):
-                plain, _ = nms_by_method(case, scores, threshold, PLAIN)
-                assert_same_answer(nms_by_method(case, scores, threshold, method), plain)
+                assert_every_search(nms_by("scan", case, scores, threshold), case, scores, threshold)
 
     @pytest.mark.parametrize("dtype", FLOATS)
-    def test_scores_that_tie(self, kernels, method, dtype):
+    def test_scores_that_tie(self, kernels, dtype):
         """Equal, of few values, apart only beyond float32, below 0, of either zero."""
         boxes, scores, _ = scattered(3000, cluster=30, spread=0.1)
         scores = scores.astype(dtype)
         for case in (scores * 0, np.round(scores, 1), scores * dtype(1e-9) + 1, -scores, np.round(scores - 0.5) * 0):
-            plain, _ = nms_by_method(boxes, case, 0.5, PLAIN)
-            assert_same_answer(nms_by_method(boxes, case, 0.5, method), plain)
+            assert_every_search(nms_by("scan", boxes, case, 0.5), boxes, case, 0.5)
 
 
 class TestManyBoxesAsTheyCome:
     """Chosen by number and density."""
 
-    def test_loose_ones_take_tiles(self, kernels, n_threads):
-        """As the grid answers; more than half of the boxes lie in one tile of many, which goes on for many steps."""
+    def test_loose_ones(self, kernels, n_threads):
+        """As the grid answers; more than half of the boxes lie in a small part of the plane."""
         boxes, scores, _ = scattered(300_000, cluster=20, spread=0.0)
         boxes[:160_000] *= 0.02
-        grid, _ = nms_by_method(boxes, scores, 0.5, GRID)
+        grid, _ = nms_by("grid", boxes, scores, 0.5)
         assert_same_answer(kernels.nms(boxes, scores, 0.5), grid)
 
     @pytest.mark.parametrize("dtype", FLOATS)
@@ -373,15 +384,100 @@ class TestManyBoxesAsTheyCome:
         boxes, _, _ = scattered(n, dtype=dtype, cluster=cluster, spread=0.0)
         scores = np.random.default_rng(1).random(n).astype(dtype)
         for options in ({}, {"kind": "ioa"}, {"kind": "diou", "score_threshold": 0.03}):
-            grid, _ = nms_by_method(boxes, scores, 0.5, GRID, **options)
+            grid, _ = nms_by("grid", boxes, scores, 0.5, **options)
             assert_same_answer(kernels.nms(boxes, scores, 0.5, **options), grid)
 
     @pytest.mark.parametrize("n", [20_000, 280_000])
     def test_crowded_ones_of_one_score(self, kernels, n):
         boxes, _, _ = scattered(n, cluster=200, spread=0.0)
         scores = np.ones(n, np.float32)
-        grid, _ = nms_by_method(boxes, scores, 0.5, GRID)
+        grid, _ = nms_by("grid", boxes, scores, 0.5)
         assert_same_answer(kernels.nms(boxes, scores, 0.5), grid)
+
+
+class TestPlan:
+    """Which search runs, by the counters of the kernels."""
+
+    def runs(self, *args, **options):
+        core.count_runs(True)
+        try:
+            fastgeo.nms(*args, **options)
+            return {algorithm for choice, algorithm, _, _ in core.run_counts() if choice == "nms search"}
+        finally:
+            core.count_runs(False)
+
+    @pytest.mark.parametrize("algorithm", algorithms(fastgeo.nms))
+    @pytest.mark.parametrize("n", [20, 50, 3000])
+    def test_a_forced_search_is_the_one_that_runs(self, kernels, algorithm, n):
+        boxes, scores, _ = scattered(n)
+        with force_algorithm(fastgeo.nms, algorithm):
+            assert fastgeo.explain(fastgeo.nms, boxes, scores, 0.5).algorithm == algorithm
+            found = self.runs(boxes, scores, 0.5)
+        assert found <= {"scan", "grid", "tree"} if algorithm == "adaptive" else algorithm in found
+        if algorithm in ("scan", "grid", "tree"):
+            assert found == {algorithm}
+
+    def test_owners_and_groups_refuse_to_begin_with_the_best(self, kernels):
+        boxes, scores, ids = scattered(50)
+        with force_algorithm(fastgeo.nms, "best_first"):
+            for call in (
+                lambda: fastgeo.nms_groups(boxes, scores, 0.5),
+                lambda: fastgeo.batched_nms(boxes, scores, ids, 0.5),
+                lambda: fastgeo.multiclass_nms(boxes[None], scores[None, :, None], 0.5),
+            ):
+                with pytest.raises(ValueError, match="'best_first' cannot serve this call: it drops boxes"):
+                    call()
+
+    def test_few_boxes_are_scanned(self, kernels):
+        boxes, scores, _ = scattered(300)
+        assert self.runs(boxes, scores, 0.5) == {"scan"}
+
+    @pytest.mark.parametrize(
+        ("scene", "searches"),
+        [
+            ("sparse", {"grid"}),
+            ("giant box in the middle", {"tree"}),
+            ("crossing stripes", {"tree"}),
+            ("outlier last", {"tree"}),
+            ("scales 2^±55", {"tree"}),
+        ],
+    )
+    def test_the_index_suits_the_boxes(self, kernels, scene, searches):
+        rng = np.random.default_rng(0)
+        boxes, scores = scenes.BOXES[scene](rng, 4000), rng.random(4000)
+        assert self.runs(boxes, scores, 0.5) - {"scan"} == searches
+        assert_every_search(nms_by("scan", boxes, scores, 0.5), boxes, scores, 0.5)
+
+    @pytest.mark.parametrize("dtype", FLOATS)
+    def test_a_grid_gives_way_to_a_tree(self, kernels, dtype):
+        """Heaps in which most boxes stay: each looks at all the others of its cells."""
+        rng = np.random.default_rng(0)
+        corner = rng.integers(0, 2, (12_000, 2)) * 100 + rng.normal(0, 3, (12_000, 2))
+        boxes = np.hstack([corner, corner + rng.uniform(20, 100, (12_000, 2))]).astype(dtype)
+        scores = rng.random(12_000)
+        options = {"max_output": 9000}
+        for threshold in (0.85, 0.88):
+            assert self.runs(boxes, scores, threshold, **options) >= {"grid", "tree"}
+            adaptive = fastgeo.nms_groups(boxes, scores, threshold, **options)
+            assert_same_answer(adaptive, nms_by("scan", boxes, scores, threshold, **options))
+
+    def test_identical_boxes_at_threshold_one(self, kernels):
+        """None suppresses another, which the hull of all says at once; in a grid each would look at all others."""
+        boxes = np.tile(np.float32([[1, 2, 3, 5]]), (20_000, 1))
+        scores = np.random.default_rng(0).random(20_000)
+        assert "tree" in self.runs(boxes, scores, 1.0)
+        assert_same_answer(fastgeo.nms(boxes, scores, 1.0), np.argsort(-scores, kind="stable"))
+
+    @pytest.mark.parametrize("dtype", FLOATS)
+    @pytest.mark.parametrize("scene", scenes.BOXES)
+    @pytest.mark.parametrize("n", [17, 50, 700])
+    def test_every_scene(self, kernels, scene, dtype, n):
+        rng = np.random.default_rng(1)
+        boxes, scores = scenes.BOXES[scene](rng, n).astype(dtype), np.round(rng.random(n), 1)
+        for threshold in (0.0, 0.5, 0.95, 1.0):
+            for kind in ("iou", "diou", "ioa"):
+                expected = nms_by("scan", boxes, scores, threshold, kind=kind)
+                assert_every_search(expected, boxes, scores, threshold, kind=kind)
 
 
 class TestProperties:
@@ -444,6 +540,49 @@ def test_bad_input(kernels, case):
         with pytest.raises(type(expected.value)) as actual:
             getattr(kernels, name)(*args, **options)
         assert str(actual.value) == str(expected.value)
+
+
+def test_an_earlier_argument_is_reported_first(kernels):
+    """Arrays with their values, then the other arguments, in the order of the signature, in kernel and reference."""
+    nan, good = np.full((1, 4), np.nan), [[0.0, 0, 1, 1]]
+    for call, name in [
+        (lambda m: m.nms(nan, [np.nan], 2), "boxes"),
+        (lambda m: m.nms(good, [np.nan], 2), "scores"),
+        (lambda m: m.nms(nan, [[1]], 0.5), "boxes"),
+        (lambda m: m.nms(good, [1], 10**400), "iou_threshold"),
+        (lambda m: m.nms(good, [1], 2, max_output=-1, kind="x"), "iou_threshold"),
+        (lambda m: m.nms(good, [1], 0.5, max_output=-1, kind="x"), "max_output"),
+        (lambda m: m.batched_nms(nan, [1], [0.5], 0.5), "boxes"),
+        (lambda m: m.batched_nms(good, [np.nan], ["a"], 0.5), "scores"),
+        (lambda m: m.batched_nms(good, [1], [0], 0.5, offset=7, n_threads=0), "offset"),
+        (lambda m: m.soft_nms(nan, [1], method="x"), "boxes"),
+        (lambda m: m.soft_nms(good, [np.nan], sigma=0), "scores"),
+        (lambda m: m.rotated_nms(np.ones((1, 5)), [np.nan], 2), "scores"),
+        (lambda m: m.multiclass_nms([nan], [[[np.nan]]], 2), "boxes"),
+        (lambda m: m.multiclass_nms([good], [[[np.nan]]], 2), "scores"),
+        (lambda m: m.multiclass_nms([good], [[[1]]], 0.5, max_output=-1, fmt="x", n_threads=0), "max_output"),
+        (lambda m: m.weighted_boxes_fusion([nan], [[np.nan]], [[0.5]], weights=[-1]), "boxes_list"),
+        (lambda m: m.weighted_boxes_fusion([good], [[1]], [[0]], weights=[-1], iou_threshold=2), "weights"),
+    ]:
+        with pytest.raises((TypeError, ValueError), match=f"^{name}") as expected:
+            call(reference)
+        with pytest.raises(type(expected.value)) as actual:
+            call(kernels)
+        assert str(actual.value) == str(expected.value)
+
+
+def test_more_boxes_than_can_be_numbered(kernels, tmp_path):
+    """A sparse file takes no memory; the error is not one of memory."""
+    with open(tmp_path / "zeros", "wb") as file:
+        file.truncate(2**31 * 16)
+    boxes = np.asarray(np.memmap(tmp_path / "zeros", np.float32, "r", shape=(2**31, 4)))
+    scores = np.asarray(np.memmap(tmp_path / "zeros", np.float32, "r", shape=(2**31,)))
+    for name in ("nms", "soft_nms"):
+        arguments = (boxes, scores, 0.5) if name == "nms" else (boxes, scores)
+        with pytest.raises(ValueError, match="boxes: expected at most 2147483646 boxes, got 2147483648"):
+            getattr(kernels, name)(*arguments)
+    with pytest.raises(ValueError, match="scores: expected at most 2147483646 for an image, got 65536 x 32768"):
+        kernels.multiclass_nms(boxes[None, :65536], scores.reshape(1, 65536, 32768), 0.5)
 
 
 def test_bad_input_of_batched_nms(kernels):

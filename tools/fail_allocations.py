@@ -20,7 +20,6 @@ RENAMED = ("malloc", "calloc", "realloc", "aligned_alloc", "free")
 DRIVER = """
 import ctypes, sys, numpy as np, fastgeo, calls
 from fastgeo import runtime
-from fastgeo.suppression.kernels import nms_by_method
 from fastgeo.testing import algorithms, assert_same_answer, force_algorithm
 library = ctypes.CDLL(sys.argv[1])
 made, outstanding, fail_after = library.fg_test_made, library.fg_test_outstanding, library.fg_test_fail_after
@@ -80,19 +79,7 @@ for isa in runtime.supported_isas():
             for n in (5, min(800, max(calls.SIZES.get(name, (300,))))):
                 for variant in calls.VARIANTS[name]:
                     check(name, variant, n, np.float32)
-        # Crowded enough for the grid of non-maximum suppression: one group, a large one, small ones, a head; tiles;
-        # the best first.
-        crowded = {"iou_threshold": 0.9}
-        check("nms", crowded, 6000, np.float32)
-        check("nms", crowded, 9000, np.float32)
-        check("batched_nms", {**crowded, "idxs": lambda n, dtype: np.zeros(n, np.int64)}, 6000, np.float32)
-        check("batched_nms", crowded, 10_000, np.float32)
-        check("multiclass_nms", {**crowded, "max_output": 3000}, 3000, np.float32)
-        far = np.tile(np.random.default_rng(0).uniform(0, 9000, (600, 2)), 2).astype(np.float32)
-        for method in (3, 4):
-            apart = {"boxes": lambda n, dtype: calls.boxes(n, dtype) + far, "method": method}
-            check("nms", apart, 600, np.float32, nms_by_method)
-        for name in ("sparse_box_iou", "box_iou", "histogram_auc", "roc_auc"):
+        for name in ("sparse_box_iou", "box_iou", "histogram_auc", "roc_auc", "nms", "batched_nms", "multiclass_nms"):
             function = getattr(fastgeo, name)
             for algorithm in algorithms(function):
                 with force_algorithm(function, algorithm):

@@ -15,23 +15,42 @@ SOFT_METHODS = ("linear", "gaussian")
 NO_IDXS = "idxs: expected an array of integers, got None"
 
 
-def nms_arrays(boxes: Any, scores: Any, idxs: Any = None) -> tuple[Array, Array, Array | None]:
-    """Plain arrays of equal length; their values are not looked at."""
-    boxes = checks.float_array("boxes", boxes, ("N", 4))
+# Boxes, or scores of an image, are numbered in 31 bits.
+MOST_BOXES = 2**31 - 2
+
+
+def nms_arrays(boxes: Any, scores: Any, idxs: Any = None, *, values: bool = True) -> tuple[Array, Array, Array | None]:
+    """Plain arrays of equal length; with `values` these are checked as well, each array before the next."""
+    boxes = few_enough("boxes", checks.float_array("boxes", boxes, ("N", 4)))
+    if values:
+        checks.box_values("boxes", boxes)
     scores = checks.float_array("scores", scores, ("N",))
     checks.same_length("boxes", boxes, "scores", scores)
+    if values:
+        number_values("scores", scores)
     if idxs is not None:
         idxs = group_ids("idxs", idxs)
         checks.same_length("boxes", boxes, "idxs", idxs)
     return boxes, scores, idxs
 
 
+def few_enough(name: str, boxes: Array) -> Array:
+    if len(boxes) > MOST_BOXES:
+        raise ValueError(f"{name}: expected at most {MOST_BOXES} boxes, got {len(boxes)}")
+    return boxes
+
+
+def number_values(name: str, scores: Array) -> None:
+    checks.reject(name, scores, np.isnan(scores), "a number")
+
+
 def rotated_arrays(boxes: Any, scores: Any) -> tuple[Array, Array]:
-    """Checked boxes (cx, cy, w, h, degrees) and plain scores of equal length."""
-    boxes = checks.float_array("boxes", boxes, ("N", 5))
+    """Checked boxes (cx, cy, w, h, degrees) and scores of equal length."""
+    boxes = few_enough("boxes", checks.float_array("boxes", boxes, ("N", 5)))
+    checks.box_values("boxes", boxes)
     scores = checks.float_array("scores", scores, ("N",))
     checks.same_length("boxes", boxes, "scores", scores)
-    checks.box_values("boxes", boxes)
+    number_values("scores", scores)
     return boxes, scores
 
 
@@ -47,6 +66,25 @@ class Head(NamedTuple):
     class_agnostic: bool
 
 
+def head_arrays(boxes: Any, scores: Any, *, values: bool = True) -> tuple[Array, Array]:
+    """Plain arrays (B, N, 4) or (B, N, C, 4) and (B, N, C); with `values` these are checked as well."""
+    array = checks.numeric_array("boxes", boxes)
+    scores = checks.float_array("scores", scores, ("B", "N", "C"))
+    batch, n, n_classes = scores.shape
+    shape: tuple[int, ...] = (batch, n, n_classes, 4) if array.ndim == 4 else (batch, n, 4)
+    if array.shape == (0,) and scores.size == 0 and batch * n == 0:
+        array = array.reshape(shape)
+    if array.shape != shape:
+        raise ValueError(f"boxes: expected shape {shape}, to match scores, got {array.shape}")
+    if n * n_classes > MOST_BOXES:
+        raise ValueError(f"scores: expected at most {MOST_BOXES} for an image, got {n} x {n_classes}")
+    array = checks.plain(array, checks.float_type(array.dtype))
+    if values:
+        checks.box_values("boxes", array)
+        number_values("scores", scores)
+    return array, scores
+
+
 def head(
     boxes: Any,
     scores: Any,
@@ -56,26 +94,25 @@ def head(
     max_boxes: Any,
     class_agnostic: Any,
     fmt: Any,
+    n_threads: Any,
+    *,
+    values: bool = True,
 ) -> Head:
-    """Check the arguments of multiclass_nms, except for the values in boxes and scores."""
-    scores = checks.float_array("scores", scores, ("B", "N", "C"))
-    batch, n, n_classes = scores.shape
-    array = checks.numeric_array("boxes", boxes)
-    shape: tuple[int, ...] = (batch, n, n_classes, 4) if array.ndim == 4 else (batch, n, 4)
-    if array.shape != shape:
-        raise ValueError(f"boxes: expected shape {shape}, to match scores, got {array.shape}")
-    array = checks.plain(array, checks.float_type(array.dtype))
-    if class_agnostic not in (True, False):
-        raise TypeError(f"class_agnostic: expected True or False, got {class_agnostic!r}")
+    """Check the arguments of multiclass_nms; the values of boxes and scores only with `values`."""
+    array, scores = head_arrays(boxes, scores, values=values)
+    n_classes = scores.shape[2]
     iou_thresholds = class_values("iou_threshold", iou_threshold, n_classes)
     checks.reject("iou_threshold", iou_thresholds, ~((iou_thresholds >= 0) & (iou_thresholds <= 1)), "from 0 to 1")
+    score_thresholds = class_values("score_threshold", score_threshold, n_classes)
+    number_values("score_threshold", score_thresholds)
+    top_k = None if top_k is None else checks.integer("top_k", top_k, 0)
+    limit = checks.integer("max_output", max_boxes, 0, 2**40)
+    if class_agnostic not in (True, False):
+        raise TypeError(f"class_agnostic: expected True or False, got {class_agnostic!r}")
     if class_agnostic and len(set(iou_thresholds.tolist())) > 1:
         raise ValueError("iou_threshold: expected one number for all classes with class_agnostic, got several")
-    score_thresholds = class_values("score_threshold", score_threshold, n_classes)
-    checks.reject("score_threshold", score_thresholds, np.isnan(score_thresholds), "a number")
-    top_k = None if top_k is None else checks.integer("top_k", top_k, 0)
     checks.choice("fmt", fmt, checks.FORMATS)
-    limit = checks.integer("max_output", max_boxes, 0, 2**40)
+    checks.thread_count(n_threads)
     return Head(array, scores, iou_thresholds, score_thresholds, top_k, limit, bool(class_agnostic))
 
 
@@ -85,12 +122,6 @@ def class_values(name: str, value: Any, n_classes: int) -> Array:
     if array.ndim == 0:
         return np.full(n_classes, array, np.float64)
     return checks.plain(checks.shaped(name, array, (n_classes,)), np.float64)
-
-
-def nms_values(boxes: Array, scores: Array) -> None:
-    """Raise for a value that breaks the input contract."""
-    checks.box_values("boxes", boxes)
-    checks.scores_array("scores", scores)
 
 
 def group_ids(name: str, value: Any) -> Array:
@@ -119,6 +150,10 @@ def sigma(value: Any) -> float:
     return number
 
 
+# Scores, weights and coordinates up to their limits: no product or sum of them overflows.
+FUSION_LIMIT = 2.0**240
+
+
 class Fusion(NamedTuple):
     """What weighted boxes fusion works on: the boxes of all models in one row, as float64."""
 
@@ -145,21 +180,21 @@ def fusion(
     for name, other in (("scores_list", scores_list), ("labels_list", labels_list)):
         if len(other) != n_models:
             raise ValueError(f"{name}: expected length {n_models}, as boxes_list, got {len(other)}")
-    boxes, scores, labels, below = [], [], [], []
+    boxes, scores, labels = [], [], []
+    for m, (model_boxes, model_scores, model_labels) in enumerate(
+        zip(boxes_list, scores_list, labels_list, strict=True)
+    ):
+        boxes.append(checks.boxes_array(f"boxes_list[{m}]", model_boxes))
+        scores.append(fusion_scores(f"scores_list[{m}]", model_scores))
+        labels.append(whole_labels(f"labels_list[{m}]", model_labels))
+        checks.same_length(f"boxes_list[{m}]", boxes[m], f"scores_list[{m}]", scores[m])
+        checks.same_length(f"boxes_list[{m}]", boxes[m], f"labels_list[{m}]", labels[m])
     model_weights = fusion_weights(weights, n_models)
     iou_threshold = checks.in_range("iou_threshold", iou_threshold, 0, 1)
     least = checks.real_number("skip_box_threshold", skip_box_threshold)
     if math.isnan(least):
         raise ValueError("skip_box_threshold: expected a number, got nan")
-    for m, (model_boxes, model_scores, model_labels) in enumerate(
-        zip(boxes_list, scores_list, labels_list, strict=True)
-    ):
-        boxes.append(checks.boxes_array(f"boxes_list[{m}]", model_boxes))
-        scores.append(finite_scores(f"scores_list[{m}]", model_scores))
-        labels.append(whole_labels(f"labels_list[{m}]", model_labels))
-        checks.same_length(f"boxes_list[{m}]", boxes[m], f"scores_list[{m}]", scores[m])
-        checks.same_length(f"boxes_list[{m}]", boxes[m], f"labels_list[{m}]", labels[m])
-        below.append(scores[m].astype(np.float64) < least)
+    below = [part.astype(np.float64) < least for part in scores]
     box_type = np.result_type(*boxes) if boxes else np.dtype(np.float64)
     score_type = np.result_type(*scores) if scores else np.dtype(np.float64)
     all_boxes = np.concatenate([*boxes, np.zeros((0, 4))]).astype(np.float64)
@@ -167,7 +202,7 @@ def fusion(
         [np.minimum(all_boxes[:, :2], all_boxes[:, 2:]), np.maximum(all_boxes[:, :2], all_boxes[:, 2:])], axis=1
     )
     weighted = [s.astype(np.float64) * w for s, w in zip(scores, model_weights, strict=True)]
-    values, numbers = np.unique(np.concatenate([*labels, np.zeros(0, np.int64)]), return_inverse=True)
+    values, numbers = np.unique(joined_labels(labels), return_inverse=True)
     area = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
     return Fusion(
         corners,
@@ -187,22 +222,32 @@ def fusion_weights(weights: Any, n_models: int) -> list[float]:
     if weights is None:
         return [1.0] * n_models
     array = checks.float_array("weights", weights, (n_models,)).astype(np.float64)
-    checks.reject("weights", array, ~((array >= 0) & (array < math.inf)), "a finite number of at least 0")
+    checks.reject("weights", array, ~((array >= 0) & (array <= FUSION_LIMIT)), "a weight from 0 to 2**240")
     if n_models and not array.any():
-        raise ValueError("weights: expected one above 0, got zeros only")
+        raise ValueError(f"weights: expected a positive sum, got {n_models} zeros")
     result: list[float] = array.tolist()
     return result
 
 
-def finite_scores(name: str, value: Any) -> Array:
+def fusion_scores(name: str, value: Any) -> Array:
     scores = checks.float_array(name, value, ("N",))
-    checks.reject(name, scores, ~np.isfinite(scores), "a finite number")
+    bad = ~(np.abs(scores.astype(np.float64)) <= FUSION_LIMIT)
+    checks.reject(name, scores, bad, "a finite number of magnitude at most 2**240")
     return scores
 
 
 def whole_labels(name: str, value: Any) -> Array:
-    """Integers, or floats that are whole, as int64."""
+    """Integers, or floats that are whole, as int64; unsigned ones keep their type."""
     array = checks.shaped(name, checks.numeric_array(name, value), ("N",))
     if array.dtype.kind == "f":
         checks.reject(name, array, ~((np.abs(array) < 2.0**63) & (array == np.trunc(array))), "a whole number")
-    return array.astype(np.int64)
+    return array if array.dtype == np.uint64 else array.astype(np.int64)
+
+
+def joined_labels(labels: list[Array]) -> Array:
+    """The labels of all models in one array: int64, or uint64 where one does not fit that."""
+    if all(part.dtype == np.int64 or not (part > np.uint64(2**63 - 1)).any() for part in labels):
+        return np.concatenate([*(part.astype(np.int64) for part in labels), np.zeros(0, np.int64)])
+    for m, part in enumerate(labels):
+        checks.reject(f"labels_list[{m}]", part, part < 0, "a label of at least 0, as another one is 2**63 or more")
+    return np.concatenate([part.astype(np.uint64) for part in labels])

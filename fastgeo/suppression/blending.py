@@ -85,7 +85,6 @@ def soft_nms(
     iou_threshold = checks.in_range("iou_threshold", iou_threshold, 0, 1)
     score_threshold = arguments.score_threshold(score_threshold)
     checks.choice("fmt", fmt, checks.FORMATS)
-    arguments.nms_values(boxes, scores)
     all_corners = corners(boxes, fmt, 0)
     current = scores.astype(np.float64)
     remaining = np.ones(len(boxes), bool)
@@ -134,11 +133,11 @@ def weighted_boxes_fusion(
         Corners (x1, y1, x2, y2) in any unit, of each model; they are not clipped to [0, 1]. Crossed corners are swapped
         and boxes without area left out.
     scores_list : sequence of M array_like, each of shape (N_m,)
-        Finite scores. Among equal ones the first box of the first model comes first.
+        Scores of magnitude at most 2**240. Among equal ones the first box of the first model comes first.
     labels_list : sequence of M array_like, each of shape (N_m,)
-        Whole numbers.
+        Whole numbers from -2**63 to 2**64 - 1; not both below 0 and from 2**63 on.
     weights : array_like, shape (M,), optional
-        How much each model counts; by default all alike.
+        How much each model counts, from 0 to 2**240; by default all alike.
     iou_threshold : float, default 0.55
         From 0 to 1.
     skip_box_threshold : float, default 0.0
@@ -153,13 +152,13 @@ def weighted_boxes_fusion(
     scores : ndarray, shape (K,)
         Mean score of the cluster, times min(M, size of the cluster) over the sum of the weights.
     labels : ndarray of int64, shape (K,)
-        Its label.
+        Its label; uint64 where one is 2**63 or more.
 
     Raises
     ------
     ValueError
-        For lists of different lengths, wrong shapes, NaN or infinity, a label that is not whole, weights that are
-        negative or all zero, `iou_threshold` outside [0, 1].
+        For lists of different lengths, wrong shapes, NaN or infinity, a label that is not whole, weights or scores
+        out of range, weights that are all zero, `iou_threshold` outside [0, 1].
     TypeError
         For an array that is not of real numbers.
 

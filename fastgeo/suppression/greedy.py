@@ -67,10 +67,12 @@ def nms(
     Notes
     -----
     Kernel and reference agree to the last bit, and with ``torchvision.ops.nms`` where scores differ. The overlap is
-    computed in the type of `boxes` and compared in float64. The kernel tests each box against those kept so far, and
-    goes over to a grid over the boxes where that would be slow: O(N log N) time on boxes whose sizes allow it, never
-    more than O(N·K). Of many boxes that are crowded it takes the best first, and from 2**18 boxes on others in tiles
-    of the plane, on as many threads as :func:`fastgeo.get_num_threads` says. Memory O(N).
+    computed in the type of `boxes` and compared in float64. The kernel compares each box with those kept so far and
+    goes over to an index of the boxes left where that would be slow: a grid, or a tree where sizes or places vary
+    widely. O(N log N) time unless very many boxes overlap by just less than the threshold, never more than O(N·K). Of
+    many boxes that lie deep it takes the best first, on as many threads as :func:`fastgeo.get_num_threads` says.
+    Memory O(N).
+    :func:`fastgeo.explain` tells what a call would run.
 
     References
     ----------
@@ -261,7 +263,6 @@ def rotated_nms(
     iou_threshold = checks.in_range("iou_threshold", iou_threshold, 0, 1)
     takes_part, limit = selection(scores, score_threshold, max_output)
     checks.thread_count(n_threads)
-    checks.scores_array("scores", scores)
     keep: list[int] = []
     for i in by_descending_score(scores):
         if len(keep) == limit:
@@ -350,10 +351,9 @@ def multiclass_nms(
     >>> scores, classes, indices, counts
     (array([[0.9, 0.7, 0.3, 0. ]]), array([[ 0,  1,  1, -1]]), array([[ 0,  2,  1, -1]]), array([3]))
     """
-    case = arguments.head(boxes, scores, iou_threshold, score_threshold, top_k, max_output, class_agnostic, fmt)
-    checks.thread_count(n_threads)
-    checks.box_values("boxes", case.boxes)
-    checks.reject("scores", case.scores, np.isnan(case.scores), "a number")
+    case = arguments.head(
+        boxes, scores, iou_threshold, score_threshold, top_k, max_output, class_agnostic, fmt, n_threads
+    )
     batch, _, n_classes = case.scores.shape
     out_boxes = np.zeros((batch, case.max_output, 4), case.boxes.dtype)
     out_scores = np.zeros((batch, case.max_output), case.scores.dtype)
@@ -402,7 +402,6 @@ def suppress(
     checks.choice("kind", kind, arguments.KINDS)
     checks.choice("fmt", fmt, checks.FORMATS)
     offset = checks.integer("offset", offset, 0, 1)
-    arguments.nms_values(boxes, scores)
     all_corners = corners(boxes, fmt, offset)
     same_group = np.zeros(len(boxes), np.int64) if idxs is None else idxs
 

@@ -18,8 +18,6 @@ cnp.import_array()
 cdef extern from "suppression/nms.h" nogil:
     enum:
         FG_BAD_VALUE
-        FG_NMS_AUTO
-        FG_NMS_TILES
     ctypedef struct fg_nms_call:
         const void *boxes
         const void *scores
@@ -35,7 +33,6 @@ cdef extern from "suppression/nms.h" nogil:
         int kind
         int fmt
         int offset
-        int method
         int64_t *keep
         int64_t *owner
         int64_t n_keep
@@ -113,39 +110,49 @@ cdef extern from "suppression/rotated_nms.h" nogil:
         int64_t n_keep
     int fg_rotated_nms(const fg_team *team, fg_rotated_nms_call *call)
 
+cdef extern from "suppression/plan.h" nogil:
+    enum:
+        FG_NMS_BEST_FIRST
+        FG_NMS_COUNT
+    const char *const fg_nms_names[]
+
 cdef enum:
     SMALL = 128
+    MOST_BOXES = 0x7FFFFFFE
+
+cdef object _searches = tuple([fg_nms_names[i].decode() for i in range(FG_NMS_COUNT)])
+ALGORITHMS = {"nms": ("nms", _searches)}
+for _name in ("batched_nms", "nms_groups", "multiclass_nms"):
+    ALGORITHMS[_name] = ("nms", _searches[:FG_NMS_BEST_FIRST])
 
 
 def nms(boxes, scores, iou_threshold, *, score_threshold=None, max_output=None, kind="iou", fmt="xyxy", offset=0):
-    return suppress(boxes, scores, None, iou_threshold, score_threshold, max_output, kind, fmt, offset, None,
-                    FG_NMS_AUTO, False)
+    return suppress(boxes, scores, None, iou_threshold, score_threshold, max_output, kind, fmt, offset, None, False)
 
 
 def batched_nms(boxes, scores, idxs, iou_threshold, *, score_threshold=None, max_output=None, kind="iou", fmt="xyxy",
                 offset=0, n_threads=None):
     if idxs is None:
         raise TypeError(arguments.NO_IDXS)
-    return suppress(boxes, scores, idxs, iou_threshold, score_threshold, max_output, kind, fmt, offset, n_threads,
-                    FG_NMS_AUTO, False)
+    return suppress(boxes, scores, idxs, iou_threshold, score_threshold, max_output, kind, fmt, offset, n_threads, False)
 
 
 def nms_groups(boxes, scores, iou_threshold, *, idxs=None, score_threshold=None, max_output=None, kind="iou",
                fmt="xyxy", offset=0):
-    return suppress(boxes, scores, idxs, iou_threshold, score_threshold, max_output, kind, fmt, offset, None,
-                    FG_NMS_AUTO, True)
+    return suppress(boxes, scores, idxs, iou_threshold, score_threshold, max_output, kind, fmt, offset, None, True)
 
 
-def nms_by_method(boxes, scores, iou_threshold, method, *, idxs=None, score_threshold=None, max_output=None,
-                  kind="iou", fmt="xyxy", offset=0):
-    """nms_groups with the search forced (1: plain, 2: grid), so that tests can hold one against the other; or nms by
-    tiles (3) or best first (4) if the boxes allow it."""
-    return suppress(boxes, scores, idxs, iou_threshold, score_threshold, max_output, kind, fmt, offset, None, method,
-                    method < FG_NMS_TILES)
+cdef object plain_arrays(boxes, scores, idxs):
+    """The arrays, of which an earlier one that breaks the contract is reported before a later one."""
+    try:
+        return arguments.nms_arrays(boxes, scores, idxs, values=False)
+    except (TypeError, ValueError):
+        arguments.nms_arrays(boxes, scores, idxs)
+        raise
 
 
 cdef object suppress(boxes, scores, idxs, iou_threshold, score_threshold, max_output, kind, fmt, offset, n_threads,
-                     int method, bint with_owner):
+                     bint with_owner):
     cdef bint same = is_plain_boxes(boxes) and is_plain_float(scores, 1)
     if same and idxs is not None:
         same = is_plain(idxs, 1) and cnp.PyArray_TYPE(idxs) == cnp.NPY_INT64
@@ -154,7 +161,7 @@ cdef object suppress(boxes, scores, idxs, iou_threshold, score_threshold, max_ou
     if same and idxs is not None:
         same = cnp.PyArray_DIM(boxes, 0) == cnp.PyArray_DIM(idxs, 0)
     if not same:
-        boxes, scores, idxs = arguments.nms_arrays(boxes, scores, idxs)
+        boxes, scores, idxs = plain_arrays(boxes, scores, idxs)
     cdef fg_nms_call call
     cdef cnp.npy_intp length
     cdef int status
@@ -169,19 +176,24 @@ cdef object suppress(boxes, scores, idxs, iou_threshold, score_threshold, max_ou
         call.groups = <const int64_t *>cnp.PyArray_DATA(idxs)
     call.boxes_f64 = is_f64(boxes)
     call.scores_f64 = is_f64(scores)
-    if type(iou_threshold) is float and 0.0 <= <double>iou_threshold <= 1.0:
-        call.iou_threshold = iou_threshold
-    else:
-        call.iou_threshold = checks.in_range("iou_threshold", iou_threshold, 0, 1)
-    call.has_score_threshold = score_threshold is not None
-    call.score_threshold = 0 if score_threshold is None else arguments.score_threshold(score_threshold)
-    call.max_output = -1 if max_output is None else arguments.max_output(max_output)
-    call.kind = 0 if kind is "iou" else arguments.KINDS.index(checks.choice("kind", kind, arguments.KINDS))
-    call.fmt = 0 if fmt is "xyxy" else checks.FORMATS.index(checks.choice("fmt", fmt, checks.FORMATS))
-    call.offset = 0 if offset is 0 else checks.integer("offset", offset, 0, 1)
     cdef fg_team team
-    open_team(&team, n_threads)
-    call.method = method
+    try:
+        if type(iou_threshold) is float and 0.0 <= <double>iou_threshold <= 1.0:
+            call.iou_threshold = iou_threshold
+        else:
+            call.iou_threshold = checks.in_range("iou_threshold", iou_threshold, 0, 1)
+        call.has_score_threshold = score_threshold is not None
+        call.score_threshold = 0 if score_threshold is None else arguments.score_threshold(score_threshold)
+        call.max_output = -1 if max_output is None else arguments.max_output(max_output)
+        call.kind = 0 if kind is "iou" else arguments.KINDS.index(checks.choice("kind", kind, arguments.KINDS))
+        call.fmt = 0 if fmt is "xyxy" else checks.FORMATS.index(checks.choice("fmt", fmt, checks.FORMATS))
+        call.offset = 0 if offset is 0 else checks.integer("offset", offset, 0, 1)
+        open_team(&team, n_threads)
+        if length > MOST_BOXES:
+            raise ValueError
+    except (TypeError, ValueError):
+        arguments.nms_arrays(boxes, scores, idxs)
+        raise
     call.owner = NULL
     if with_owner:
         owner = new_array(1, &length, cnp.NPY_INT64)
@@ -195,7 +207,7 @@ cdef object suppress(boxes, scores, idxs, iou_threshold, score_threshold, max_ou
         status = fg_nms(&team, &call)
     try:
         if status == FG_BAD_VALUE:
-            arguments.nms_values(boxes, scores)
+            arguments.nms_arrays(boxes, scores)
         raise_status(status)
         length = call.n_keep
         keep = new_array(1, &length, cnp.NPY_INT64)
@@ -211,15 +223,21 @@ def soft_nms(boxes, scores, *, method="gaussian", sigma=0.5, iou_threshold=0.3, 
     open_team(&team, 1)
     if not (is_plain_boxes(boxes) and is_plain_float(scores, 1)
             and cnp.PyArray_DIM(boxes, 0) == cnp.PyArray_DIM(scores, 0)):
-        boxes, scores, _ = arguments.nms_arrays(boxes, scores)
+        boxes, scores, _ = plain_arrays(boxes, scores, None)
     cdef fg_soft_nms_call call
     cdef cnp.npy_intp length = cnp.PyArray_DIM(boxes, 0)
     cdef int status
-    call.method = arguments.SOFT_METHODS.index(checks.choice("method", method, arguments.SOFT_METHODS))
-    call.sigma = arguments.sigma(sigma)
-    call.iou_threshold = checks.in_range("iou_threshold", iou_threshold, 0, 1)
-    call.score_threshold = arguments.score_threshold(score_threshold)
-    call.fmt = checks.FORMATS.index(checks.choice("fmt", fmt, checks.FORMATS))
+    try:
+        call.method = arguments.SOFT_METHODS.index(checks.choice("method", method, arguments.SOFT_METHODS))
+        call.sigma = arguments.sigma(sigma)
+        call.iou_threshold = checks.in_range("iou_threshold", iou_threshold, 0, 1)
+        call.score_threshold = arguments.score_threshold(score_threshold)
+        call.fmt = checks.FORMATS.index(checks.choice("fmt", fmt, checks.FORMATS))
+        if length > MOST_BOXES:
+            raise ValueError
+    except (TypeError, ValueError):
+        arguments.nms_arrays(boxes, scores)
+        raise
     call.n = length
     call.boxes = cnp.PyArray_DATA(boxes)
     call.scores = cnp.PyArray_DATA(scores)
@@ -232,7 +250,7 @@ def soft_nms(boxes, scores, *, method="gaussian", sigma=0.5, iou_threshold=0.3, 
     with nogil:
         status = fg_soft_nms(&team, &call)
     if status == FG_BAD_VALUE:
-        arguments.nms_values(boxes, scores)
+        arguments.nms_arrays(boxes, scores)
     raise_status(status)
     return keep[:call.n_keep].copy(), new_scores[:call.n_keep].astype(scores.dtype)
 
@@ -291,15 +309,18 @@ def rotated_nms(boxes, scores, iou_threshold, *, score_threshold=None, max_outpu
     call.keep = <int64_t *>cnp.PyArray_DATA(keep)
     with nogil:
         status = fg_rotated_nms(&team, &call)
-    if status == FG_BAD_VALUE:
-        checks.scores_array("scores", scores)
     raise_status(status)
     return keep[:call.n_keep].copy()
 
 
 def multiclass_nms(boxes, scores, iou_threshold, *, score_threshold=0.0, top_k=None, max_output=100,
                    class_agnostic=False, fmt="xyxy", n_threads=None):
-    case = arguments.head(boxes, scores, iou_threshold, score_threshold, top_k, max_output, class_agnostic, fmt)
+    try:
+        case = arguments.head(boxes, scores, iou_threshold, score_threshold, top_k, max_output, class_agnostic, fmt,
+                              n_threads, values=False)
+    except (TypeError, ValueError):
+        arguments.head_arrays(boxes, scores)
+        raise
     cdef fg_multiclass_call call
     cdef int status
     cdef fg_team team
@@ -330,7 +351,6 @@ def multiclass_nms(boxes, scores, iou_threshold, *, score_threshold=0.0, top_k=N
     with nogil:
         status = fg_multiclass_nms(&team, &call)
     if status == FG_BAD_VALUE:
-        checks.box_values("boxes", case.boxes)
-        checks.reject("scores", case.scores, np.isnan(case.scores), "a number")
+        arguments.head_arrays(case.boxes, case.scores)
     raise_status(status)
     return out_boxes, out_scores, classes, indices, counts

@@ -1,149 +1,157 @@
 #include "suppression/nms_best_first.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "runtime/large_memory.h"
+#include "suppression/nms_grid.h"
+#include "suppression/nms_group.h"
+#include "suppression/tuning.h"
 
-/* An eighth of the boxes are the best, as a sample says: enough to suppress nearly all others, few enough to sort. */
-enum { SAMPLE = 1024, BEST_SHARE = 8, MOST_SHARE = 4 };
+/* Boxes that a chunk looks at: about a millisecond. Chunks of them, laid out at a time, stay in the nearest cache. */
+enum { CHUNK = 1 << 15, BLOCK = 256 };
 
-/* Boxes that a thread looks at before others get their turn: about a millisecond. */
-enum { LOOK_BOXES = 1 << 15 };
-
-/* A kept box lies in this many cells at most, on average. */
-enum { MOST_COPIES = 16 };
-
-/* The side of a cell in windows of a kept box: cells hold few of these, and few of these lie in many. */
-enum { SIDE = 2, MOST_CELLS_A_SIDE = 1 << 15 };
-
-/* How many boxes ahead the kept ones are fetched. */
-enum { AHEAD = 8 };
-
-/* The kept boxes, each in every cell where the centre of a box may lie that it suppresses: to look at one cell is enough. */
+/* Copies of the kept boxes, each in every cell where it is likely to suppress: to look at one cell is enough. What is
+   missed is merely not dropped. */
 typedef struct {
-    fg_box_grid index; /* one level */
-    int64_t count;     /* cells */
-    uint32_t *starts;  /* of each cell, and of the end */
-    void *boxes;       /* cell by cell, in whole vectors, value after value */
+    nms_grid grid;
+    void *boxes; /* cell by cell, in whole vectors, value after value */
 } kept_cells;
 
 typedef struct {
-    const fg_nms_many *many;
-    int isa;
-    fg_nms_set best;
-    void *kept; /* the kept boxes, the five values of each together */
+    fg_nms_crowd *crowd;
+    int64_t n_best, n_kept;
+    uint32_t *kept; /* positions among the best */
+    void *values;   /* of the kept boxes, five together */
+    uint8_t *is_dropped; /* by box of the input */
     kept_cells cells;
+    int status;
 } best_first_job;
+
+static inline int fg_lowest_bit(unsigned bits) { return __builtin_ctz(bits); }
 
 #define FG_BODY "suppression/nms_best_first_body.h"
 #include "runtime/for_each_target.h"
 
-typedef void measure_function(const best_first_job *job, double mean[2]);
+typedef void sample_function(const fg_nms_crowd *crowd, nms_grid *range);
 typedef int fill_function(best_first_job *job);
-typedef void look_function(const best_first_job *job, int64_t begin, int64_t end);
-FG_TABLE(measure_function, measure_windows);
+typedef void drop_function(const best_first_job *job, int64_t begin, int64_t end);
+FG_TABLE(sample_function, measure_sample);
 FG_TABLE(fill_function, fill_cells);
-FG_TABLE(look_function, look_at_others);
+FG_TABLE(drop_function, drop_others);
+
+double fg_nms_depth(const fg_nms_crowd *crowd)
+{
+    nms_grid range;
+    measure_sample_table[crowd->team->isa][crowd->call->boxes_f64](crowd, &range);
+    const double width = range.greatest[0] - range.least[0], height = range.greatest[1] - range.least[1];
+    const double largest_w = range.greatest[2], largest_h = range.greatest[3];
+    const int is_wide = width > HEAP_WIDTH * largest_w && height > HEAP_WIDTH * largest_h;
+    return is_wide ? (double)crowd->n * largest_w * largest_h / (width * height) : 0;
+}
 
 static uint32_t score_key(fg_ranked entry) { return (uint32_t)(entry >> 32); }
 
-/* About one box of BEST_SHARE has a key up to the one returned. */
-static uint32_t last_of_the_best(const fg_nms_many *many)
+/* Lists the best boxes in the scratch: about one of BEST_SHARE, as a sample says. */
+static void list_best(best_first_job *job)
 {
-    fg_ranked sample[SAMPLE], scratch[SAMPLE];
-    const int64_t n = many->n < SAMPLE ? many->n : SAMPLE;
+    const fg_nms_crowd *crowd = job->crowd;
+    const fg_nms_call *call = crowd->call;
+    fg_ranked sample[SCORE_SAMPLE], scratch[SCORE_SAMPLE];
+    const int64_t n = crowd->n < SCORE_SAMPLE ? crowd->n : SCORE_SAMPLE;
     for (int64_t k = 0; k < n; k++)
-        sample[k] = many->entries[k * many->n / n];
-    fg_sort_ranked(sample, scratch, n, many->call->scores, many->call->scores_f64);
-    return score_key(sample[n / BEST_SHARE]);
-}
-
-/* Lists the best boxes in the scratch, sorted; returns how many, or 0 if they are too many to be worth it. */
-static int64_t list_best(const fg_nms_many *many)
-{
-    const uint32_t last = last_of_the_best(many);
-    int64_t n = 0;
-    for (int64_t k = 0; k < many->n; k++) {
-        many->scratch[n] = many->entries[k];
-        n += score_key(many->entries[k]) <= last;
+        sample[k] = crowd->entries[k * crowd->n / n];
+    fg_sort_ranked(crowd->team, 0, sample, scratch, n, call->scores, call->scores_f64);
+    const uint32_t last = score_key(sample[n / BEST_SHARE]);
+    for (int64_t k = 0; k < crowd->n; k++) {
+        if (k % CHUNK == 0 && crowd->team->stopped(0))
+            job->status = FG_INTERRUPTED;
+        crowd->scratch[job->n_best] = crowd->entries[k];
+        job->n_best += score_key(crowd->entries[k]) <= last;
     }
-    if (n > many->n / MOST_SHARE)
-        return 0;
-    fg_sort_ranked(many->scratch, many->scratch + n, n, many->call->scores, many->call->scores_f64);
-    return n;
 }
 
-/* How many cells there should be along `length`. */
-static double cells_along(double length, double side)
+/* Suppression among the best, unless they are too many to be worth it. */
+static void run_best(void *argument, int64_t chunk, int slot)
 {
-    const double cells = length / side;
-    return cells > 1 ? cells < MOST_CELLS_A_SIDE ? cells : MOST_CELLS_A_SIDE : 1; /* NaN: 1 */
+    (void)chunk;
+    best_first_job *job = argument;
+    const fg_nms_crowd *crowd = job->crowd;
+    const fg_nms_call *call = crowd->call;
+    list_best(job);
+    if (job->status != FG_OK || !fg_nms_best_are_few(crowd->plan->algorithm, crowd->n, job->n_best))
+        return;
+    fg_ranked *best = crowd->scratch;
+    job->status = fg_sort_ranked(crowd->team, slot, best, best + job->n_best, job->n_best, call->scores, call->scores_f64);
+    if (job->status != FG_OK)
+        return;
+    const fg_nms_group group = fg_nms_run_group(crowd->team, slot, FG_NMS_ADAPTIVE, call, best, best + job->n_best,
+                                                crowd->runs, job->n_best);
+    job->status = group.status;
+    job->n_kept = group.n_kept;
+    job->kept = group.kept;
 }
 
-/* Cells of `side`, or larger ones if those are more than a few for each kept box. */
-static void cut_cells(kept_cells *cells, const double side[2], int64_t kept)
+static void build_cells(void *argument, int64_t chunk, int slot)
 {
-    fg_grid_level *level = cells->index.levels;
-    const double width = level->max_x - level->min_x, height = level->max_y - level->min_y;
-    const double most = 4 * (double)kept + 64;
-    double columns = cells_along(width, side[0]), rows = cells_along(height, side[1]);
-    if (columns * rows > most) {
-        const double scale = sqrt(most / (columns * rows));
-        columns = fg_greater(columns * scale, 1);
-        rows = fg_greater(fg_lesser(rows * scale, most / columns), 1);
-    }
-    cells->count = fg_grid_cut(level, (int64_t)columns, (int64_t)rows);
+    (void)chunk, (void)slot;
+    best_first_job *job = argument;
+    const fg_nms_crowd *crowd = job->crowd;
+    measure_sample_table[crowd->team->isa][crowd->call->boxes_f64](crowd, &job->cells.grid);
+    job->cells.grid.threshold = crowd->call->iou_threshold;
+    job->values = crowd->runs;
+    cut_cells(&job->cells.grid, job->n_kept);
+    job->status = fill_cells_table[crowd->team->isa][crowd->call->boxes_f64](job);
 }
 
-static int build_cells(best_first_job *job)
-{
-    const fg_nms_many *many = job->many;
-    const fg_nms_call *call = many->call;
-    kept_cells *cells = &job->cells;
-    fg_grid_open(&cells->index, many->range.consistent ? call->iou_threshold : 0, call->kind == FG_NMS_IOA);
-    fg_grid_single_level(&cells->index, &many->range.all);
-    double mean[2];
-    measure_windows_table[job->isa][call->boxes_f64](job, mean);
-    const double side[2] = {SIDE * mean[0], SIDE * mean[1]};
-    cut_cells(cells, side, job->best.n_kept);
-    return fill_cells_table[job->isa][call->boxes_f64](job);
-}
-
-static void look_chunk(void *argument, int64_t chunk, int slot)
+static void drop_chunk(void *argument, int64_t chunk, int slot)
 {
     (void)slot;
     const best_first_job *job = argument;
-    const int64_t begin = chunk * LOOK_BOXES, end = begin + LOOK_BOXES;
-    look_at_others_table[job->isa][job->many->call->boxes_f64](job, begin, end < job->many->n ? end : job->many->n);
+    const int64_t begin = chunk * CHUNK, left = job->crowd->n - begin;
+    drop_others_table[job->crowd->team->isa][job->crowd->call->boxes_f64](job, begin, begin + (left < CHUNK ? left : CHUNK));
 }
 
-static int look(const fg_team *team, best_first_job *job)
+/* The best that were kept stay, whatever overlaps them. */
+static void list_others(void *argument, int64_t chunk, int slot)
 {
-    const fg_nms_many *many = job->many;
-    const int64_t chunks = (many->n + LOOK_BOXES - 1) / LOOK_BOXES;
-    const int status = team->parallel(chunks, team->size, look_chunk, job);
-    for (int64_t k = 0; status == FG_OK && k < job->best.n_kept; k++)
-        many->verdict[fg_ranked_index(job->best.entries[job->best.kept[k]])] = FG_NMS_KEPT;
-    return status;
+    (void)chunk, (void)slot;
+    best_first_job *job = argument;
+    fg_nms_crowd *crowd = job->crowd;
+    int64_t n = 0;
+    for (int64_t k = 0; k < job->n_kept; k++)
+        job->is_dropped[fg_ranked_index(crowd->scratch[job->kept[k]])] = 0;
+    for (int64_t k = 0; k < crowd->n; k++) {
+        if (k % CHUNK == 0 && crowd->team->stopped(0))
+            return;
+        crowd->entries[n] = crowd->entries[k];
+        n += !job->is_dropped[fg_ranked_index(crowd->entries[k])];
+    }
+    crowd->n = n;
 }
 
-int fg_nms_run_best_first(const fg_team *team, const fg_nms_many *many)
+static int run_stage(best_first_job *job, int64_t n_chunks, int threads, fg_chunk *stage)
 {
-    best_first_job job = {.many = many, .isa = team->isa};
-    const int64_t n = list_best(many);
-    if (n == 0)
-        return FG_NMS_UNSUITED;
-    job.best = (fg_nms_set){many->call, many->scratch, many->scratch + n, many->soa, n, NULL, 0};
-    int status = fg_nms_run_sets(team, &job.best, 1, 1);
-    if (status == FG_OK && job.best.n_kept > n / 2 && many->call->method == FG_NMS_AUTO)
-        status = FG_NMS_UNSUITED;
-    job.kept = many->soa;
-    if (status == FG_OK)
-        status = build_cells(&job);
-    if (status == FG_OK)
-        status = look(team, &job);
-    free(job.cells.starts);
+    const int status = job->crowd->team->parallel(n_chunks, threads, stage, job);
+    return status == FG_OK ? job->status : status;
+}
+
+int fg_nms_drop_suppressed(fg_nms_crowd *crowd)
+{
+    best_first_job job = {.crowd = crowd};
+    int status = run_stage(&job, 1, 1, run_best);
+    if (status == FG_OK && job.kept && fg_nms_best_suppress(crowd->plan->algorithm, job.n_best, job.n_kept)) {
+        fg_ran(crowd->team, FG_NMS_SEARCH, fg_nms_names[FG_NMS_BEST_FIRST], crowd->plan->threads);
+        job.is_dropped = calloc((size_t)crowd->call->n, 1);
+        status = job.is_dropped ? run_stage(&job, 1, 1, build_cells) : FG_NO_MEMORY;
+        if (status == FG_OK)
+            status = run_stage(&job, (crowd->n + CHUNK - 1) / CHUNK, crowd->plan->threads, drop_chunk);
+        if (status == FG_OK)
+            status = run_stage(&job, 1, 1, list_others);
+    }
+    free(job.is_dropped);
+    free(job.cells.grid.starts);
     free(job.cells.boxes);
     return status;
 }

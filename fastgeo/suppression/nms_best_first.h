@@ -1,12 +1,25 @@
-/* Greedy suppression of very many crowded boxes: the best among themselves, then all others beside what those left. */
+/* Very many boxes that lie deep: what the best of them suppress is dropped before the others are put in order. */
 #ifndef FG_NMS_BEST_FIRST_H
 #define FG_NMS_BEST_FIRST_H
 
-#include "suppression/nms_many.h"
+#include "suppression/nms.h"
+#include "suppression/plan.h"
 
-/* The best boxes suppress most others, and which they are needs no order of these. The few that are left stay undecided:
-   whether they are kept depends on nothing but each other. FG_OK, FG_NO_MEMORY, FG_INTERRUPTED, FG_FORKED, or
-   FG_NMS_UNSUITED if the boxes are not crowded, or too many are equally good. */
-int fg_nms_run_best_first(const fg_team *team, const fg_nms_many *many);
+typedef struct {
+    const fg_nms_call *call;
+    const fg_team *team;
+    const fg_nms_plan *plan;
+    fg_ranked *entries, *scratch; /* n + 1 each; the former those of the boxes that take part, by ascending index */
+    int64_t n;
+    char *runs; /* five runs of n values */
+} fg_nms_crowd;
+
+/* How many boxes of a sample lie one above another, were all as large as the largest; 0 where they lie in one heap, so
+   that the few that are kept soon suppress all. */
+double fg_nms_depth(const fg_nms_crowd *crowd);
+
+/* Drops entries that one of the best boxes suppresses; n falls. The others keep their order. FG_OK, FG_NO_MEMORY,
+   FG_INTERRUPTED or FG_FORKED. */
+int fg_nms_drop_suppressed(fg_nms_crowd *crowd);
 
 #endif

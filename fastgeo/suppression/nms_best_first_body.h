@@ -1,55 +1,57 @@
-#include "suppression/grid_box_body.h"
+#include "runtime/box_soa.h"
 #include "suppression/nms_pair_body.h"
-#include "suppression/nms_many_body.h"
 
-/* The kept boxes, the five values of each together. */
-static void FG_NAME(load_kept)(const best_first_job *job)
+/* The extents and centres of some boxes. */
+static void FG_NAME(measure_sample)(const fg_nms_crowd *crowd, nms_grid *range)
 {
-    const fg_nms_call *call = job->many->call;
-    for (int64_t k = 0; k < job->best.n_kept; k++) {
-        const int64_t index = fg_ranked_index(job->best.entries[job->best.kept[k]]);
-        FG_NAME(load_box)((const real *)call->boxes + 4 * index, call->fmt, (real)call->offset,
-                          (real *)job->kept + 5 * k, 1);
+    const fg_nms_call *call = crowd->call;
+    for (int d = 0; d < 4; d++) {
+        range->least[d] = INFINITY;
+        range->greatest[d] = -INFINITY;
+    }
+    for (int64_t k = 0; k < BOX_SAMPLE; k++) {
+        real box[5];
+        const int64_t i = fg_ranked_index(crowd->entries[k * crowd->n / BOX_SAMPLE]);
+        FG_NAME(load_box)((const real *)call->boxes + 4 * i, call->fmt, (real)call->offset, box, 1);
+        const double value[4] = {0.5 * ((double)box[0] + (double)box[2]), 0.5 * ((double)box[1] + (double)box[3]),
+                                 (double)FG_NAME(extent)(box[0], box[2], (real)call->offset),
+                                 (double)FG_NAME(extent)(box[1], box[3], (real)call->offset)};
+        for (int d = 0; d < 4; d++) {
+            range->least[d] = fg_lesser(value[d], range->least[d]);
+            range->greatest[d] = fg_greater(value[d], range->greatest[d]);
+        }
     }
 }
 
-static inline fg_grid_box FG_NAME(kept_box)(const best_first_job *job, int64_t k)
+/* The cells around the centre of a kept box where boxes of its size lie that it suppresses. */
+static inline void FG_NAME(kept_window)(const nms_grid *grid, const real *box, int64_t window[4])
 {
-    return FG_NAME(grid_box)((const real *)job->kept + 5 * k, 1, (real)job->many->call->offset);
+    const double dx = fabs((double)box[2] - (double)box[0]) * (1 - grid->threshold);
+    const double dy = fabs((double)box[3] - (double)box[1]) * (1 - grid->threshold);
+    const double x = 0.5 * ((double)box[0] + (double)box[2]), y = 0.5 * ((double)box[1] + (double)box[3]);
+    window[0] = grid_column(grid, x - dx);
+    window[1] = grid_column(grid, x + dx);
+    window[2] = grid_row(grid, y - dy);
+    window[3] = grid_row(grid, y + dy);
 }
 
-/* The mean width and height of the windows in which the kept boxes suppress. */
-static void FG_NAME(measure_windows)(const best_first_job *job, double mean[2])
+/* Counts the kept boxes of each cell, two further on; or, once these are added up, lists them. Boxes that would lie in very
+   many cells, or have no area, are left out. Returns how many copies there are. */
+static int64_t FG_NAME(go_through_cells)(const best_first_job *job, uint32_t *next, uint32_t *order)
 {
-    const fg_box_grid *index = &job->cells.index;
-    const fg_grid_level *level = index->levels;
-    const int64_t n = job->best.n_kept;
-    FG_NAME(load_kept)(job);
-    mean[0] = mean[1] = 0;
-    for (int64_t k = 0; k < n; k++) {
-        const fg_grid_box box = FG_NAME(kept_box)(job, k);
-        mean[0] += 2 * fg_grid_reach(index, box.w, level->min_w, level->max_w) / (double)n;
-        mean[1] += 2 * fg_grid_reach(index, box.h, level->min_h, level->max_h) / (double)n;
-    }
-}
-
-/* Counts the kept boxes of each cell, two further on; or, once these are added up, lists them. Returns how many there
-   are in all cells, or -1 where that is more than `most`. */
-static int64_t FG_NAME(go_through_cells)(const best_first_job *job, int64_t most, uint32_t *next, uint32_t *order)
-{
-    const kept_cells *cells = &job->cells;
+    const nms_grid *grid = &job->cells.grid;
+    const real *box = job->values;
     int64_t copies = 0;
-    for (int64_t k = 0; k < job->best.n_kept; k++) {
-        const fg_grid_box box = FG_NAME(kept_box)(job, k);
+    for (int64_t k = 0; k < job->n_kept; k++, box += 5) {
         int64_t window[4];
-        if (!(box.w > 0 && box.h > 0) || !fg_grid_window(&cells->index, cells->index.levels, &box, window))
+        FG_NAME(kept_window)(grid, box, window);
+        const int64_t cells = (window[1] - window[0] + 1) * (window[3] - window[2] + 1);
+        if (!(box[4] > 0) || cells > MOST_COPIES)
             continue;
-        copies += (window[1] - window[0] + 1) * (window[3] - window[2] + 1);
-        if (copies > most)
-            return -1;
+        copies += cells;
         for (int64_t row = window[2]; row <= window[3]; row++)
             for (int64_t column = window[0]; column <= window[1]; column++) {
-                const uint32_t at = next[fg_grid_bucket(cells->index.levels, column, row)]++;
+                const uint32_t at = next[row * grid->columns + column]++;
                 if (order)
                     order[at] = (uint32_t)k;
             }
@@ -63,42 +65,46 @@ static void FG_NAME(lay_out_cells)(const best_first_job *job, const uint32_t *or
     const real nowhere[5] = {1, 1, -3, -3, -3};
     real *boxes = job->cells.boxes;
     for (int64_t at = 0; at < FG_NAME(soa_stride)(copies + 1); at++) {
-        const real *values = at < copies ? (const real *)job->kept + 5 * (size_t)order[at] : nowhere;
+        const real *values = at < copies ? (const real *)job->values + 5 * (size_t)order[at] : nowhere;
         for (int run = 0; run < 5; run++)
             boxes[at / LANES * (5 * LANES) + run * LANES + at % LANES] = values[run];
     }
 }
 
-/* FG_OK, FG_NO_MEMORY, or FG_NMS_UNSUITED if some kept boxes lie in too many cells. */
 static int FG_NAME(fill_cells)(best_first_job *job)
 {
-    kept_cells *cells = &job->cells;
-    cells->starts = calloc((size_t)cells->count + 2, sizeof *cells->starts);
-    if (!cells->starts)
+    const fg_nms_call *call = job->crowd->call;
+    nms_grid *grid = &job->cells.grid;
+    const int64_t cells = grid->columns * grid->rows;
+    for (int64_t k = 0; k < job->n_kept; k++) {
+        const int64_t i = fg_ranked_index(job->crowd->scratch[job->kept[k]]);
+        FG_NAME(load_box)((const real *)call->boxes + 4 * i, call->fmt, (real)call->offset, (real *)job->values + 5 * k, 1);
+    }
+    grid->starts = calloc((size_t)cells + 2, sizeof *grid->starts);
+    if (!grid->starts)
         return FG_NO_MEMORY;
-    const int64_t most = MOST_COPIES * job->best.n_kept + MOST_COPIES;
-    const int64_t copies = FG_NAME(go_through_cells)(job, most < UINT32_MAX ? most : UINT32_MAX, cells->starts + 2, NULL);
-    if (copies < 0)
-        return FG_NMS_UNSUITED;
-    fg_grid_add_up(cells->starts, (uint64_t)cells->count);
-    const size_t boxes = 5 * (size_t)FG_NAME(soa_stride)(copies + 1) * sizeof(real);
-    cells->boxes = fg_malloc_large(boxes + (size_t)copies * sizeof(uint32_t));
-    if (!cells->boxes)
+    const int64_t copies = FG_NAME(go_through_cells)(job, grid->starts + 2, NULL);
+    for (int64_t cell = 2; cell <= cells + 1; cell++)
+        grid->starts[cell] += grid->starts[cell - 1];
+    const size_t bytes = 5 * (size_t)FG_NAME(soa_stride)(copies + 1) * sizeof(real);
+    job->cells.boxes = fg_malloc_large(bytes + (size_t)copies * sizeof(uint32_t));
+    if (!job->cells.boxes)
         return FG_NO_MEMORY;
-    uint32_t *order = (uint32_t *)((char *)cells->boxes + boxes);
-    FG_NAME(go_through_cells)(job, copies, cells->starts + 1, order);
+    uint32_t *order = (uint32_t *)((char *)job->cells.boxes + bytes);
+    FG_NAME(go_through_cells)(job, grid->starts + 1, order);
     FG_NAME(lay_out_cells)(job, order, copies);
     return FG_OK;
 }
 
-/* What a cell begins in is looked at in any case, so that nearly always the same branches are taken. Boxes of other
-   cells that lie in the same vectors are kept as well. */
-static inline __attribute__((always_inline)) int FG_NAME(is_suppressed)(const kept_cells *cells, uint32_t cell,
+/* Whether a kept box of the cell suppresses the box, or one that shares a vector with those. The first vector is looked at
+   in any case, so that nearly always the same branches are taken; a crowded cell is not looked through. */
+static inline __attribute__((always_inline)) int FG_NAME(is_suppressed)(const kept_cells *cells, int64_t cell,
                                                                         const vreal *box,
                                                                         const FG_NAME(limits) * limits, int kind)
 {
-    const int64_t end = cells->starts[cell + 1];
-    int64_t k = cells->starts[cell] / LANES * LANES;
+    const uint32_t *starts = cells->grid.starts + cell;
+    int64_t k = starts[0] / LANES * LANES;
+    const int64_t end = starts[1] - k < MOST_LOOKED_AT ? starts[1] : k + MOST_LOOKED_AT;
     unsigned bits;
     do {
         const real *values = (const real *)cells->boxes + 5 * k;
@@ -111,42 +117,56 @@ static inline __attribute__((always_inline)) int FG_NAME(is_suppressed)(const ke
     return bits != 0;
 }
 
-static inline void FG_NAME(fetch_cell)(const kept_cells *cells, uint32_t cell)
+static inline void FG_NAME(fetch_cell)(const kept_cells *cells, int64_t cell)
 {
-    const real *values = (const real *)cells->boxes + cells->starts[cell] / LANES * (5 * LANES);
+    const real *values = (const real *)cells->boxes + cells->grid.starts[cell] / LANES * (5 * LANES);
     for (size_t line = 0; line < 5 * LANES * sizeof(real); line += 64)
         __builtin_prefetch((const char *)values + line);
 }
 
-static inline __attribute__((always_inline)) void FG_NAME(look_at)(const best_first_job *job, int64_t begin,
-                                                                   int64_t end, int kind)
+/* Lays out the boxes of n entries, and finds the cells of their centres. */
+static inline void FG_NAME(lay_out_block)(const best_first_job *job, const fg_ranked *entries, int64_t n, real *runs,
+                                          int64_t *cells)
 {
-    const fg_nms_many *many = job->many;
-    const FG_NAME(limits) limits = FG_NAME(limits_of)(many->call);
-    for (int64_t k = begin; k < end; k += CHUNK) {
-        const int64_t n = end - k < CHUNK ? end - k : CHUNK, stride = FG_NAME(soa_stride)(n);
-        real runs[5 * CHUNK];
-        uint32_t cells[CHUNK];
-        FG_NAME(load_into_cells)(many, job->cells.index.levels, k, n, runs, cells);
+    const fg_nms_call *call = job->crowd->call;
+    const nms_grid *grid = &job->cells.grid;
+    for (int64_t i = 0; i < n; i++)
+        FG_NAME(load_box)((const real *)call->boxes + 4 * fg_ranked_index(entries[i]), call->fmt, (real)call->offset,
+                          runs + i, BLOCK);
+    for (int64_t i = 0; i < n; i++) {
+        const double x = 0.5 * ((double)runs[i] + (double)runs[2 * BLOCK + i]);
+        const double y = 0.5 * ((double)runs[BLOCK + i] + (double)runs[3 * BLOCK + i]);
+        cells[i] = grid_row(grid, y) * grid->columns + grid_column(grid, x);
+    }
+}
+
+static inline __attribute__((always_inline)) void FG_NAME(drop_as)(const best_first_job *job, int64_t begin, int64_t end,
+                                                                   int kind)
+{
+    const FG_NAME(limits) limits = FG_NAME(limits_of)(job->crowd->call);
+    for (int64_t k = begin; k < end; k += BLOCK) {
+        const int64_t n = end - k < BLOCK ? end - k : BLOCK;
+        real runs[5 * BLOCK];
+        int64_t cells[BLOCK];
+        FG_NAME(lay_out_block)(job, job->crowd->entries + k, n, runs, cells);
         for (int64_t i = 0; i < n; i++) {
+            vreal box[5];
             if (i + AHEAD < n)
                 FG_NAME(fetch_cell)(&job->cells, cells[i + AHEAD]);
-            vreal box[5];
             for (int run = 0; run < 5; run++)
-                box[run] = v_set1(runs[run * stride + i]);
-            const int is_left = !FG_NAME(is_suppressed)(&job->cells, cells[i], box, &limits, kind);
-            many->verdict[fg_ranked_index(many->entries[k + i])] = is_left ? FG_NMS_UNDECIDED : FG_NMS_DROPPED;
+                box[run] = v_set1(runs[run * BLOCK + i]);
+            job->is_dropped[fg_ranked_index(job->crowd->entries[k + i])] =
+                (uint8_t)FG_NAME(is_suppressed)(&job->cells, cells[i], box, &limits, kind);
         }
     }
 }
 
-/* The boxes from entry `begin` on that no kept one suppresses are undecided: of the best, these are the kept ones alone. */
-static void FG_NAME(look_at_others)(const best_first_job *job, int64_t begin, int64_t end)
+static void FG_NAME(drop_others)(const best_first_job *job, int64_t begin, int64_t end)
 {
-    if (job->many->call->kind == FG_NMS_IOU)
-        FG_NAME(look_at)(job, begin, end, FG_NMS_IOU);
-    else if (job->many->call->kind == FG_NMS_DIOU)
-        FG_NAME(look_at)(job, begin, end, FG_NMS_DIOU);
+    if (job->crowd->call->kind == FG_NMS_IOU)
+        FG_NAME(drop_as)(job, begin, end, FG_NMS_IOU);
+    else if (job->crowd->call->kind == FG_NMS_DIOU)
+        FG_NAME(drop_as)(job, begin, end, FG_NMS_DIOU);
     else
-        FG_NAME(look_at)(job, begin, end, FG_NMS_IOA);
+        FG_NAME(drop_as)(job, begin, end, FG_NMS_IOA);
 }

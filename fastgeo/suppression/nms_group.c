@@ -3,168 +3,213 @@
 #include <stdlib.h>
 
 #include "runtime/large_memory.h"
+#include "suppression/plan.h"
+#include "suppression/tuning.h"
 
-/* What a step covers at most, in vector comparisons, or in boxes that are sorted into the grid: about a millisecond.
-   One box against all others may take it beyond that. */
-enum { STEP_WORK = 1 << 17, STEP_BOXES = 1 << 15 };
+/* Comparisons, and boxes of a pass, between two questions whether to stop: below a millisecond. */
+enum { POLL_WORK = 1 << 15, PIECE = 1 << 15 };
 
-/* How many boxes ahead memory is fetched that is visited at random, from a number of boxes on that outgrows a cache. */
-enum { AHEAD = 12, BEYOND_CACHE = 1 << 14 };
-
-/* A grid pays once a box takes more vector comparisons than CHANGE_OVER against the kept ones, counted over a window of
-   boxes, and enough boxes are left to make up for building it. */
-enum { SAMPLE = 32, WINDOW = 256, CHANGE_OVER = 6, MIN_BOXES_FOR_GRID = 512 };
-
-/* How far the building of a grid is; each stage goes over the boxes once, in steps. */
-enum { GRID_LOAD, GRID_SMALL, GRID_COUNT, GRID_BUCKETS, GRID_PLACE, GRID_TURN, GRID_BUILT };
-
-/* A threshold below bounds nothing: the grid seeks all boxes that meet. */
+/* A threshold below bounds nothing: a grid seeks all boxes that meet. */
 #define LEAST_THRESHOLD 0x1p-60
 
-/* All boxes of the group, in the order of the grid. They come in as members: where the group is the whole input in the
-   order of that, which reads it once from end to end, else in the order of their scores. */
-struct nms_grid {
-    int by_index; /* members are numbered as in the input */
-    int stage;
-    int64_t next; /* member of this stage */
-    fg_nms_range range;
-    int64_t small; /* how many are much smaller than the largest */
-    fg_box_grid index;
-    void *memory; /* the boxes, then what the pointers below show: the spare memory of the state, or our own */
-    void *own;
-    size_t n_buckets;
-    uint32_t *box;      /* in the input, of each place */
-    uint32_t *slot;     /* of each member: its bucket, then its place; NO_BUCKET: has no area */
-    uint16_t *dead;     /* of each whole vector: the boxes suppressed or kept already */
-    uint16_t *doubted;  /* … and those that an undecided box would suppress */
-    int64_t caught_up;  /* kept boxes that have marked theirs */
-};
-
-size_t fg_nms_grid_bytes(int64_t n, size_t value)
-{
-    return n < MIN_BOXES_FOR_GRID ? 0 : (size_t)n * (5 * value + 6 * sizeof(uint32_t));
-}
+#include "suppression/nms_grid.h"
+#include "suppression/spatial_order.h"
 
 static inline int fg_lowest_bit(unsigned bits) { return __builtin_ctz(bits); }
 
-/* The box of the input at a position. */
-static inline int64_t box_at(const nms_state *state, int64_t p, int64_t repeat)
+static inline int fg_nms_stopped(fg_nms_group *group)
 {
-    return fg_ranked_index(state->entries[p]) / repeat;
+    if (group->team->stopped(group->slot))
+        group->status = FG_INTERRUPTED;
+    return group->status != FG_OK;
+}
+
+static inline int fg_nms_poll_due(fg_nms_group *group)
+{
+    if (__builtin_expect(group->work < group->next_poll, 1))
+        return 0;
+    group->next_poll = group->work + POLL_WORK;
+    return fg_nms_stopped(group);
+}
+
+/* The box of the input at a position. */
+static inline int64_t box_at(const fg_nms_group *group, int64_t p)
+{
+    return fg_ranked_index(group->entries[p]) / group->call->repeat;
 }
 
 /* The box at position `p` is kept or suppressed by that at `by`. */
-static inline void set_owner(const nms_state *state, int64_t p, int64_t by)
+static inline void set_owner(const fg_nms_group *group, int64_t p, int64_t by)
 {
-    if (state->call->owner)
-        state->call->owner[fg_ranked_index(state->entries[p])] = fg_ranked_index(state->entries[by]);
+    if (group->call->owner)
+        group->call->owner[fg_ranked_index(group->entries[p])] = fg_ranked_index(group->entries[by]);
+}
+
+/* Whether the box at a position has left the index. */
+static inline int is_out(const nms_index *index, int64_t p)
+{
+    const uint32_t slot = index->slot[p - index->base];
+    return slot == LEFT_BEFORE || (slot != NO_SLOT && index->done[0][slot / FAN] >> slot % FAN & 1);
+}
+
+/* Boxes of a leaf leave the index, suppressed by the one at position `by`; sixteen entries that are all out leave the
+   level above. */
+static inline void take_out(fg_nms_group *group, int64_t g, unsigned bits, int64_t by)
+{
+    nms_index *index = group->index;
+    if (group->call->owner)
+        for (unsigned left = bits; left; left &= left - 1)
+            set_owner(group, index->position[g * FAN + fg_lowest_bit(left)], by);
+    for (int level = 0; level < index->levels; level++, g /= FAN) {
+        index->done[level][g] |= (uint16_t)bits;
+        if (index->done[level][g] != 0xffffu)
+            return;
+        bits = 1u << g % FAN;
+    }
+}
+
+static inline int wants_tree(const fg_nms_group *group)
+{
+    return group->work > group->tree_work + GRID_WORK * group->n_kept;
+}
+
+/* Sixteens of entries on all levels over n boxes. */
+static int64_t count_groups(int64_t n)
+{
+    int64_t groups = 0;
+    do {
+        n = (n + FAN - 1) / FAN;
+        groups += n;
+    } while (n > 1);
+    return groups;
+}
+
+static size_t whole_words(size_t bytes) { return (bytes + 7) / 8 * 8; }
+
+/* Memory for an index of the undecided boxes:
+     while they are put in order        afterwards
+     items[0]: unordered (for a tree)   entries of all levels
+     items[1]: ordered
+     order.codes: cell of each box      slot
+     order.counts: boxes of each cell,  position
+       before that positions
+     order.stack: ranges                done */
+typedef struct {
+    void *items[2];
+    uint32_t *positions;
+    spatial_order order;
+} index_memory;
+
+static int open_index(const fg_nms_group *group, nms_index *index, size_t item, size_t value, index_memory *memory)
+{
+    const int64_t n = group->n - group->position;
+    const size_t groups = (size_t)count_groups(n), cells = n > 512 ? (size_t)n : 512;
+    const size_t items = whole_words(((size_t)n + 1) * item), entries = groups * HULL_RUNS * FAN * value;
+    const size_t first = items > entries ? items : whole_words(entries);
+    const size_t stack = ((size_t)n / CROWDED_CELL + 2) * sizeof(spatial_range), done = groups * sizeof(uint16_t);
+    char *block = fg_malloc_large(first + items + 2 * (cells + 1) * sizeof(uint32_t) + (stack > done ? stack : done));
+    if (!block)
+        return 0;
+    index->memory = memory->items[0] = block;
+    index->base = group->position;
+    memory->items[1] = block + first;
+    memory->order.codes = index->slot = (uint32_t *)(block + first + items);
+    memory->positions = memory->order.counts = index->position = index->slot + cells + 1;
+    index->done[0] = (uint16_t *)(index->position + cells + 1);
+    memory->order.stack = (spatial_range *)(void *)index->done[0];
+    return 1;
+}
+
+static void close_index(nms_index *index)
+{
+    if (!index)
+        return;
+    free(index->grid.starts);
+    free(index->memory);
+    free(index);
+}
+
+/* The levels of the entries, the leaves first; a grid has no others. */
+static void cut_levels(nms_index *index, char *entries, size_t value, int is_grid)
+{
+    uint16_t *done = index->done[0];
+    memset(done, 0, (size_t)count_groups(index->count) * sizeof *done);
+    int64_t n = index->count;
+    do {
+        n = (n + FAN - 1) / FAN;
+        index->entries[index->levels] = entries;
+        index->done[index->levels] = done;
+        entries += (size_t)(n * group_values(index->levels++)) * value;
+        done += n;
+    } while (n > 1 && !is_grid);
 }
 
 #define FG_BODY "suppression/nms_body.h"
 #include "runtime/for_each_target.h"
 
 typedef int check_function(const void *boxes, int64_t n);
-typedef void steps_function(nms_state *state, int64_t end);
-typedef void sample_function(const nms_state *state, nms_sample *sample);
-typedef int build_function(nms_state *state, int64_t end);
+typedef void window_function(fg_nms_group *group, int64_t end);
+typedef void build_function(fg_nms_group *group, int may_be_grid);
+typedef void search_function(fg_nms_group *group);
 FG_TABLE(check_function, check_boxes);
-FG_TABLE(steps_function, plain_steps);
-FG_TABLE(steps_function, grid_steps);
-FG_TABLE(build_function, build_grid);
-FG_TABLE(sample_function, look_at_sample);
-
-nms_state fg_nms_open(int isa, const fg_nms_call *call, const fg_ranked *entries, fg_ranked *scratch, int64_t n,
-                      void *soa, void *spare)
-{
-    nms_state state = {.call = call, .isa = isa, .soa = soa, .spare = spare, .n = n, .entries = entries};
-    state.kept = (uint32_t *)scratch;
-    state.max_kept = call->max_output >= 0 && call->max_output < n ? call->max_output : n;
-    return state;
-}
-
-void fg_nms_close(nms_state *state)
-{
-    if (state->grid)
-        free(state->grid->own);
-    free(state->grid);
-    state->grid = NULL;
-}
+FG_TABLE(window_function, scan_window);
+FG_TABLE(build_function, build_index);
+FG_TABLE(search_function, search_index);
 
 int fg_check_boxes(int isa, const void *boxes, int is_f64, int64_t n)
 {
     return check_boxes_table[isa][is_f64](boxes, n);
 }
 
-/* The vector comparisons a box from which on a grid pays. It is built of all boxes, for those that are left. Each search
-   goes over all levels, the farther in each the lower the threshold (0.15 over it, as measured); and where most boxes
-   lie near the others, it finds them all. */
-static double least_work(nms_state *state)
+static int is_done(const fg_nms_group *group)
 {
-    const double n = (double)state->n, left = (double)(state->n - state->position);
-    if (!state->sample.levels)
-        look_at_sample_table[state->isa][state->call->boxes_f64](state, &state->sample);
-    const double levels = 1 + 0.15 * (state->sample.levels - 1) / fg_greater(state->call->iou_threshold, LEAST_THRESHOLD);
-    const double kept = (double)state->n_kept / (double)state->position;
-    return fg_greater(CHANGE_OVER * levels * n / left, 4 * kept * state->sample.near * n / state->sample.lanes);
+    return group->status != FG_OK || group->position == group->n || group->n_kept >= group->max_kept;
 }
 
-static int wants_grid(nms_state *state, int64_t work, int64_t boxes)
+/* Of an adaptive search, what it came to. */
+static void count_run(const fg_nms_group *group, int algorithm)
 {
-    if (state->call->method == FG_NMS_PLAIN || state->call->method == FG_NMS_GRID)
-        return state->call->method == FG_NMS_GRID;
-    return work > boxes * CHANGE_OVER && state->n - state->position >= MIN_BOXES_FOR_GRID &&
-           (double)work > (double)boxes * least_work(state);
+    fg_ran(group->team, FG_NMS_SEARCH, fg_nms_names[algorithm], 1);
 }
 
-static void begin_grid(nms_state *state)
+/* Compares boxes with the kept ones, until an index pays. */
+static void scan(fg_nms_group *group)
 {
-    nms_grid *grid = state->grid = calloc(1, sizeof *grid);
-    if (!grid) {
-        state->status = FG_NO_MEMORY;
+    int64_t work = 0, boxes = 0;
+    while (!is_done(group) && !fg_nms_index_pays(group->algorithm, work, boxes, group->n - group->position, group->n)) {
+        const int64_t before = group->work, begin = group->position, left = group->n - begin;
+        scan_window_table[group->team->isa][group->call->boxes_f64](group, begin + (WINDOW < left ? WINDOW : left));
+        work = group->work - before;
+        boxes = group->position - begin;
+    }
+}
+
+/* Decides the boxes left through an index over them. */
+static void search(fg_nms_group *group, int may_be_grid)
+{
+    const int64_t left = group->n - group->position;
+    build_index_table[group->team->isa][group->call->boxes_f64](group, may_be_grid);
+    if (group->status != FG_OK)
         return;
-    }
-    grid->by_index = state->n == state->call->n && state->call->repeat == 1;
-    grid->range.consistent = state->call->iou_threshold >= LEAST_THRESHOLD;
+    count_run(group, group->index->grid.starts ? FG_NMS_GRID : FG_NMS_TREE);
+    group->tree_work = group->work + fg_nms_tree_work(group->algorithm, left) - GRID_WORK * group->n_kept;
+    search_index_table[group->team->isa][group->call->boxes_f64](group);
 }
 
-/* The plain way, until the work of a step is done or a grid pays. */
-static void plain_windows(nms_state *state)
+fg_nms_group fg_nms_run_group(const fg_team *team, int slot, int algorithm, const fg_nms_call *call,
+                              const fg_ranked *entries, fg_ranked *scratch, void *runs, int64_t n)
 {
-    const int64_t limit = state->work + STEP_WORK;
-    while (!state->grid && !fg_nms_is_done(state) && state->work < limit) {
-        const int64_t work = state->work, begin = state->position;
-        const int64_t end = begin + WINDOW < state->n ? begin + WINDOW : state->n;
-        plain_steps_table[state->isa][state->call->boxes_f64](state, end);
-        if (wants_grid(state, state->work - work, state->position - begin))
-            begin_grid(state);
-    }
-}
-
-static void build_grid_step(nms_state *state)
-{
-    const int64_t end = state->grid->next + STEP_BOXES;
-    state->status = build_grid_table[state->isa][state->call->boxes_f64](state, end < state->n ? end : state->n);
-}
-
-void fg_nms_step(nms_state *state)
-{
-    if (!state->grid && wants_grid(state, 0, 0))
-        begin_grid(state);
-    else if (!state->grid)
-        plain_windows(state);
-    else if (state->grid->stage != GRID_BUILT)
-        build_grid_step(state);
-    else
-        grid_steps_table[state->isa][state->call->boxes_f64](state, state->work + STEP_WORK);
-}
-
-int fg_nms_find_range(nms_state *state, fg_nms_range *range)
-{
-    begin_grid(state);
-    while (state->status == FG_OK && state->grid->stage == GRID_LOAD)
-        build_grid_step(state);
-    if (state->status == FG_OK)
-        *range = state->grid->range;
-    fg_nms_close(state);
-    return state->status;
+    fg_nms_group group = {.call = call, .team = team, .slot = slot, .algorithm = algorithm, .entries = entries, .n = n};
+    group.runs = runs;
+    group.kept = (uint32_t *)scratch;
+    group.max_kept = call->max_output >= 0 && call->max_output < n ? call->max_output : n;
+    group.next_poll = POLL_WORK;
+    scan(&group);
+    if (group.position > 0)
+        count_run(&group, FG_NMS_SCAN);
+    group.n_scanned = group.n_kept;
+    for (int may_be_grid = 1; !is_done(&group); may_be_grid = 0)
+        search(&group, may_be_grid);
+    close_index(group.index);
+    return group;
 }

@@ -27,6 +27,19 @@ static inline vreal FG_NAME(length)(vreal low, vreal high, vreal offset)
     return v_max(v_add(v_sub(high, low), offset), v_set1(0));
 }
 
+/* Whether a box inside the hull `b` (x1 y1 x2 y2, the least area, the greatest width and height) may overlap `a` by more
+   than the threshold, `a` having the higher score. A distance only lowers the overlap. */
+static inline __attribute__((always_inline)) vmask FG_NAME(may_suppress)(const vreal *a, const vreal *b,
+                                                                         const FG_NAME(limits) * limits, int kind)
+{
+    const vreal zero = v_set1(0);
+    const vreal width = v_min(FG_NAME(length)(v_max(a[0], b[0]), v_min(a[2], b[2]), limits->offset), b[5]);
+    const vreal height = v_min(FG_NAME(length)(v_max(a[1], b[1]), v_min(a[3], b[3]), limits->offset), b[6]);
+    const vreal inter = v_mul(width, height);
+    const vreal both = kind == FG_NMS_IOA ? b[4] : v_sub(v_add(a[4], b[4]), inter);
+    return m_and(v_lt(zero, inter), m_or(v_le(both, zero), v_lt(limits->threshold, v_div(inter, both))));
+}
+
 /* Among the boxes `low` (x1 y1 x2 y2 area), those that a higher-scoring box `high` suppresses or the other way about:
    `reduced` is the area of the lower-scoring one.
 

@@ -161,7 +161,8 @@ static int run(const fg_team *team, rotated_job *job)
     if (status != FG_OK || job->n == 0)
         return status;
     /* The scratch of the sort lies where the boxes come to lie. */
-    fg_sort_ranked(job->entries, (fg_ranked *)job->boxes, job->n, call->scores, call->scores_f64);
+    if (fg_sort_ranked(team, 0, job->entries, (fg_ranked *)job->boxes, job->n, call->scores, call->scores_f64))
+        return FG_INTERRUPTED;
     for (int64_t p = 0; p < job->n; p++)
         job->boxes[p] = load(call, fg_ranked_index(job->entries[p]));
     memset(job->suppressed, 0, (size_t)job->n);

@@ -1,6 +1,8 @@
 #include "suppression/score_order.h"
 
 enum { INSERTION_LIMIT = 40, BUCKET_LIMIT = 4096, FULLEST_BUCKET = 24 };
+/* Entries between two questions whether to stop: below a millisecond. */
+enum { PIECE = 1 << 16 };
 enum { DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS, PASSES = 3 };
 
 static void insertion_sort(fg_ranked *entries, int64_t n)
@@ -16,26 +18,54 @@ static void insertion_sort(fg_ranked *entries, int64_t n)
 
 static int digit(fg_ranked entry, int pass) { return (int)(entry >> (32 + DIGIT_BITS * pass) & (DIGITS - 1)); }
 
+/* Where the sort runs, and whether it is to stop. */
+typedef struct {
+    const fg_team *team;
+    int slot, stopped;
+} sort_context;
+
+static int is_stopped(sort_context *context)
+{
+    context->stopped |= context->team->stopped(context->slot) != 0;
+    return context->stopped;
+}
+
+static void count_digits(sort_context *context, const fg_ranked *entries, int64_t n, uint32_t counts[PASSES][DIGITS])
+{
+    memset(counts, 0, PASSES * sizeof counts[0]);
+    for (int64_t begin = 0, end; begin < n && !is_stopped(context); begin = end) {
+        end = n - begin < PIECE ? n : begin + PIECE;
+        for (int64_t i = begin; i < end; i++)
+            for (int pass = 0; pass < PASSES; pass++)
+                counts[pass][digit(entries[i], pass)]++;
+    }
+}
+
+static void sort_by_digit(sort_context *context, const fg_ranked *from, fg_ranked *to, int64_t n, uint32_t *count, int pass)
+{
+    uint32_t first = 0;
+    for (int d = 0; d < DIGITS; d++) {
+        const uint32_t size = count[d];
+        count[d] = first;
+        first += size;
+    }
+    for (int64_t begin = 0, end; begin < n && !is_stopped(context); begin = end) {
+        end = n - begin < PIECE ? n : begin + PIECE;
+        for (int64_t i = begin; i < end; i++)
+            to[count[digit(from[i], pass)]++] = from[i];
+    }
+}
+
 /* By the upper 32 bits; entries come in the order of their indices and equal ones keep it. */
-static void radix_sort(fg_ranked *entries, fg_ranked *scratch, int64_t n)
+static void radix_sort(sort_context *context, fg_ranked *entries, fg_ranked *scratch, int64_t n)
 {
     uint32_t counts[PASSES][DIGITS];
-    memset(counts, 0, sizeof counts);
-    for (int64_t i = 0; i < n; i++)
-        for (int pass = 0; pass < PASSES; pass++)
-            counts[pass][digit(entries[i], pass)]++;
+    count_digits(context, entries, n, counts);
     fg_ranked *from = entries, *to = scratch;
-    for (int pass = 0; pass < PASSES; pass++) {
-        uint32_t *count = counts[pass], begin = 0;
-        if (count[digit(from[0], pass)] == n)
+    for (int pass = 0; pass < PASSES && !context->stopped; pass++) {
+        if (counts[pass][digit(from[0], pass)] == n)
             continue;
-        for (int d = 0; d < DIGITS; d++) {
-            const uint32_t size = count[d];
-            count[d] = begin;
-            begin += size;
-        }
-        for (int64_t i = 0; i < n; i++)
-            to[count[digit(from[i], pass)]++] = from[i];
+        sort_by_digit(context, from, to, n, counts[pass], pass);
         fg_ranked *swap = from;
         from = to;
         to = swap;
@@ -72,36 +102,43 @@ static int bucket_sort(fg_ranked *entries, fg_ranked *scratch, int64_t n)
     return 1;
 }
 
-static void sort_by_upper(fg_ranked *entries, fg_ranked *scratch, int64_t n)
+static void sort_by_upper(sort_context *context, fg_ranked *entries, fg_ranked *scratch, int64_t n)
 {
     if (n <= INSERTION_LIMIT)
         insertion_sort(entries, n);
     else if (n > BUCKET_LIMIT || !bucket_sort(entries, scratch, n))
-        radix_sort(entries, scratch, n);
+        radix_sort(context, entries, scratch, n);
 }
 
 /* float64 keys have a lower half: sorts every run of equal upper halves by it. */
-static void sort_ties(fg_ranked *entries, fg_ranked *scratch, int64_t n, const double *scores)
+static void sort_ties(sort_context *context, fg_ranked *entries, fg_ranked *scratch, int64_t n, const double *scores)
 {
-    for (int64_t begin = 0, end; begin < n; begin = end) {
+    for (int64_t begin = 0, end, piece = 0; begin < n && !context->stopped; begin = end) {
         const uint64_t upper = entries[begin] >> 32;
         for (end = begin + 1; end < n && entries[end] >> 32 == upper;)
             end++;
+        if (end >= piece) {
+            piece = end + PIECE;
+            is_stopped(context);
+        }
         if (end - begin == 1)
             continue;
         for (int64_t i = begin; i < end; i++) {
             const int64_t box = fg_ranked_index(entries[i]);
             entries[i] = fg_score_key_f64(scores[box]) << 32 | (uint64_t)box;
         }
-        sort_by_upper(entries + begin, scratch, end - begin);
+        sort_by_upper(context, entries + begin, scratch, end - begin);
         for (int64_t i = begin; i < end; i++)
             entries[i] = upper << 32 | (uint64_t)fg_ranked_index(entries[i]);
     }
 }
 
-void fg_sort_ranked(fg_ranked *entries, fg_ranked *scratch, int64_t n, const void *scores, int is_f64)
+int fg_sort_ranked(const fg_team *team, int slot, fg_ranked *entries, fg_ranked *scratch, int64_t n,
+                   const void *scores, int is_f64)
 {
-    sort_by_upper(entries, scratch, n);
+    sort_context context = {team, slot, 0};
+    sort_by_upper(&context, entries, scratch, n);
     if (is_f64)
-        sort_ties(entries, scratch, n, scores);
+        sort_ties(&context, entries, scratch, n, scores);
+    return context.stopped ? FG_INTERRUPTED : FG_OK;
 }

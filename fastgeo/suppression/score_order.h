@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "runtime/runtime.h"
+
 /* The upper half of the score's key over the box index: as integers, in the order wanted. */
 typedef uint64_t fg_ranked;
 
@@ -39,9 +41,10 @@ static inline fg_ranked fg_rank(const void *scores, int is_f64, int64_t i)
     return key << 32 | (uint64_t)i;
 }
 
-/* Sorts `n` entries made by fg_rank, which come by ascending index; `scratch` has room for as many. The result is in
-   `entries`. */
-void fg_sort_ranked(fg_ranked *entries, fg_ranked *scratch, int64_t n, const void *scores, int is_f64);
+/* Sorts `n` entries made by fg_rank, which come by ascending index; `scratch` holds as many. The result is in `entries`.
+   Inside a chunk of the thread at `slot`: FG_OK, or FG_INTERRUPTED and they are in no order. */
+int fg_sort_ranked(const fg_team *team, int slot, fg_ranked *entries, fg_ranked *scratch, int64_t n,
+                   const void *scores, int is_f64);
 
 /* 1 if box i comes before box j. */
 static inline int fg_ranks_before(const void *scores, int is_f64, int64_t i, int64_t j)
