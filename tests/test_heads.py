@@ -178,7 +178,7 @@ class TestRotated:
         assert_same_answer(kernels.rotated_nms(boxes, scores, threshold, score_threshold=0.1), expected)
 
     @pytest.mark.parametrize("dtype", FLOATS)
-    @pytest.mark.parametrize("label", ["spread", "crowded", "identical", "of every size", "far out"])
+    @pytest.mark.parametrize("label", ["spread", "crowded", "identical", "of every size", "far out", "long"])
     @pytest.mark.parametrize("threshold", [0.0, 0.3, 0.8])
     def test_grid_is_the_plain_method(self, kernels, dtype, label, threshold):
         rng = np.random.default_rng(5)
@@ -194,6 +194,9 @@ class TestRotated:
         if label == "far out":
             boxes[::3, :2] += 1e6
             boxes[1::9, :2] *= 1e9
+        if label == "long":  # crossing at every angle, some nearly along one another
+            boxes[:, 2:4] = [300, 0.2]
+            boxes[::2] = boxes[0] + rng.normal(0, [0.5, 0.02, 1, 0.01, 0.01], (n // 2, 5))
         boxes[::50, 2] = 0  # empty
         boxes = boxes.astype(dtype)
         scores = np.round(rng.random(n), 2).astype(dtype)

@@ -101,7 +101,12 @@ static void compare(rotated_job *job, int64_t p, int64_t q)
 {
     if (q <= p || job->suppressed[q])
         return;
-    const double iou = fg_rotated_iou(&job->boxes[p], &job->boxes[q]);
+    /* inter / (a + b - inter) > t where inter > t / (1 + t) · (a + b). */
+    const fg_rotated_box *a = &job->boxes[p], *b = &job->boxes[q];
+    const double t = job->call->iou_threshold;
+    if (!fg_rotated_may_share(a, b, t / (1 + t) * (a->area + b->area)))
+        return;
+    const double iou = fg_rotated_iou(a, b);
     job->suppressed[q] = (job->call->boxes_f64 ? iou : (double)(float)iou) > job->call->iou_threshold;
 }
 
