@@ -72,7 +72,7 @@ static int set_gaps(const fg_team *team, fg_bounds *bounds, const fg_points *poi
     fg_nearest_call call = {.points = &places, .centroids = centroids, .k = k, .bounds = &own};
     int status = FG_OK;
     memset(bounds->half_gap, 0, (size_t)k * sizeof(float));
-    if (k > points->n / HAMERLY_GAP_POINTS)
+    if (!bounds->with_gaps)
         return FG_OK;
     own.upper = malloc((size_t)k * sizeof(float));
     call.labels = calloc((size_t)k, sizeof(int32_t));

@@ -16,6 +16,7 @@ typedef struct {
     float largest_move, second_move;
     int32_t farthest_mover;
     int valid;        /* 0: every point is searched */
+    int with_gaps;    /* 0: half_gap is 0 */
     double unit;      /* a power of two that brings distances into the range of float */
     double error;     /* relative error of a squared distance */
     double underflow; /* and what the smallest may lack, not times `unit` */
@@ -50,7 +51,7 @@ static inline float fg_lower_bound(const fg_bounds *bounds, double square)
     return least > 0 ? fg_round_down(sqrt(least) * bounds->unit) : 0;
 }
 
-/* Sets everything but `upper`, `lower` and `valid`, for points of this largest magnitude; before is NULL at the first
+/* Sets everything but `upper`, `lower`, `valid` and `with_gaps`, for points of this largest magnitude; before is NULL at the first
    call. Both (k, d), of the points' type. Answers as fg_nearest. */
 int fg_move_bounds(const fg_team *team, fg_bounds *bounds, const fg_points *points, double largest, const void *before,
                    const void *centroids, int64_t k);

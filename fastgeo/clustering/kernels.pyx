@@ -78,6 +78,7 @@ cdef extern from "clustering/nearest.h" nogil:
         float *moved
         float *half_gap
         int valid
+        int with_gaps
         double unit
     int fg_move_bounds(const fg_team *team, fg_bounds *bounds, const fg_points *points, double largest,
                        const void *before, const void *centroids, int64_t k)
@@ -103,14 +104,11 @@ cdef extern from "clustering/plan.h" nogil:
     const char *const fg_kmeans_names[]
     ctypedef struct fg_kmeans_plan:
         int algorithm
-        int always
+        int64_t most_changed
+        int64_t most_open
+        int most_rest
+        int with_gaps
     int fg_plan_kmeans(const fg_team *team, const fg_points *points, int64_t k, int64_t blocks, fg_kmeans_plan *plan)
-
-cdef extern from "clustering/tuning.h" nogil:
-    enum:
-        HAMERLY_CHANGED
-        HAMERLY_OPEN
-        HAMERLY_MOST_REST
 
 cdef extern from "clustering/pairwise.h" nogil:
     int fg_pairwise_distance(const fg_team *team, const fg_points *rows, const fg_points *columns, int kind,

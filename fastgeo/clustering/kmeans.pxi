@@ -87,7 +87,7 @@ cdef class KernelSteps:
         cdef int status
         if not self.in_kmeans or self.kmeans_plan.algorithm != FG_HAMERLY:
             return False
-        if not self.kmeans_plan.always and (self.pausing > 0 or HAMERLY_CHANGED * self.n_changed > n):
+        if self.pausing > 0 or self.n_changed > self.kmeans_plan.most_changed:
             self.pausing -= self.pausing > 0
             return False
         if self.bound_arrays is None or len(self.bound_arrays[2]) != k:
@@ -98,6 +98,7 @@ cdef class KernelSteps:
         self.bounds.moved = <float *>cnp.PyArray_DATA(self.bound_arrays[2])
         self.bounds.half_gap = <float *>cnp.PyArray_DATA(self.bound_arrays[3])
         self.bounds.valid = self.before is not None
+        self.bounds.with_gaps = self.kmeans_plan.with_gaps
         if self.before is not None:
             before = cnp.PyArray_DATA(self.before)
         with nogil:
@@ -149,8 +150,8 @@ cdef class KernelSteps:
 
     cdef void rest(self, int64_t n_searched) noexcept:
         """Where bounds settle few labels, do without for a while, each time longer; they cost some time themselves."""
-        if HAMERLY_OPEN * n_searched > self.points.n and not self.kmeans_plan.always:
-            self.pause = min(2 * self.pause + 1, HAMERLY_MOST_REST)
+        if n_searched > self.kmeans_plan.most_open:
+            self.pause = min(2 * self.pause + 1, self.kmeans_plan.most_rest)
             self.pausing = self.pause
             self.before = None
         else:

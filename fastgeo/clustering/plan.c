@@ -129,7 +129,10 @@ int fg_plan_kmeans(const fg_team *team, const fg_points *points, int64_t k, int6
     if (forced == FG_HAMERLY && bounds_refusal(points))
         return fg_refuse(team, "kmeans", "hamerly", bounds_refusal(points));
     plan->algorithm = forced >= 0 ? forced : pays ? FG_HAMERLY : FG_LLOYD;
-    plan->always = forced == FG_HAMERLY;
+    plan->most_changed = forced == FG_HAMERLY ? INT64_MAX : points->n / HAMERLY_CHANGED;
+    plan->most_open = forced == FG_HAMERLY ? INT64_MAX : points->n / HAMERLY_OPEN;
+    plan->most_rest = HAMERLY_MOST_REST;
+    plan->with_gaps = k <= points->n / HAMERLY_GAP_POINTS;
     const char *ignored;
     const fg_assign_plan each = pieces(team, &call, choose(team, &call, &ignored));
     const int64_t bounds = plan->algorithm == FG_HAMERLY ? 2 * (points->n + k) * (int64_t)sizeof(float) : 0;

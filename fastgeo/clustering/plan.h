@@ -35,7 +35,10 @@ fg_assign_plan fg_plan_exhaustive(const fg_team *team, const fg_nearest_call *ca
 
 typedef struct {
     int algorithm;
-    int always; /* bounds in every iteration, and not only where they are likely to settle points: forced */
+    int64_t most_changed; /* labels: where more have changed, an iteration goes without bounds */
+    int64_t most_open;    /* points: where bounds leave more open, they rest */
+    int most_rest;        /* iterations, at a time */
+    int with_gaps;        /* whether the distances between centroids are worth their time */
 } fg_kmeans_plan;
 
 int fg_plan_kmeans(const fg_team *team, const fg_points *points, int64_t k, int64_t blocks, fg_kmeans_plan *plan);
