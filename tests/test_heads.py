@@ -223,3 +223,10 @@ class TestRotated:
     )
     def test_bad_input(self, kernels, args, options):
         same_exception(lambda module: module.rotated_nms(*args, **options), kernels)
+
+
+def test_bad_box_without_classes(impl):
+    boxes = np.zeros((2, 3, 4))
+    boxes[1, 2, 3] = np.nan
+    with pytest.raises(ValueError, match=r"boxes\[1, 2, 3\]"):
+        impl.multiclass_nms(boxes, np.zeros((2, 3, 0)), 0.5)

@@ -326,6 +326,8 @@ def multiclass_nms(boxes, scores, iou_threshold, *, score_threshold=0.0, top_k=N
     cdef fg_team team
     open_team(&team, n_threads)
     call.batch, call.n, call.n_classes = case.scores.shape
+    if call.n_classes == 0:
+        arguments.head_arrays(case.boxes, case.scores)  # the kernel reads boxes class by class
     call.boxes = cnp.PyArray_DATA(case.boxes)
     call.scores = cnp.PyArray_DATA(case.scores)
     call.own_boxes = case.boxes.ndim == 4
