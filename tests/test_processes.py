@@ -87,7 +87,7 @@ LONG_CALLS = {
     "complete_box_iou": _PAIR,
     "sparse_box_iou": _PAIR,
     "box_iou of one column": _ONE_BY_MANY.format("60_000_000", 4, "boxes", "boxes[:1]"),
-    "sparse_box_iou of one row": _ONE_BY_MANY.format("60_000_000", 4, "boxes[:1]", "boxes"),
+    "sparse_box_iou of one row": _ONE_BY_MANY.format("15_000_000", 4, "boxes[:1]", "boxes"),
     "sparse_box_iou of many boxes": "random = np.random.default_rng(0).random; boxes = 1e5 * random((6_000_000, 4), "
     "np.float32); boxes[:, 2:] = boxes[:, :2] + 1; kwargs = dict(boxes1=boxes, boxes2=boxes)",
     "rotated_box_iou": "kwargs = calls.arguments({!r}, 2_500, np.float32)",
@@ -113,7 +113,7 @@ LONG_CALLS = {
     "roc_auc of few false positives": _SAMPLES + "; kwargs['max_fpr'] = 0.9",
     "roc_auc by group": _GROUPS,
     "AUCHistogram": _SAMPLES.replace("20_000_000", "100_000_000"),
-    "AUCHistogram of many bins": _SAMPLES.replace("20_000_000", "50_000_000") + "; kwargs['n_bins'] = 2**23",
+    "AUCHistogram of many bins": _SAMPLES.replace("20_000_000", "50_000_000") + "; kwargs['n_bins'] = 2**20",
     "roc_curve": _SAMPLES,
     "roc_curve with weights": _WEIGHTS,
     "precision_recall_curve": _SAMPLES,

@@ -17,8 +17,8 @@ enum { SAMPLED_ROWS = 16, SAMPLED_VECTORS = 512 };
 enum { POLLED = 1 << 18 };
 
 /* A row in which more than one column in so many is found is not kept: comparing it again is faster than writing so much to
-   fresh memory. */
-enum { REPEATED = 4 };
+   fresh memory. Nor is one with more pairs than can be copied between two polls. */
+enum { REPEATED = 4, MOST_KEPT = 1 << 20 };
 
 /* Vectors of columns that are compared together. */
 enum { VECTORS = 4 };
@@ -93,7 +93,7 @@ static size_t scratch_size(const fg_sparse_pairs *pairs)
 
 static inline int lowest_bit(uint64_t bits) { return __builtin_ctzll(bits); }
 
-static inline int is_kept(const fg_sparse_pairs *pairs, int64_t count) { return count <= pairs->call.m / REPEATED; }
+static inline int is_kept(const fg_sparse_pairs *pairs, int64_t count) { return count <= pairs->call.m / REPEATED && count <= MOST_KEPT; }
 
 /* Of a row that is kept; whole doubles. */
 static size_t row_size(const fg_sparse_pairs *pairs, int64_t count)

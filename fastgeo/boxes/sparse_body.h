@@ -209,11 +209,14 @@ static void FG_NAME(sparse_copy)(void *copy_, int64_t chunk, int slot)
             FG_NAME(load_sparse_row)(pairs, i, row);
             FG_NAME(plain_row)(pairs, row, threshold, &scratch);
         }
-        memcpy((real *)copy->values + at, values, (size_t)count * sizeof(real));
-        for (int64_t k = 0; k < count; k++) {
-            copy->rows[at + k] = i;
-            copy->cols[at + k] = columns[k];
-            if (k % POLLED == POLLED - 1 && pairs->team->stopped(slot))
+        for (int64_t k = 0, end; k < count; k = end) {
+            end = k + POLLED < count ? k + POLLED : count;
+            memcpy((real *)copy->values + at + k, (const real *)values + k, (size_t)(end - k) * sizeof(real));
+            for (int64_t j = k; j < end; j++) {
+                copy->rows[at + j] = i;
+                copy->cols[at + j] = columns[j];
+            }
+            if (end < count && pairs->team->stopped(slot))
                 return;
         }
     }

@@ -7,8 +7,6 @@
 #include "ranking/plan.h"
 #include "runtime/fenv.h"
 
-enum { CHUNK = FG_HISTOGRAM_CHUNK };
-
 /* Where many scores fall into one bin, each count would wait for the one before. So a cell has private counters that
    take turns, 32 bits each, added up after every chunk: COPIES of them, or for more than FEW_BINS so many fewer that
    the first-level cache holds them. */
@@ -120,6 +118,15 @@ static count_function *const count_table[FG_ISA_COUNT][2][2] = {FG_ISA_LIST(COUN
                       {add_f64_bytes_##code##_f64, add_f64_words_##code##_f64}},
 static add_function *const add_table[FG_ISA_COUNT][2][2] = {FG_ISA_LIST(ADD_ROW, )};
 
+/* Bins that are touched between two polls, and bytes of a page. */
+enum { TOUCHED = 1 << 18, PAGE = 4096 };
+
+/* Fresh counts, all zero. */
+typedef struct {
+    volatile int64_t *counts; /* (n, 2) */
+    int64_t n;
+} fresh_bins;
+
 static size_t private_memory(const fg_histogram_call *call)
 {
     return (size_t)copies_of(call->n_bins) * private_rows(call) * sizeof(counter_pair);
@@ -150,7 +157,7 @@ static void count_chunk(void *job_, int64_t chunk, int number)
     if (slot->bad)
         return;
     memset(slot->private->counters, 0, private_memory(call));
-    const int64_t begin = chunk * CHUNK, end = smaller(call->n, begin + CHUNK);
+    const int64_t begin = chunk * FG_PRIVATE_CHUNK, end = smaller(call->n, begin + FG_PRIVATE_CHUNK);
     const int64_t first = smaller(begin + unaligned(call), end), last = end - (end - first) % FG_GROUP;
     slot->bad = !count_few(job, begin, first, slot->counts) ||
                 !job->count(call, first, last, slot->private, slot->counts) ||
@@ -258,7 +265,7 @@ static void count_chunk_directly(void *job_, int64_t chunk, int slot)
 {
     (void)slot;
     histogram_job *job = job_;
-    const int64_t begin = chunk * CHUNK, end = smaller(job->call->n, begin + CHUNK);
+    const int64_t begin = chunk * FG_SHARED_CHUNK, end = smaller(job->call->n, begin + FG_SHARED_CHUNK);
     if (job->bad)
         return;
     if (job->call->weights)
@@ -267,14 +274,28 @@ static void count_chunk_directly(void *job_, int64_t chunk, int slot)
         job->bad = !job->add(job->call, &job->done, end, 1);
 }
 
+/* Asks for fresh pages in order, part by part: the first few samples would ask for nearly all of them at once. */
+static void touch_bins(void *job_, int64_t part, int slot)
+{
+    const fresh_bins *bins = job_;
+    (void)slot;
+    const int64_t end = smaller(bins->n, (part + 1) * TOUCHED);
+    for (int64_t i = part * TOUCHED; i < end; i += PAGE / (2 * (int64_t)sizeof(int64_t)))
+        bins->counts[2 * i] = 0;
+}
+
 /* One chunk alone needs no poll: it is over before anyone waits. */
 static int count_together(const fg_team *team, histogram_job *job, const fg_ranking_plan *plan)
 {
     int status = FG_OK;
     fg_ran(team, "histogram_auc", "shared_counts", plan->threads);
-    if (plan->chunks <= 1)
+    if (plan->touches) {
+        fresh_bins bins = {job->call->counts, job->call->n_bins};
+        status = team->parallel((bins.n + TOUCHED - 1) / TOUCHED, 1, touch_bins, &bins);
+    }
+    if (status == FG_OK && plan->chunks <= 1)
         count_chunk_directly(job, 0, 0);
-    else
+    else if (status == FG_OK)
         status = team->parallel(plan->chunks, plan->threads, count_chunk_directly, job);
     if (job->bad)
         status = FG_BAD_VALUE;

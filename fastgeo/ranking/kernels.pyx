@@ -164,7 +164,7 @@ _UNIT = (0.0, 1.0)
 
 cdef enum:
     # Samples up to which a failed update is undone one by one, in some 20 ms; more are counted apart and then added.
-    UNDOABLE = 1 << 21
+    UNDOABLE = 1 << 20
 
 
 cdef class DefaultEnvironment:

@@ -36,7 +36,9 @@ int fg_plan_histogram(const fg_team *team, const fg_histogram_call *call, fg_ran
         plan->algorithm = FG_PRIVATE_COUNTS;
         plan->reason = "counters that take turns: an increment need not wait for the one before it in the same bin";
     }
-    plan->chunks = (call->n + FG_HISTOGRAM_CHUNK - 1) / FG_HISTOGRAM_CHUNK;
+    const int64_t chunk = plan->algorithm == FG_SHARED_COUNTS ? FG_SHARED_CHUNK : FG_PRIVATE_CHUNK;
+    plan->chunks = (call->n + chunk - 1) / chunk;
+    plan->touches = !call->keep_counts && call->n_bins >= MANY_PAGES && call->n >= SOME_SAMPLES;
     const int alone = plan->algorithm == FG_SHARED_COUNTS || call->n < MIN_FOR_THREADS;
     plan->threads = alone ? 1 : plan->chunks < team->size ? (int)plan->chunks : team->size; /* 1 at least */
     return FG_OK;

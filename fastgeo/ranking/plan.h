@@ -12,12 +12,14 @@ enum { FG_RADIX_SORT, FG_CUT_RADIX_SORT, FG_RECORD_SORT, FG_SORT_ALGORITHMS };
 extern const char *const fg_histogram_algorithms[FG_HISTOGRAM_ALGORITHMS];
 extern const char *const fg_sort_algorithms[FG_SORT_ALGORITHMS];
 
-/* Samples of a chunk of a histogram, 0.1 ms: a multiple of FG_BLOCK, small enough for 32-bit counters. */
-enum { FG_HISTOGRAM_CHUNK = 1 << 18 };
+/* Samples of a chunk of a histogram, multiples of FG_BLOCK. With private counters, of 32 bits: 0.1 ms. With shared ones each
+   sample may ask the system for a page of its own: 20 ms at worst. */
+enum { FG_PRIVATE_CHUNK = 1 << 18, FG_SHARED_CHUNK = 1 << 14 };
 
 typedef struct {
     int algorithm, threads;
     int64_t chunks;
+    int touches; /* whether fresh counts are touched first, in order */
     const char *reason;
 } fg_ranking_plan;
 
