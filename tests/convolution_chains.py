@@ -5,6 +5,21 @@ from hypothesis import strategies as st
 
 from fastgeo.convolution import geometry
 from fastgeo.convolution.reference import conv2d
+from fastgeo.testing import algorithms, force_algorithm
+
+
+def on_every_algorithm(function, call):
+    """The answers of `call()`, a call of `function`, under each algorithm that serves it."""
+    answers = {}
+    for name in algorithms(function):
+        with force_algorithm(function, name):
+            try:
+                answers[name] = call()
+            except ValueError as error:
+                if f"the algorithm '{name}' cannot serve this call" not in str(error):
+                    raise
+    return answers
+
 
 PAD_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge"}
 

@@ -1,12 +1,16 @@
 """Pooling: literals worked by hand, kernels against the reference to the last bit, bad input, PyTorch."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from cases import layouts
+from convolution_chains import on_every_algorithm
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fastgeo import reference
+from fastgeo.convolution import geometry
 from fastgeo.testing import assert_same_answer
 
 FLOATS = [np.float32, np.float64]
@@ -186,6 +190,48 @@ def test_bad_input(impl, name, arguments, parameters, error, message):
 def test_bad_norm(impl, p):
     with pytest.raises(ValueError, match="p: expected a finite number greater than 0"):
         impl.lp_pool2d(X, 2, p=p)
+
+
+@pytest.mark.parametrize("p", [True, np.True_, "2", None])
+def test_norm_of_another_type(impl, p):
+    with pytest.raises(TypeError, match="p: expected a number, got"):
+        impl.lp_pool2d(X, 2, p=p)
+
+
+@pytest.mark.parametrize("channels", [1, 5])
+@pytest.mark.parametrize("name", POOLS)
+def test_windows_in_pieces(kernels, name, channels):
+    """Windows of more cells than are pooled between two polls: many rows, and rows that are cut themselves."""
+    rng = np.random.default_rng(5)
+    wide, tall = rng.integers(-9, 9, (1, 2, 80_000, channels)), rng.integers(-9, 9, (2, 300, 301, channels))
+    for x, size, padding in ((wide, (2, 79_999), 0), (tall, (299, 300), 1), (tall, 250, ((0, 9), (3, 0)))):
+        images = x.astype(np.float32)
+        across = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+        # Whole numbers, whose sums and sums of squares are exact in any order.
+        expected = large_window(name, x, size, padding)
+        pool = partial(getattr(kernels, name), size=size, stride=1, padding=padding)
+        for found in on_every_algorithm(pool.func, partial(pool, images)).values():
+            assert_same_answer(found, expected)
+        for found in on_every_algorithm(pool.func, partial(pool, across, layout="NCHW")).values():
+            assert_same_answer(np.ascontiguousarray(found.transpose(0, 2, 3, 1)), expected)
+
+
+def large_window(name, x, size, padding):
+    """Pooling with stride 1 of whole numbers, as differences of running sums, or window by window."""
+    window = geometry.pool_window(x.shape, "NHWC", size, 1, padding, 1, False)
+    pads = ((0, 0), window.top_bottom, window.left_right, (0, 0))
+    if name == "max_pool2d":
+        cells = np.pad(x, pads, constant_values=-99)
+        views = np.lib.stride_tricks.sliding_window_view(cells, window.size, (1, 2))
+        return np.array([[[view.max((1, 2)) for view in row] for row in image] for image in views], np.float32)
+    running = np.pad(x if name == "avg_pool2d" else x * x, pads).cumsum(1).cumsum(2)
+    running = np.pad(running, ((0, 0), (1, 0), (1, 0), (0, 0)))
+    rows, columns = window.size
+    total = running[:, rows:, columns:] - running[:, :-rows, columns:] - running[:, rows:, :-columns]
+    total = total + running[:, :-rows, :-columns]
+    if name == "avg_pool2d":
+        return total.astype(np.float32) / np.float32(rows * columns)
+    return np.sqrt(total.astype(np.float64)).astype(np.float32)
 
 
 @pytest.mark.parametrize("ceil_mode", [False, True])

@@ -124,6 +124,16 @@ LONG_CALLS = {
     "max_pool2d": _WINDOWS,
     "avg_pool2d": _WINDOWS,
     "lp_pool2d": _WINDOWS,
+    **{
+        f"{name} of one window": "kwargs = dict(inputs=np.ones((1, 8192, 8192, 1), np.float32), size=8192)"
+        for name in ("max_pool2d", "avg_pool2d", "lp_pool2d")
+    },
+    "max_pool2d of one window of few channels": "kwargs = dict("
+    "inputs=np.ones((1, 5000, 5000, 3), np.float32), size=5000)",
+    "conv2d of one window": "kwargs = dict(inputs=np.ones((1, 3000, 3000, 1), np.float32), "
+    "kernel=np.ones((3000, 3000, 1, 1), np.float32))",
+    "Conv2d of one window": "kwargs = dict(inputs=np.ones((2, 1500, 1500, 1), np.float32), "
+    "kernel=np.ones((1500, 1500, 1, 8), np.float32))",
     "kmeans": _POINTS,
     "kmeans among many centroids": "kwargs = {{**calls.arguments({!r}, 12_000, np.float32), 'k': 6000}}",
     "kmeans_plusplus": _POINTS,

@@ -8,6 +8,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from fastgeo.runtime import checks
 from fastgeo.runtime.checks import Array
 
@@ -260,7 +262,9 @@ def layer(
 
 
 def norm_order(p: Any) -> float:
-    """The order of an Lp norm."""
+    """The order of an Lp norm. True and False are none, as they are no stride."""
+    if isinstance(p, (bool, np.bool_)):
+        raise TypeError(f"p: expected a number, got {p!r}")
     number = checks.real_number("p", p)
     if not 0 < number < float("inf"):
         raise ValueError(f"p: expected a finite number greater than 0, got {number:g}")

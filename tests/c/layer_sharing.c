@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convolution/conv.h"
+#include "convolution/conv2d.h"
 #include "runtime/cpu.h"
 #include "runtime/pool.h"
 

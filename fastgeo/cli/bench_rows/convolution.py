@@ -1,4 +1,4 @@
-"""The convolution room against PyTorch (both memory formats), ONNX Runtime and OpenCV.
+"""The convolution family against PyTorch (both memory formats), ONNX Runtime and OpenCV.
 
 The peers' weights are in their own layout before the clock starts, as those of Conv2d; `conv2d` packs in every call.
 Beside each layer stands the time that its multiply-adds take at the FMA peak of one thread, measured in the same run.

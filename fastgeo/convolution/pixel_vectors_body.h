@@ -1,10 +1,13 @@
-/* Few output channels: a vector holds neighbouring pixels of one of them. WIDE such vectors of up to MOST channels stay
+/* Pixel vectors, for few output channels: a vector holds neighbouring pixels of one of them. WIDE such vectors of up to MOST channels stay
    in registers, and each weight is broadcast against them, so that no lane is left empty. The input passes through a
    strip in which every channel has a plane of its own, padding included, and so has every phase of the
    horizontal stride. Channels last, the finished vectors are zipped to pixels. */
+#include "convolution/common_body.h"
+
+#include "convolution/gather_body.h"
 
 #define WIDE 3
-#define LAST_STEPS 4
+#define LAST_STEPS 4 /* of the chain, which go by vectors */
 #define FEW_LINE (64 / (int64_t)sizeof(real))
 #if REGISTERS >= 32
 #define MOST 8
@@ -88,7 +91,7 @@ FG_INLINE void FG_NAME(few_tile)(const FEW *few, const real *at, real *out, cons
     {
         FG_NAME(few_steps)(few, at, together, few->depth, out, sum, v, v + 1, outs);
         if (few->relu)
-            FG_UNROLL for (int o = 0; o < outs; o++) sum[v][o] = v_max(v_set1(0), sum[v][o]); /* keeps NaN */
+            FG_UNROLL for (int o = 0; o < outs; o++) sum[v][o] = FG_ACTIVATED(1, sum[v][o]);
         if (few->planar)
             FG_UNROLL for (int o = 0; o < outs; o++) v_store(out + o * few->pitch + v * LANES, sum[v][o]);
         else
@@ -105,7 +108,7 @@ FG_INLINE void FG_NAME(few_row)(const FEW *few, const real *at, real *out, int64
         FG_NAME(few_tile)(few, at + x, out + x * step, outs, WIDE);
     while (x < pixels) {
         const int64_t vectors = pixels - x > LANES && pixels >= 2 * LANES ? 2 : 1;
-        const int64_t begin = least(x, pixels - vectors * LANES);
+        const int64_t begin = fg_least(x, pixels - vectors * LANES);
         if (vectors == 2)
             FG_NAME(few_tile)(few, at + begin, out + begin * step, outs, 2);
         else
@@ -174,42 +177,23 @@ static void FG_NAME(split_cells)(const real *from, int64_t n, int64_t m, real *t
             to[j * pitch + i] = from[i * m + j];
 }
 
-/* One input row of so many channels, from column `left` of the padded image on, into planes of `length` values: value c
-   of column left + x goes to place x / stride of plane x % stride * channels + c. NULL: zeros. */
-static void FG_NAME(split_row)(const fg_conv_call *call, const real *row, int64_t channels, int64_t left,
-                               int64_t length, real *to)
+/* The input rows from `top` on that a chunk reads, with the padding, each as stride_x * channels planes of `length` values:
+   value c of column x goes to place x / stride of plane x % stride * channels + c; channels first, the planes of one
+   channel after those of another. */
+static void FG_NAME(split_rows)(const fg_conv_call *call, int64_t image, int64_t top, int64_t rows,
+                                const int64_t *columns, int64_t length, real *line, real *to)
 {
-    const int64_t stride = call->stride_x, m = stride * channels;
-    if (!row) {
-        memset(to, 0, (size_t)(m * length) * sizeof(real));
-        return;
-    }
-    const int64_t first = left < 0 ? (stride - 1 - left) / stride : 0;
-    const int64_t end = least(length, (call->width - left) / stride);
-    if (first < end)
-        FG_NAME(split_cells)(row + (left + first * stride) * channels, end - first, m, to + first, length);
-    for (int64_t i = 0; i < length; i++) {
-        if (i == first && first < end)
-            i = end;
-        for (int64_t j = 0; j < m && i < length; j++) {
-            const int64_t x = fg_padded_index(left + i * stride + j / channels, call->width, call->padding_mode);
-            to[j * length + i] = x < 0 || x >= call->width ? 0 : row[x * channels + j % channels];
-        }
-    }
-}
-
-/* The input rows from `top` on that a chunk reads, each as stride_x * channels planes of `length` values. */
-static void FG_NAME(split_rows)(const fg_conv_call *call, int64_t image, int64_t top, int64_t left, int64_t rows,
-                                int64_t length, real *to)
-{
-    const int64_t parts = call->planar ? call->channels : 1, channels = call->channels / parts;
-    const int64_t part_length = channels * call->stride_x * length;
+    /* Channels first, every plane is an image of one channel. */
+    fg_conv_call part = *call;
+    const int64_t parts = call->planar ? call->channels : 1;
+    part.channels = call->channels / parts;
+    part.planar = 0;
+    const int64_t m = part.channels * call->stride_x;
     for (int64_t i = 0; i < rows; i++) {
         const int64_t y = fg_padded_index(top + i, call->height, call->padding_mode);
-        for (int64_t part = 0; part < parts; part++, to += part_length) {
-            const real *plane = (const real *)call->input +
-                                (image * parts + part) * call->height * call->width * channels;
-            FG_NAME(split_row)(call, y < 0 ? NULL : plane + y * call->width * channels, channels, left, length, to);
+        for (int64_t p = 0; p < parts; p++, to += m * length) {
+            FG_NAME(gather_row)(&part, image * parts + p, y, columns, length * call->stride_x, part.channels, line);
+            FG_NAME(split_cells)(line, length, m, to, length);
         }
     }
 }
@@ -228,47 +212,65 @@ static void FG_NAME(few_offsets)(const fg_conv_call *call, int64_t length, int64
 }
 
 /* One row of outputs. The pass over the last channels comes first: what it stores beyond them is stored again. */
-static void FG_NAME(few_outputs)(const conv_job *job, FEW *few, const real *at, real *out, int64_t pixels)
+static void FG_NAME(few_outputs)(const fg_conv_job *job, FEW *few, const real *at, real *out, int64_t pixels)
 {
     const fg_conv_call *call = job->call;
     for (int64_t first = (call->out_channels - 1) / MOST * MOST; first >= 0; first -= MOST) {
-        few->weights = (const real *)(const void *)job->weights + first / (2 * LANES) * job->panel_rows * 2 * LANES +
-                       first % (2 * LANES);
+        few->weights = (const real *)(const void *)job->weights +
+                       first / (2 * LANES) * job->plan->packing.panel_rows * 2 * LANES + first % (2 * LANES);
         few->bias = call->bias ? (const real *)call->bias + first : NULL;
         FG_NAME(few_rows)
-        [least(MOST, call->out_channels - first) - 1](few, at, out + first * (call->planar ? few->pitch : 1), pixels);
+        [fg_least(MOST, call->out_channels - first) - 1](few, at, out + first * (call->planar ? few->pitch : 1), pixels);
     }
 }
 
-static void FG_NAME(few_outputs_chunk)(void *job_, int64_t chunk, int slot)
+/* The rows of outputs of a chunk from the strip of its input rows. */
+static void FG_NAME(few_block)(const fg_conv_job *job, const int64_t *offsets, const real *strip, int64_t length,
+                               real *out, int64_t rows, int64_t pixels, fg_meter *meter)
 {
-    const conv_job *job = job_;
     const fg_conv_call *call = job->call;
-    const int64_t x0 = chunk % job->blocks.columns * job->block.columns;
-    const int64_t y0 = chunk / job->blocks.columns % job->blocks.rows * job->block.rows;
-    const int64_t image = chunk / job->blocks.columns / job->blocks.rows;
-    const int64_t pixels = least(job->block.columns, call->out_width - x0);
-    const int64_t rows = least(job->block.rows, call->out_height - y0);
-    const int64_t columns = (pixels - 1) * call->stride_x + (call->kernel_width - 1) * call->dilation_x + 1;
-    const int64_t length = (columns + call->stride_x - 1) / call->stride_x;
-    int64_t *offsets = (int64_t *)(void *)(job->slots + (size_t)slot * job->slot_size);
-    real *strip = (real *)(void *)(job->slots + (size_t)slot * job->slot_size + job->cells_size);
-    FG_NAME(few_offsets)(call, length, offsets);
-    FG_NAME(split_rows)(call, image, y0 * call->stride_y - call->pad_top, x0 * call->stride_x - call->pad_left,
-                        (rows - 1) * call->stride_y + (call->kernel_height - 1) * call->dilation_y + 1, length, strip);
-    const int64_t plane = call->out_height * call->out_width;
-    FEW few = {.offsets = offsets, .depth = job->depth, .planar = call->planar, .relu = call->relu};
-    few.pitch = call->planar ? plane : call->out_channels;
+    FEW few = {.offsets = offsets, .depth = job->plan->packing.depth, .planar = call->planar, .relu = call->relu};
+    few.pitch = call->planar ? call->out_height * call->out_width : call->out_channels;
     few.tile_reach = call->planar ? 0 : WIDE * LANES * call->out_channels - FEW_LINE;
-    real *out = (real *)call->output + image * plane * call->out_channels +
-                (y0 * call->out_width + x0) * (call->planar ? 1 : call->out_channels);
     for (int64_t y = 0; y < rows; y++) {
         FG_NAME(few_outputs)(job, &few, strip, out, pixels);
+        if (fg_spend(meter, few.depth * call->out_channels * pixels))
+            return;
         strip += call->stride_y * call->stride_x * call->channels * length;
         out += call->out_width * (call->planar ? 1 : call->out_channels);
     }
 }
 
+static void FG_NAME(pixels_chunk)(void *job_, int64_t chunk, int slot)
+{
+    const fg_conv_job *job = job_;
+    const fg_conv_call *call = job->call;
+    const fg_pixels_plan *plan = &job->plan->as.pixels;
+    const int64_t x0 = chunk % plan->column_blocks * plan->columns;
+    const int64_t y0 = chunk / plan->column_blocks % plan->row_blocks * plan->rows;
+    const int64_t image = chunk / plan->column_blocks / plan->row_blocks;
+    const int64_t pixels = fg_least(plan->columns, call->out_width - x0);
+    const int64_t rows = fg_least(plan->rows, call->out_height - y0);
+    const int64_t reach_x = (pixels - 1) * call->stride_x + (call->kernel_width - 1) * call->dilation_x + 1;
+    const int64_t length = fg_pieces(reach_x, call->stride_x), left = x0 * call->stride_x - call->pad_left;
+    char *scratch = job->slots + (size_t)slot * job->plan->slot_bytes;
+    int64_t *offsets = (int64_t *)(void *)scratch, *columns = (int64_t *)(void *)(scratch + plan->offsets_bytes);
+    scratch += plan->offsets_bytes + plan->columns_bytes;
+    real *line = (real *)(void *)scratch, *strip = (real *)(void *)(scratch + plan->line_bytes);
+    fg_meter meter = {job->team, slot, FG_POLL_WORK};
+    FG_NAME(few_offsets)(call, length, offsets);
+    /* The last columns of all but the first phase may lie beyond the padding; nothing reads them. */
+    for (int64_t i = 0; i < length * call->stride_x; i++)
+        columns[i] = i < reach_x ? fg_padded_index(left + i, call->width, call->padding_mode) : -1;
+    FG_NAME(split_rows)(call, image, y0 * call->stride_y - call->pad_top,
+                        (rows - 1) * call->stride_y + (call->kernel_height - 1) * call->dilation_y + 1, columns, length,
+                        line, strip);
+    real *out = (real *)call->output + image * call->out_height * call->out_width * call->out_channels +
+                (y0 * call->out_width + x0) * (call->planar ? 1 : call->out_channels);
+    FG_NAME(few_block)(job, offsets, strip, length, out, rows, pixels, &meter);
+}
+
+#undef FG_ACTIVATED
 #undef WIDE
 #undef LAST_STEPS
 #undef FEW_LINE

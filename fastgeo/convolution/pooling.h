@@ -1,6 +1,6 @@
 /* Two-dimensional pooling. */
-#ifndef FG_POOL2D_H
-#define FG_POOL2D_H
+#ifndef FG_POOLING_H
+#define FG_POOLING_H
 
 #include "runtime/runtime.h"
 

@@ -200,11 +200,13 @@ def lp_pool2d(
     -----
     Cells are summed in the window's row-major order in float64 for either float type, and the norm is rounded once to
     it; a float64 sum may overflow or underflow as usual. For p = 1 and p = 2 kernel and reference agree to the last
-    bit. For any other p the kernel takes powers within 1 ulp of the exact ones, from basic arithmetic alone: the same
-    bits on every CPU and instruction set and with any number of threads, and within 1 ulp (float32) or 16 (1 + 1/p)
-    ulp (float64) of the reference, whose powers come from NumPy, as long
-    as no power overflows or is subnormal. NaN and infinity are passed on. Time O(outputs·size); no memory beyond the
-    result.
+    bit. Other powers come from basic arithmetic alone, so that they are the same bits on every CPU and instruction set
+    and with any number of threads: multiples of 1/2 up to 8 from products and one square root, within p + 1 ulp of the
+    exact power, any other p within 1 ulp. The norm is within 1 ulp (float32) or 16 (1 + 1/p) ulp (float64) of the
+    reference, whose powers come from NumPy, as long as no power overflows or is subnormal. NaN and infinity are passed
+    on.
+
+    Time O(outputs·size), some 3 times as long where p is no multiple of 1/2; no memory beyond the result.
 
     References
     ----------

@@ -1,6 +1,6 @@
 /* Two-dimensional convolution. */
-#ifndef FG_CONV_H
-#define FG_CONV_H
+#ifndef FG_CONV2D_H
+#define FG_CONV2D_H
 
 #include "runtime/runtime.h"
 
@@ -26,8 +26,8 @@ typedef struct fg_packed fg_packed;
 int fg_conv_pack(const fg_team *team, const fg_conv_call *call, fg_packed **packed);
 void fg_packed_free(fg_packed *packed);
 
-/* `packed` may be NULL: the kernel is then packed for this call. One made for another instruction set is not used.
-   FG_OK, FG_NO_MEMORY, FG_INTERRUPTED or FG_FORKED. */
+/* `packed` may be NULL: the kernel is then packed for this call, if it has to be. One made for another instruction set is
+   not used. FG_OK, FG_NO_MEMORY, FG_INTERRUPTED, FG_FORKED, or what a probe asks for (runtime/plan.h). */
 int fg_conv2d(const fg_team *team, const fg_conv_call *call, fg_packed *packed);
 
 #endif

@@ -1,6 +1,7 @@
 /* One channel to one channel, each in a plane of its own: neighbouring output pixels fill a vector. ROWS output rows by
    WIDE vectors stay in registers, and an input vector meets every kernel row that reaches it. Input rows go from top
    to bottom, so each sum takes its kernel rows in order. */
+#include "convolution/common_body.h"
 
 #if LANES * FG_REAL_BITS == 512
 #define ROWS 4
@@ -24,7 +25,7 @@ typedef struct {
 
 #define BAND FG_NAME(band)
 
-FG_INLINE void FG_NAME(plane_tile)(const conv_job *job, const BAND *band, int64_t x, const int rows, const int wide,
+FG_INLINE void FG_NAME(plane_tile)(const fg_conv_job *job, const BAND *band, int64_t x, const int rows, const int wide,
                                    const int64_t height, const int64_t columns)
 {
     const fg_conv_call *call = job->call;
@@ -49,11 +50,11 @@ FG_INLINE void FG_NAME(plane_tile)(const conv_job *job, const BAND *band, int64_
         }
     FG_UNROLL for (int j = 0; j < rows; j++) FG_UNROLL for (int v = 0; v < wide; v++)
         v_store(band->out + j * call->out_width + x + v * LANES,
-                call->relu ? v_max(v_set1(0), sum[j][v]) : sum[j][v]);
+                FG_ACTIVATED(call->relu, sum[j][v]));
 }
 
 /* The vectors of a band; the last one is moved back over the one before. */
-FG_INLINE void FG_NAME(plane_vectors)(const conv_job *job, const BAND *band, const int rows, const int64_t height,
+FG_INLINE void FG_NAME(plane_vectors)(const fg_conv_job *job, const BAND *band, const int rows, const int64_t height,
                                       const int64_t columns)
 {
     int64_t x = band->first;
@@ -63,23 +64,23 @@ FG_INLINE void FG_NAME(plane_vectors)(const conv_job *job, const BAND *band, con
         FG_NAME(plane_tile)(job, band, x + LANES <= band->end ? x : band->end - LANES, rows, 1, height, columns);
 }
 
-static void FG_NAME(plane_3x3)(const conv_job *job, const BAND *band)
+static void FG_NAME(plane_3x3)(const fg_conv_job *job, const BAND *band)
 {
     FG_NAME(plane_vectors)(job, band, ROWS, 3, 3);
 }
 
-static void FG_NAME(plane_many)(const conv_job *job, const BAND *band)
+static void FG_NAME(plane_many)(const fg_conv_job *job, const BAND *band)
 {
     FG_NAME(plane_vectors)(job, band, ROWS, job->call->kernel_height, job->call->kernel_width);
 }
 
-static void FG_NAME(plane_one)(const conv_job *job, const BAND *band)
+static void FG_NAME(plane_one)(const fg_conv_job *job, const BAND *band)
 {
     FG_NAME(plane_vectors)(job, band, 1, job->call->kernel_height, job->call->kernel_width);
 }
 
 /* One output whose window crosses the border, cell by cell. */
-static real FG_NAME(plane_pixel)(const conv_job *job, const real *plane, const BAND *band, int64_t top, int64_t left)
+static real FG_NAME(plane_pixel)(const fg_conv_job *job, const real *plane, const BAND *band, int64_t top, int64_t left)
 {
     const fg_conv_call *call = job->call;
     const real *weights = band->weights;
@@ -94,7 +95,7 @@ static real FG_NAME(plane_pixel)(const conv_job *job, const real *plane, const B
     return call->relu && 0 > sum ? 0 : sum;
 }
 
-static void FG_NAME(plane_band)(const conv_job *job, const real *plane, BAND *band, const real **lines, int64_t y,
+static void FG_NAME(plane_band)(const fg_conv_job *job, const real *plane, BAND *band, const real **lines, int64_t y,
                                 int64_t rows)
 {
     const fg_conv_call *call = job->call;
@@ -102,7 +103,7 @@ static void FG_NAME(plane_band)(const conv_job *job, const real *plane, BAND *ba
     for (int64_t i = 0; i < n_lines; i++) {
         const int64_t row = fg_padded_index(y * call->stride_y - call->pad_top + i * call->dilation_y, call->height,
                                             call->padding_mode);
-        lines[i] = row < 0 ? (const real *)job->zeros : plane + row * call->width;
+        lines[i] = row < 0 ? (const real *)(const void *)job->shared : plane + row * call->width;
     }
     if (rows == 1)
         FG_NAME(plane_one)(job, band);
@@ -120,33 +121,44 @@ static void FG_NAME(plane_band)(const conv_job *job, const real *plane, BAND *ba
         }
 }
 
-/* Some output rows of one plane. */
+/* The output plane that a band belongs to: its weights, its bias, and the columns whose windows lie inside the image. */
+static BAND FG_NAME(band_of)(const fg_conv_job *job, int64_t channel, const real **lines)
+{
+    const fg_conv_call *call = job->call;
+    BAND band = {.lines = lines, .step = call->stride_y};
+    band.weights = (const real *)(const void *)job->weights +
+                   channel / (2 * LANES) * job->plan->packing.panel_rows * 2 * LANES + channel % (2 * LANES);
+    band.start = call->bias ? ((const real *)call->bias)[channel] : 0;
+    band.first = fg_least(call->pad_left, call->out_width);
+    band.end = fg_least(call->width + call->pad_left - (call->kernel_width - 1) * call->dilation_x, call->out_width);
+    return band;
+}
+
+/* Some output rows of one plane. Several outputs may come from one input plane. */
 static void FG_NAME(plane_chunk)(void *job_, int64_t chunk, int slot)
 {
-    const conv_job *job = job_;
+    const fg_conv_job *job = job_;
     const fg_conv_call *call = job->call;
-    const int64_t plane = chunk / job->blocks.rows, channel = plane % call->channels;
-    const int64_t begin = chunk % job->blocks.rows * job->block.rows;
-    const int64_t end = begin + job->block.rows < call->out_height ? begin + job->block.rows : call->out_height;
-    const real **lines = (const real **)(void *)(job->slots + (size_t)slot * job->slot_size);
-    const real *image = (const real *)call->input + plane * call->height * call->width;
-    BAND band = {.lines = lines, .step = call->stride_y};
-    band.weights = (const real *)(const void *)job->weights + channel / (2 * LANES) * job->panel_rows * 2 * LANES +
-                   channel % (2 * LANES);
-    band.start = call->bias ? ((const real *)call->bias)[channel] : 0;
-    band.first = call->pad_left < call->out_width ? call->pad_left : call->out_width;
-    band.end = call->width + call->pad_left - (call->kernel_width - 1) * call->dilation_x;
-    if (band.end > call->out_width)
-        band.end = call->out_width;
+    const fg_rows_plan *plan = &job->plan->as.rows;
+    const int64_t plane = chunk / plan->row_blocks, channel = plane % call->out_channels;
+    const int64_t source = plane / (call->out_channels / call->channels);
+    const int64_t begin = chunk % plan->row_blocks * plan->rows;
+    const int64_t end = fg_least(begin + plan->rows, call->out_height);
+    const real **lines = (const real **)(void *)(job->slots + (size_t)slot * job->plan->slot_bytes);
+    const real *image = (const real *)call->input + source * call->height * call->width;
+    BAND band = FG_NAME(band_of)(job, channel, lines);
+    fg_meter meter = {job->team, slot, FG_POLL_WORK};
     const int together = call->dilation_y == 1 && call->stride_y <= call->kernel_height;
-    for (int64_t y = begin; y < end;) {
-        const int64_t rows = together && y + ROWS <= end ? ROWS : 1;
+    for (int64_t y = begin, rows; y < end; y += rows) {
+        rows = together && y + ROWS <= end ? ROWS : 1;
         band.out = (real *)call->output + (plane * call->out_height + y) * call->out_width;
         FG_NAME(plane_band)(job, image, &band, lines, y, rows);
-        y += rows;
+        if (fg_spend(&meter, rows * job->plan->packing.depth * call->out_width))
+            return;
     }
 }
 
+#undef FG_ACTIVATED
 #undef ROWS
 #undef WIDE
 #undef BAND
