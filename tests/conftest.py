@@ -1,60 +1,83 @@
-"""The one axis of every test: `impl` is the reference, then the kernels on each instruction set of this CPU."""
+"""The one axis of every test: `impl` is the reference, then the kernels; `kernels` are those alone.
+
+A call of a function of the kernels runs on every instruction set, thread count and algorithm (implementations.py).
+Tests of objects, which stay on one of them, are marked `one_isa_at_a_time` and run once for each instruction set.
+"""
 
 import hypothesis
 import pytest
+from implementations import Everywhere
 
 import fastgeo
 from fastgeo import reference, runtime
 
-hypothesis.settings.register_profile(
-    "fastgeo",
-    deadline=None,
-    max_examples=60,
-    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
-)
-hypothesis.settings.load_profile("fastgeo")
+pytest_plugins = ["plan_coverage"]
+
+COMMON = {
+    "deadline": None,
+    "suppress_health_check": [hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
+}
+hypothesis.settings.register_profile("dev", max_examples=60, **COMMON)
+hypothesis.settings.register_profile("ci", max_examples=200, **COMMON)
+hypothesis.settings.register_profile("long", max_examples=2000, **COMMON)
+
+EVERYWHERE = "everywhere"
 
 
 def pytest_addoption(parser):
     parser.addoption("--widest", action="store_true", help="of the instruction sets only the widest, and the reference")
+    parser.addoption("--exhaustive", action="store_true", help="the widest axes, and what takes minutes or measures")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "one_isa_at_a_time: objects of the kernels, once for each instruction set")
+    config.addinivalue_line("markers", "exhaustive: only with --exhaustive, as CI runs it")
+    if not config.getoption("--hypothesis-profile", None):
+        hypothesis.settings.load_profile("ci" if config.getoption("--exhaustive") else "dev")
 
 
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("--widest"):
+    if config.getoption("--exhaustive"):
         return
-    narrower = runtime.supported_isas()[:-1]
-
-    def left_out(item):
-        axes = item.callspec.params if hasattr(item, "callspec") else {}
-        return axes.get("impl") in narrower or axes.get("kernels") in narrower
-
-    config.hook.pytest_deselected(items=[item for item in items if left_out(item)])
-    items[:] = [item for item in items if not left_out(item)]
+    left_out = [item for item in items if item.get_closest_marker("exhaustive")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
 
 
-def _on_isa(name):
-    before = runtime.active_isa()
-    runtime.set_isa(name)
-    yield fastgeo
-    runtime.set_isa(before)
+def pytest_generate_tests(metafunc):
+    """`kernels`, `impl` and `n_threads` of one test."""
+    one_at_a_time = metafunc.definition.get_closest_marker("one_isa_at_a_time")
+    isas = runtime.supported_isas()
+    isas = isas[-1:] if metafunc.config.getoption("--widest") else isas
+    kernels = isas if one_at_a_time else [EVERYWHERE]
+    for fixture, params in (("kernels", kernels), ("impl", ["reference", *kernels])):
+        if fixture in metafunc.fixturenames:
+            metafunc.parametrize(fixture, params, indirect=True)
+    if "n_threads" in metafunc.fixturenames and not any(
+        "n_threads" in str(marker.args[:1]) for marker in metafunc.definition.iter_markers("parametrize")
+    ):
+        metafunc.parametrize("n_threads", [1, 3] if one_at_a_time else [None])
 
 
-@pytest.fixture(params=["reference", *runtime.supported_isas()])
-def impl(request):
-    """A namespace with every public name: the reference, or the kernels on one instruction set."""
+def namespace(request):
     if request.param == "reference":
         yield reference
+    elif request.param == EVERYWHERE:
+        yield Everywhere(request.config.getoption("--exhaustive"))
     else:
-        yield from _on_isa(request.param)
+        before = runtime.active_isa()
+        runtime.set_isa(request.param)
+        yield fastgeo
+        runtime.set_isa(before)
 
 
-@pytest.fixture(params=runtime.supported_isas())
+@pytest.fixture
+def impl(request):
+    """A namespace with every public name: the reference, or the kernels."""
+    yield from namespace(request)
+
+
+@pytest.fixture
 def kernels(request):
-    """The kernels on one instruction set, to be held against `fastgeo.reference`."""
-    yield from _on_isa(request.param)
-
-
-@pytest.fixture(params=[1, 2, 3, 8])
-def n_threads(request):
-    """Thread counts; results must not depend on them."""
-    return request.param
+    """The kernels, to be held against `fastgeo.reference`."""
+    yield from namespace(request)

@@ -16,6 +16,8 @@ import fastgeo
 from fastgeo import reference
 from fastgeo.ranking.auc_histogram import MAGIC
 
+pytestmark = pytest.mark.one_isa_at_a_time
+
 
 def samples(n, seed=0):
     rng = np.random.default_rng(seed)

@@ -186,6 +186,7 @@ def test_pairwise_literal_in_many_columns(impl, dtype, d):
     np.testing.assert_array_equal(impl.pairwise_distance(axes[4:], axes, kind="cosine")[0], [1] * 5)
 
 
+@pytest.mark.one_isa_at_a_time
 def test_streaming_literal(impl):
     model = impl.StreamingKMeans(2, seed=0)
     model.partial_fit([[0.0]])
@@ -199,12 +200,14 @@ def test_streaming_literal(impl):
     np.testing.assert_array_equal(model.predict([[0.0], [11.0]]), order)
 
 
+@pytest.mark.one_isa_at_a_time
 def test_streaming_decay_literal(impl):
     # Half of the old weight is left: (0.5 · 0 + 3) / (0.5 + 1) = 2.
     model = impl.StreamingKMeans(1, decay=0.5, seed=0).partial_fit([[0.0]]).partial_fit([[3.0]])
     assert model.centroids[0, 0] == 2 and model.weights[0] == 1.5
 
 
+@pytest.mark.one_isa_at_a_time
 def test_streaming_merge_literal(impl):
     one = impl.StreamingKMeans(2, seed=0).partial_fit([[0.0], [10.0], [0.0]])
     two = impl.StreamingKMeans(2, seed=1).partial_fit([[3.0], [12.0], [12.0], [12.0]])

@@ -10,6 +10,8 @@ from fastgeo import reference
 from fastgeo.runtime import core
 from fastgeo.testing import algorithms, assert_same_answer, force_algorithm
 
+pytestmark = pytest.mark.one_isa_at_a_time  # they force algorithms themselves, and count
+
 SEARCHES = algorithms(fastgeo.assign)
 RUNS = algorithms(fastgeo.kmeans)
 FLOATS = [np.float32, np.float64]

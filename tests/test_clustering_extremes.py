@@ -378,6 +378,7 @@ def test_rounding_mode_of_the_caller_changes_nothing(mode):
 # Streaming: a call that fails leaves the model as it was
 
 
+@pytest.mark.one_isa_at_a_time
 def test_failed_merge_loses_nothing(impl):
     waiting = impl.StreamingKMeans(3, seed=0).partial_fit([[1.0, 2.0]])
     narrow = impl.StreamingKMeans(1, seed=0).partial_fit([[1.0]])
@@ -392,6 +393,7 @@ def test_failed_merge_loses_nothing(impl):
 
 
 @pytest.mark.parametrize("ready", [True, False])
+@pytest.mark.one_isa_at_a_time
 def test_merge_names_its_parameter(impl, ready):
     """Waiting points and centroids of the other model, that do not fit."""
     model = impl.StreamingKMeans(2, seed=0).partial_fit(np.float32([[1.0, 2.0], [3.0, 4.0]][: 1 + ready]))
@@ -404,6 +406,7 @@ def test_merge_names_its_parameter(impl, ready):
     assert model.partial_fit([[3.0, 4.0]]).weights.sum() == 2 + ready
 
 
+@pytest.mark.one_isa_at_a_time
 def test_failed_batch_loses_nothing(impl, monkeypatch):
     model = impl.StreamingKMeans(2, seed=0).partial_fit([[1.0]])
 

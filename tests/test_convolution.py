@@ -422,6 +422,7 @@ def test_equal_parameters_of_other_types(impl):
             impl.conv2d(X, K, stride=bad)
 
 
+@pytest.mark.one_isa_at_a_time
 def test_layer(impl):
     rng = np.random.default_rng(5)
     kernel = rng.standard_normal((3, 3, 4, 6)).astype(np.float32)
@@ -450,6 +451,7 @@ def test_layer(impl):
         ((K,), {"padding": "no"}, "padding: expected one of 'valid', 'same', got 'no'"),
     ],
 )
+@pytest.mark.one_isa_at_a_time
 def test_bad_layer(impl, arguments, parameters, message):
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         impl.Conv2d(*arguments, **parameters)

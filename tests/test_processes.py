@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from calls import ENTRIES, NAMES, VARIANTS, arguments
+from axes import usually
+from calls import ENTRIES, NAMES, OF_EACH_FAMILY, VARIANTS, arguments
 from fresh import in_fresh_process
 
 import fastgeo
@@ -200,7 +201,7 @@ def time_and_longest_wait(name, isa, seconds):
 
 
 @POSIX_ONLY
-@pytest.mark.parametrize("name", LONG_CALLS)
+@pytest.mark.parametrize("name", usually(OF_EACH_FAMILY, LONG_CALLS))
 def test_interrupt_is_answered(name):
     """Ctrl-C within 0.2 s, wherever in the call it comes: handlers run that often, on the slowest instruction set."""
     whole, longest = time_and_longest_wait(name, "scalar", 2)
@@ -208,7 +209,7 @@ def test_interrupt_is_answered(name):
     assert longest < 0.2
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", usually(OF_EACH_FAMILY, NAMES))
 def test_eight_python_threads(name):
     """Every thread gets the answer of a single one, whoever holds the pool."""
     calls = [arguments(name, 300, np.float32, variant) for variant in VARIANTS[name]]
@@ -367,7 +368,8 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 
 
 @LINUX_ONLY
-@pytest.mark.parametrize("name", [name for name in ("nms", "batched_nms", "nms_groups") if name in NAMES])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", ["nms", "batched_nms", "nms_groups"])
 def test_peak_memory_of_a_million_crowded_boxes(name):
     """O(n): below 100 bytes a box on top of the input."""
     peak = in_fresh_process(f"""

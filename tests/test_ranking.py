@@ -124,6 +124,7 @@ def test_exact_auc_knows_only_the_order(impl, data, n):
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.one_isa_at_a_time
 def test_scores_are_left_as_they_are(impl, dtype):
     """Neither changed in place nor rounded on the way: numbers side by side are told apart."""
     labels, scores = samples(3000, dtype)

@@ -5,16 +5,18 @@ function is held to all of this without being named here.
 """
 
 import inspect
+import itertools
 import re
 
 import numpy as np
 import pytest
 from calls import ENTRIES, NAMES, VARIANTS, arguments, parameters
 from cases import layouts
+from implementations import CANNOT_SERVE
 
 import fastgeo
 from fastgeo import reference
-from fastgeo.testing import assert_same_answer
+from fastgeo.testing import algorithms, assert_same_answer, force_algorithm
 
 FUNCTIONS = [name for name in NAMES if inspect.isfunction(getattr(reference, name))]
 N = 6
@@ -40,7 +42,27 @@ WITH_OUT = [name for name in NAMES if "out" in parameters(name)]
 
 
 def outcome(namespace, name, arguments):
-    """("answer", value), or the exception's type and message."""
+    """("answer", value), or the exception's type and message; of the kernels, whatever algorithm is forced."""
+    result = _outcome(namespace, name, arguments)
+    function = getattr(fastgeo, name)
+    for algorithm in algorithms(function) if namespace is fastgeo and len(algorithms(function)) > 1 else ():
+        with force_algorithm(function, algorithm):
+            other = _outcome(namespace, name, arguments)
+        if CANNOT_SERVE not in str(other[1]):
+            assert other[0] == result[0], algorithm
+            if result[0] == "answer":
+                assert_same_answer(_plain(other[1]), _plain(result[1]))
+            else:
+                assert other == result, algorithm
+    return result
+
+
+def _plain(answer):
+    """A result object as the tuple of its values."""
+    return tuple(answer) if isinstance(answer, tuple) else answer
+
+
+def _outcome(namespace, name, arguments):
     try:
         return "answer", ENTRIES[name](namespace)(**arguments)
     except (TypeError, ValueError) as error:
@@ -360,6 +382,43 @@ def test_scalar_out_of_range(name, parameter):
         _, message = both_raise(name, {**arguments(name, N), parameter: value})
         # The k of StreamingKMeans may be too large for the points alone, which come later.
         assert message.startswith((parameter, "centroids") if name == "StreamingKMeans" else parameter), message
+
+
+def _bad_values(name, parameter, good):
+    """(label, value): wrong in type, in shape, in one place; or out of range."""
+    value = good.get(parameter)
+    if (name, parameter) == ("clip_boxes", "size"):
+        return [("number", 1), ("negative", (-1, 2))]
+    if not isinstance(value, np.ndarray):
+        return [(repr(bad), bad) for bad in BAD_SCALARS.get(parameter, ())[:3]]
+    bad = [("complex", value.astype(complex)), ("of 7 axes", value[(None,) * 6])]
+    if value.dtype.kind == "f":
+        spoiled = value.copy()
+        spoiled.flat[-1] = np.nan
+        bad.append(("with NaN", spoiled))
+    return bad
+
+
+# These parameters the kernel reads before it sees the values of the boxes: with both bad it names another one.
+READ_BEFORE_VALUES = [("batched_nms", "n_threads")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_bad_arguments(name):
+    """Of two bad arguments kernel and reference name the same one."""
+    different = {}
+    for variant in VARIANTS[name]:
+        good = arguments(name, N, variant=variant)
+        checked_alike = [key for key in parameters(name) if (name, key) not in READ_BEFORE_VALUES]
+        for one, other in itertools.combinations(checked_alike, 2):
+            for first, second in itertools.product(_bad_values(name, one, good), _bad_values(name, other, good)):
+                call = {**good, one: first[1], other: second[1]}
+                found, expected = outcome(fastgeo, name, call), outcome(reference, name, call)
+                if "answer" in (found[0], expected[0]):
+                    assert found[0] == expected[0], (one, first, other, second)
+                elif found != expected:
+                    different[one, first[0], other, second[0]] = (found[1], expected[1])
+    assert different == {}
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if "n_threads" in parameters(name)])

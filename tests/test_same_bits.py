@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from axes import usually
 from calls import ENTRIES, NAMES, SIZES, USUAL_SIZES, VARIANTS, arguments, missing
 
 import fastgeo
@@ -75,9 +76,14 @@ def test_every_public_name_is_committed():
     assert sorted(json.loads(COMMITTED.read_text())) == sorted(reference.__all__)
 
 
-@pytest.mark.parametrize("n_threads", THREADS)
-@pytest.mark.parametrize("isa", runtime.supported_isas())
-def test_digests(isa, n_threads):
+MACHINES = [(isa, n_threads) for isa in runtime.supported_isas() for n_threads in THREADS]
+# The narrowest and the widest; other tests run on each instruction set, too.
+USUAL = [MACHINES[0], MACHINES[-1], MACHINES[-len(THREADS)]]
+
+
+@pytest.mark.parametrize("machine", usually(USUAL, MACHINES), ids=str)
+def test_digests(machine):
+    isa, n_threads = machine
     found = digests_of_process(FASTGEO_ISA=isa, FASTGEO_NUM_THREADS=str(n_threads))
     committed = json.loads(COMMITTED.read_text())
     different = {
