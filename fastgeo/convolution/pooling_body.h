@@ -14,9 +14,13 @@ static void fg_tap_range(int64_t start, int64_t size, int64_t dilation, int64_t 
                          int64_t *end)
 {
     *begin = start >= low ? 0 : (low - start + dilation - 1) / dilation;
-    *end = start >= high ? 0 : (high - start + dilation - 1) / dilation;
-    if (*end > size)
+    if (start + (size - 1) * dilation < high) { /* the usual case, without a division */
         *end = size;
+    } else {
+        *end = start >= high ? 0 : (high - start + dilation - 1) / dilation;
+        if (*end > size)
+            *end = size;
+    }
     if (*begin > *end)
         *begin = *end;
 }
@@ -53,6 +57,8 @@ static fg_piece fg_first_piece(fg_taps *window, int64_t cells)
 {
     if (window->row_begin == window->row_end || window->column_begin == window->column_end)
         *window = (fg_taps){0, 0, 0, 0};
+    if ((window->row_end - window->row_begin) * (window->column_end - window->column_begin) <= cells)
+        return (fg_piece){*window, 1, 1};
     const int64_t columns = fg_smaller(window->column_end - window->column_begin, cells);
     const int64_t rows = columns ? fg_smaller(window->row_end - window->row_begin, cells / columns) : 0;
     const fg_taps taps = {window->row_begin, window->row_begin + rows, window->column_begin,

@@ -137,14 +137,16 @@ static int FG_NAME(pool_pixels)(const pool_job *job, int64_t image, int64_t y0, 
     const fg_pool_call *call = job->call;
     const int64_t channels = job->plan->channels;
     PIXEL pixel = {.image = (const real *)call->input + image * call->height * call->width * channels};
-    for (pixel.y = y0; pixel.y < y1; pixel.y++)
+    for (pixel.y = y0; pixel.y < y1; pixel.y++) {
+        int64_t row_begin, row_end;
+        pixel.top = pixel.y * call->stride_y - call->pad_top;
+        fg_tap_range(pixel.top, call->size_y, call->dilation_y, 0, call->height, &row_begin, &row_end);
         for (pixel.x = x0; pixel.x < x1; pixel.x++) {
             const int64_t at = ((image * call->out_height + pixel.y) * call->out_width + pixel.x) * channels;
             fg_taps *window = &pixel.window;
-            pixel.top = pixel.y * call->stride_y - call->pad_top;
+            window->row_begin = row_begin;
+            window->row_end = row_end;
             pixel.left = pixel.x * call->stride_x - call->pad_left;
-            fg_tap_range(pixel.top, call->size_y, call->dilation_y, 0, call->height, &window->row_begin,
-                         &window->row_end);
             fg_tap_range(pixel.left, call->size_x, call->dilation_x, 0, call->width, &window->column_begin,
                          &window->column_end);
             pixel.to = (real *)call->output + at;
@@ -152,6 +154,7 @@ static int FG_NAME(pool_pixels)(const pool_job *job, int64_t image, int64_t y0, 
             if (FG_NAME(pool_pixel)(job, &pixel, meter))
                 return 1;
         }
+    }
     return 0;
 }
 
