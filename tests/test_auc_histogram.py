@@ -116,7 +116,19 @@ def test_bounds_hold_with_weights(kernels, data, n_bins, weights, cut):
         histogram.update(labels[part], scores[part], values[part])
     low, high = histogram.bounds()
     assert Fraction(low) <= exact_auc(labels, scores, values) <= Fraction(high)
-    assert low <= kernels.roc_auc(labels, scores, sample_weight=values) <= high
+    # The bounds hold the exact value; the sums behind this one are rounded, each of at most 60 additions.
+    rounded, margin = kernels.roc_auc(labels, scores, sample_weight=values), 200 * 2.0**-53
+    assert low - margin <= rounded <= min(high + margin, 1)
+
+
+@given(weight=st.floats(1e-3, 1e3))
+def test_perfect_order_has_an_area_of_one_at_most(kernels, weight):
+    """Rounded sums of weights could exceed their rounded product."""
+    labels, scores, weights = [0, 1, 1, 1], [0.0, 0.5, 1.0, 1.0], [weight] * 4
+    area = kernels.roc_auc(labels, scores, sample_weight=weights)
+    assert 1 - 2.0**-50 <= area <= 1
+    assert area == reference.roc_auc(labels, scores, sample_weight=weights)
+    assert kernels.histogram_auc(labels, scores, 4, sample_weight=weights) <= 1
 
 
 @given(data=labelled(), n_bins=st.integers(1, 40))

@@ -35,7 +35,7 @@ def lines_of_the_readme():
 
 
 def test_the_readme_has_a_line_for_each_program():
-    assert len(lines_of_the_readme()) == 9
+    assert len(lines_of_the_readme()) == 10
 
 
 # what `patch()` does, the tests of the drop-in hold
@@ -44,7 +44,12 @@ def test_line_of_the_readme_runs(line):
     rng = np.random.default_rng(0)
     boxes = np.hstack([rng.uniform(0, 90, (40, 2)), rng.uniform(5, 20, (40, 2))])
     names = {"boxes": boxes, "scores": rng.random(40), "classes": rng.integers(0, 3, 40)}
-    names |= {"tracks": boxes, "detections": boxes + 1, "pixels": rng.integers(0, 256, (500, 3)).astype(np.float32)}
+    names |= {
+        "output": np.zeros((1, 84, 100), np.float32),
+        "tracks": boxes,
+        "detections": boxes + 1,
+        "pixels": rng.integers(0, 256, (500, 3)).astype(np.float32),
+    }
     host = re.search(r"compat\.(sklearn|pycocotools)", line)
     if host:
         pytest.importorskip(host[1], reason=f"needs {host[1]}")

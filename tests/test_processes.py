@@ -135,6 +135,10 @@ LONG_CALLS = {
     "kernel=np.ones((3000, 3000, 1, 1), np.float32))",
     "Conv2d of one window": "kwargs = dict(inputs=np.ones((2, 1500, 1500, 1), np.float32), "
     "kernel=np.ones((1500, 1500, 1, 8), np.float32))",
+    "linear_assignment": "kwargs = dict(cost=np.random.default_rng(0).random((2000, 2000)))",
+    "match_boxes": "kwargs = calls.arguments({!r}, 2500, np.float32)",
+    "decode_predictions": "kwargs = dict("
+    "predictions=0.2 * np.random.default_rng(0).random((1, 84, 1_000_000), np.float32))",
     "kmeans": _POINTS,
     "kmeans among many centroids": "kwargs = {{**calls.arguments({!r}, 12_000, np.float32), 'k': 6000}}",
     "kmeans_plusplus": _POINTS,

@@ -169,7 +169,8 @@ int fg_weighted_auc(const fg_team *team, const fg_rows *rows, const double total
     frexp(totals[1], &job.positive_exponent);
     fg_fenv saved = fg_fenv_enter();
     const int status = team->parallel(chunks_of(rows), 1, add_wins, &job);
-    *auc = job.twice_wins / (2 * job.all * job.below);
+    const double ratio = job.twice_wins / (2 * job.all * job.below);
+    *auc = ratio > 1 ? 1 : ratio; /* rounded sums may exceed their product */
     fg_fenv_leave(saved);
     return status;
 }

@@ -99,7 +99,7 @@ def weighted_auc(negatives: Array, positives: Array) -> float:
     for n, p in zip(negatives.tolist(), positives.tolist(), strict=True):
         twice_wins += p * (2 * below + n)
         below += n
-    return twice_wins / (2 * total(positives) * below)
+    return min(twice_wins / (2 * total(positives) * below), 1.0)  # rounded sums may exceed their product
 
 
 def as_integers(weights: Array) -> list[int]:
