@@ -21,7 +21,10 @@ static inline int fg_nms_stopped(fg_nms_group *group)
 {
     if (group->team->stopped(group->slot))
         group->status = FG_INTERRUPTED;
-    return group->status != FG_OK;
+    if (group->status == FG_OK)
+        return 0;
+    group->next_poll = INT64_MIN; /* every loop on the way out sees it at once */
+    return 1;
 }
 
 static inline int fg_nms_poll_due(fg_nms_group *group)
