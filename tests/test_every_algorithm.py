@@ -103,3 +103,12 @@ def test_what_runs_is_what_was_forced(name):
             core.count_runs(False)
         ran = {row[1] for row in core.run_counts()}
         assert ran == (set() if CANNOT_SERVE in str(answer) else {algorithm})
+
+
+def test_sorted_columns_refuse_an_offset():
+    """Boxes that are apart may overlap then."""
+    with (
+        force_algorithm(fastgeo.box_iou, "column_cells"),
+        pytest.raises(ValueError, match="with an offset, boxes that are apart may overlap"),
+    ):
+        fastgeo.box_iou([[0.0, 0, 1, 1]], [[1.0, 0, 2, 1]], offset=1)

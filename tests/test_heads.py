@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from calls import arguments, shared_call
 from cases import layouts
 from hypothesis import given
 from hypothesis import strategies as st
 from test_blending import same_exception
 from test_suppression import FLOATS, scattered
 
+import fastgeo
 from fastgeo import reference
 from fastgeo.testing import assert_same_answer
 
@@ -230,3 +232,10 @@ def test_bad_box_without_classes(impl):
     boxes[1, 2, 3] = np.nan
     with pytest.raises(ValueError, match=r"boxes\[1, 2, 3\]"):
         impl.multiclass_nms(boxes, np.zeros((2, 3, 0)), 0.5)
+
+
+def test_threads_of_the_plan():
+    """Helpers are woken for large heads only."""
+    small, large = arguments("multiclass_nms", 5), shared_call("multiclass_nms")
+    assert fastgeo.explain(fastgeo.multiclass_nms, **small, n_threads=2).threads == 1
+    assert fastgeo.explain(fastgeo.multiclass_nms, **large, n_threads=2).threads == 2

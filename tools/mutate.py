@@ -151,8 +151,8 @@ MUTANTS = [
     Mutant(
         "roc_auc with weights: the last division in the caller's rounding mode",
         "fastgeo/ranking/curves.c",
-        "    *auc = job.twice_wins / (2 * job.all * job.below);\n    fg_fenv_leave(saved);",
-        "    fg_fenv_leave(saved);\n    *auc = job.twice_wins / (2 * job.all * job.below);",
+        "    const double ratio = job.twice_wins / (2 * job.all * job.below);",
+        "    fg_fenv_leave(saved);\n    const double ratio = job.twice_wins / (2 * job.all * job.below);",
         "tests/test_rounding_mode.py",
     ),
     Mutant(
