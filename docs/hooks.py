@@ -68,7 +68,7 @@ def example(name):
     title, _, rest = ast.get_docstring(ast.parse(source)).partition("\n\n")
     with tempfile.TemporaryDirectory() as directory:
         program = DOCS.parent / "examples" / f"{name}.py"
-        output = subprocess.run([sys.executable, program], cwd=directory, **RUN).stdout
+        output = subprocess.run([sys.executable, program], **{**RUN, "cwd": directory}).stdout
     code = "".join(f"    {line}\n" for line in f"```python\n{source}```".splitlines())
     name = f"`examples/{name}.py`"
     return f'## {name}\n\n{title}\n\n{rest}\n\n```text\n{output}```\n\n??? example "the program"\n\n{code}'
