@@ -1,4 +1,4 @@
-"""The picture of the demo: what was found, how well the scores rank, and how much sooner."""
+"""The picture of the demo: what was found, how well the scores rank, and how much faster."""
 
 from __future__ import annotations
 
