@@ -3,7 +3,8 @@
 #define FG_BODY "convolution/shape_body.h"
 #include "runtime/for_each_target.h"
 
-FG_TABLE(const fg_conv_shape, conv_shape);
+typedef const fg_conv_shape *shape_function(void);
+FG_TABLE(shape_function, conv_shape);
 
 const char *const fg_conv_algorithm_names[FG_CONV_ALGORITHMS] = {
     "register_tiles", "grouped_lanes", "depthwise_rows", "plane_stencil", "pixel_vectors", "matrix_vector",
@@ -17,7 +18,7 @@ static int64_t reach(int64_t size, int64_t dilation) { return (size - 1) * dilat
 
 static const fg_conv_shape *shape_of(int isa, const fg_conv_call *call)
 {
-    return conv_shape_table[isa][call->is_f64];
+    return conv_shape_table[isa][call->is_f64]();
 }
 
 /* Whether a kernel has too few outputs to fill vectors with them where these have so many lanes. */

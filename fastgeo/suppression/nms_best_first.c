@@ -29,8 +29,6 @@ typedef struct {
     int status;
 } best_first_job;
 
-static inline int fg_lowest_bit(unsigned bits) { return __builtin_ctz(bits); }
-
 #define FG_BODY "suppression/nms_best_first_body.h"
 #include "runtime/for_each_target.h"
 
