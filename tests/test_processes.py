@@ -195,13 +195,23 @@ print(notes[-1] - notes[0], max(after - before for before, after in itertools.pa
 """
 
 
+LONGEST_WAIT = 0.2  # seconds
+
+
 def time_and_longest_wait(name, isa, seconds):
-    """Processor time of the long call, and the longest time in it without a signal handler."""
+    """Processor time of the long call, and the longest time in it without a signal handler: the least of three tries.
+
+    A pass that does not poll is long in every try; what else a busy machine does to one try is not the call's.
+    """
     environment = {"FASTGEO_ISA": isa, "FASTGEO_NUM_THREADS": "1"}
     function = name.split()[0]
     code = LONG_CALLS[name].format(function, 4)
-    printed = in_fresh_process(INTERRUPT, function, code, seconds, timeout=900, **environment)
-    return tuple(map(float, printed.split()))
+    for _ in range(3):
+        printed = in_fresh_process(INTERRUPT, function, code, seconds, timeout=900, **environment)
+        whole, longest = map(float, printed.split())
+        if longest < LONGEST_WAIT:
+            break
+    return whole, longest
 
 
 @POSIX_ONLY
@@ -210,7 +220,7 @@ def test_interrupt_is_answered(name):
     """Ctrl-C within 0.2 s, wherever in the call it comes: handlers run that often, on the slowest instruction set."""
     whole, longest = time_and_longest_wait(name, "scalar", 2)
     assert whole > 0.05, "the call is too short to be interrupted"
-    assert longest < 0.2
+    assert longest < LONGEST_WAIT
 
 
 @pytest.mark.parametrize("name", usually(OF_EACH_FAMILY, NAMES))

@@ -38,6 +38,7 @@ enum { CELLS = INT16_MAX, LEAST_PAIRS = 1024 };
 static inline int zero_apart(int kind) { return kind == FG_IOU || kind == FG_IOU_CROWD || kind == FG_IOA; }
 
 typedef struct {
+    const fg_team *team;
     const fg_iou_call *call;
     void *soa1, *soa2;
     atomic_int bad; /* some chunk has met a value that breaks the contract */
@@ -127,7 +128,7 @@ int fg_pairwise_iou(const fg_team *team, const fg_iou_call *call)
     if (!soa)
         return FG_NO_MEMORY;
     fg_fenv saved = fg_fenv_enter();
-    iou_job job = {.call = call, .soa1 = soa, .soa2 = soa + bytes1};
+    iou_job job = {.team = team, .call = call, .soa1 = soa, .soa2 = soa + bytes1};
     int status = load_both(team, &job);
     if (status == FG_OK && call->n && call->m)
         status = plan(team, &job, bytes1 + bytes2);

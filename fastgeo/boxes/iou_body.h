@@ -306,30 +306,31 @@ static inline __attribute__((always_inline)) void FG_NAME(fill_tile)(const iou_j
         memcpy(out + i * call->m, wider + i * LANES, (size_t)width * sizeof(real));
 }
 
-static void FG_NAME(fill_tiles)(const iou_job *job, int64_t row, int64_t begin, int64_t end)
+static void FG_NAME(fill_tiles)(const iou_job *job, int64_t row, int64_t begin, int64_t end, int slot)
 {
-    for (int64_t column = begin; column < end; column += COLUMNS)
+    for (int64_t column = begin; column < end; column += COLUMNS) {
+        if (column > begin && job->team->stopped(slot))
+            return;
         switch (job->call->kind) {
 #define FG_KIND(kind) case kind: FG_NAME(fill_tile)(job, row, column, kind); break;
             FG_KINDS
 #undef FG_KIND
         }
+    }
 }
 
 static void FG_NAME(iou_chunk)(void *job_, int64_t chunk, int slot)
 {
-    (void)slot;
     const iou_job *job = job_;
     const int64_t row = first_row(job, chunk / job->plan.column_chunks), m = job->call->m;
     const int64_t begin = chunk % job->plan.column_chunks * CHUNK_COLUMNS, end = begin + CHUNK_COLUMNS;
     if (row < job->call->n)
-        FG_NAME(fill_tiles)(job, row, begin, end < m ? end : m);
+        FG_NAME(fill_tiles)(job, row, begin, end < m ? end : m, slot);
 }
 
 /* Rows of a table that is expected to be mostly empty. */
 static void FG_NAME(cells_chunk)(void *job_, int64_t chunk, int slot)
 {
-    (void)slot;
     const iou_job *job = job_;
     const fg_iou_call *call = job->call;
     const int64_t row = first_row(job, chunk), m = call->m, left = call->n - row, height = left < ROWS ? left : ROWS;
@@ -339,7 +340,7 @@ static void FG_NAME(cells_chunk)(void *job_, int64_t chunk, int slot)
     if (height <= 0)
         return;
     if (FG_NAME(count_in_reach)(&job->cells, soa, stride, height) > height * (m / CROWDED)) {
-        FG_NAME(fill_tiles)(job, row, 0, m);
+        FG_NAME(fill_tiles)(job, row, 0, m, slot);
         return;
     }
     if (!call->out_is_zero)

@@ -66,6 +66,14 @@ static void choose_sparse(const fg_sparse_call *call, fg_share_ruled_out *sample
     }
 }
 
+/* Rows that are searched in one chunk. However many there are in all, what is kept for each chunk stays small. */
+static int64_t rows_of_chunk(const fg_sparse_call *call, int algorithm)
+{
+    const int64_t compared = PAIRS_PER_CHUNK / (call->m + 1), least = fg_pieces(call->n, MOST_CHUNKS);
+    const int64_t rows = algorithm == FG_BOX_TREE ? SEARCHED_ROWS : compared < MOST_ROWS ? compared : MOST_ROWS;
+    return rows > least ? rows : least > 1 ? least : 1;
+}
+
 void fg_plan_sparse(const fg_team *team, const fg_sparse_call *call, fg_share_ruled_out *sample, const void *boxes,
                     fg_sparse_plan *plan)
 {
@@ -76,8 +84,7 @@ void fg_plan_sparse(const fg_team *team, const fg_sparse_call *call, fg_share_ru
     } else {
         choose_sparse(call, sample, boxes, plan);
     }
-    const int64_t rows = PAIRS_PER_CHUNK / (call->m + 1);
-    plan->rows = rows < 1 ? 1 : rows > MOST_ROWS ? MOST_ROWS : rows;
+    plan->rows = rows_of_chunk(call, plan->algorithm);
     plan->chunks = fg_pieces(call->n, plan->rows);
     const int few = (double)call->n * (double)call->m < MIN_PAIRS_FOR_THREADS;
     plan->threads = few ? 1 : plan->chunks < team->size ? (int)plan->chunks : team->size;

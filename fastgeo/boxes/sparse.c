@@ -13,8 +13,8 @@
 /* Rows and, of columns, vectors in the sample that tells whether a tree pays. */
 enum { SAMPLED_ROWS = 16, SAMPLED_VECTORS = 512 };
 
-/* Steps between two polls: less than a millisecond. */
-enum { POLLED = 1 << 18 };
+/* Steps between two polls, less than a millisecond, and rows, each with fewer steps. */
+enum { POLLED = 1 << 18, POLLED_ROWS = 32 };
 
 /* A row in which more than one column in so many is found is not kept: comparing it again is faster than writing so much to
    fresh memory. Nor is one with more pairs than can be copied between two polls. */
@@ -206,9 +206,11 @@ static int find(const fg_team *team, fg_sparse_pairs *pairs)
         return FG_NO_MEMORY;
     fg_ran(team, "sparse_box_iou", fg_sparse_algorithms[pairs->tree.levels ? FG_BOX_TREE : FG_ALL_PAIRS], plan->threads);
     status = team->parallel(plan->chunks, plan->threads, sparse_find_table[team->isa][is_f64], pairs);
+    if (status != FG_OK)
+        return status;
     for (int64_t i = 1; i < plan->chunks; i++)
         pairs->lists[i].first = pairs->lists[i - 1].first + pairs->lists[i - 1].count;
-    return status == FG_OK && atomic_load(&pairs->no_memory) ? FG_NO_MEMORY : status;
+    return atomic_load(&pairs->no_memory) ? FG_NO_MEMORY : FG_OK;
 }
 
 int fg_sparse_find(const fg_team *team, const fg_sparse_call *call, fg_sparse_pairs **found)

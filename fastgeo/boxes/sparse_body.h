@@ -167,6 +167,8 @@ static void FG_NAME(sparse_find)(void *pairs_, int64_t chunk, int slot)
     const row_scratch scratch = scratch_of(pairs, slot);
     row_list *list = &pairs->lists[chunk];
     for (int64_t i = begin; i < end; i++) {
+        if ((i - begin) % POLLED_ROWS == POLLED_ROWS - 1 && pairs->team->stopped(slot))
+            return;
         vreal row[5];
         FG_NAME(load_sparse_row)(pairs, i, row);
         int64_t n_leaves = limit + 1;

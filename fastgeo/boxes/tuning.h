@@ -20,8 +20,9 @@ enum { LEAST_MOSTLY_EMPTY = 1 << 22, LONGEST_ROW = 1 << 17 };
 /* Pairs of a chunk, pair by pair: 0.1 ms. Of rotated boxes: about 1 ms where all overlap. */
 enum { PAIRS = 8192, ROTATED_PAIRS = 4096 };
 
-/* sparse_box_iou: a chunk is as many rows as make about this many pairs. */
-enum { PAIRS_PER_CHUNK = 1 << 20, MOST_ROWS = 512 };
+/* sparse_box_iou: a chunk is as many rows as make about this many pairs or, with a tree, so many searches; and more where
+   there would be too many chunks: each keeps a list of its own, and six million lists took half a second to free. */
+enum { PAIRS_PER_CHUNK = 1 << 20, MOST_ROWS = 512, SEARCHED_ROWS = 64, MOST_CHUNKS = 1 << 16 };
 
 /* What a tree costs for each of its boxes and a search for each row, in comparisons of two boxes, and how many boxes are
    compared with a row for each that overlaps it (bench/algorithms.py: sparse_box_iou, uniform and crowd). */
