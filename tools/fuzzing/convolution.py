@@ -14,6 +14,9 @@ INPUTS = {False: 1e5, True: 2e7}  # values of one image
 MULTIPLICATION_COST = 4e-9
 
 
+PAGE = 4096  # bytes: a step of whole pages brings every cell to the same set of a cache
+
+
 def values(rng, shape, dtype, whole):
     """Whole numbers, whose sums are exact in any order; or others, over a few orders of magnitude."""
     if whole:
@@ -52,6 +55,14 @@ def channel_counts(rng):
     if kind == 1:
         return int(rng.integers(2, 5)), log_uniform(rng, 1, 40), log_uniform(rng, 1, 40)
     return 1, log_uniform(rng, 1, 300), log_uniform(rng, 1, 300)
+
+
+def paged(rng, dtype):
+    """A short kernel, a stride and channels whose steps are whole pages, since those are laid out in another way."""
+    channels = 2 ** int(rng.integers(0, 7))
+    stride = PAGE // (channels * np.dtype(dtype).itemsize) * int(rng.integers(1, 3))
+    kernel = [int(side) for side in rng.integers(1, 5, 2)]
+    return kernel, (int(rng.integers(1, 3)), min(stride, 2048)), channels
 
 
 def reach(kwargs):
@@ -111,6 +122,9 @@ def conv(name):
         groups, channels, outputs = channel_counts(rng)
         kernel = [log_uniform(rng, 1, 13) for _ in range(2)] if rng.random() < 0.7 else [1, 1]
         dilation, stride = pair(rng, 1, 4, 0.8), pair(rng, 1, 64)
+        if rng.random() < 0.1:
+            kernel, stride, channels = paged(rng, dtype)
+            dilation, groups = 1, 1
         height, width = sides(rng, kernel, dilation, 200)
         pixels = MULTIPLICATIONS[large] / (kernel[0] * kernel[1] * channels * outputs * groups)
         cells = max(1.0, min(pixels * np.prod(both(stride)), INPUTS[large] / (channels * groups)))

@@ -12,3 +12,4 @@ def installed(name):
 
 torch = installed("torch")
 metrics = installed("sklearn.metrics")
+optimize = installed("scipy.optimize")
