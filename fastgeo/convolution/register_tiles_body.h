@@ -18,6 +18,8 @@
 typedef struct {
     const real *weights, *padded, *bias; /* of this panel */
     int64_t taps, run;
+    int64_t piece; /* of a run, between two polls of a long chain; the whole run of others */
+    int is_long;
     int64_t step;          /* from one pixel's cell to the next one's, where all lie in one row */
     int64_t offset;        /* of the panel's first input channel in a cell */
     int64_t out_offset, n; /* of its first output channel in an output pixel; how many there are */
@@ -148,7 +150,16 @@ FG_INLINE void FG_NAME(take_tap)(const PANEL *panel, const fg_tap *tap, int64_t 
     }
 }
 
-/* Long chains poll on the way. */
+/* Whether a long chain is to be left; `steps` are those since the last poll. */
+FG_INLINE int FG_NAME(poll_chain)(const PANEL *panel, int64_t *steps, int64_t n)
+{
+    *steps += n;
+    if (*steps < FG_POLL_STEPS)
+        return 0;
+    *steps = 0;
+    return panel->team->stopped(panel->slot);
+}
+
 FG_INLINE void FG_NAME(tile)(const PANEL *panel, const fg_tap *taps, real *const *outs, const int P, const int V)
 {
     vreal sum[FG_MOST_PIXELS][2];
@@ -161,14 +172,13 @@ FG_INLINE void FG_NAME(tile)(const PANEL *panel, const fg_tap *taps, real *const
     const real *weights = panel->weights, *padded = panel->padded;
     int64_t steps = 0;
     for (const fg_tap *tap = taps; tap < taps + panel->taps; tap++, padded += 2 * LANES)
-        for (int64_t channel = 0, n; channel < panel->run; channel += n, weights += n * 2 * LANES) {
-            n = fg_least(FG_POLL_STEPS, panel->run - channel);
+        for (int64_t channel = 0, n = panel->piece; n > 0; n = fg_least(panel->piece, panel->run - channel)) {
             FG_NAME(take_tap)(panel, tap, channel, n, weights, padded, outs, sum, P, V);
-            steps += n;
-            if (steps < FG_POLL_STEPS)
-                continue;
-            steps = 0;
-            if (panel->team->stopped(panel->slot))
+            weights += n * 2 * LANES;
+            channel += n;
+            if (!panel->is_long)
+                break;
+            if (FG_NAME(poll_chain)(panel, &steps, n))
                 return;
         }
     FG_NAME(store_tile)(panel, outs, sum, P, V);
@@ -213,6 +223,8 @@ static PANEL FG_NAME(panel_of)(const fg_conv_job *job, const BLOCK *block, int64
     PANEL found = {.taps = job->plan->as.tiles.taps, .run = job->plan->as.tiles.run, .relu = call->relu};
     found.team = job->team;
     found.slot = slot;
+    found.is_long = found.taps * found.run > FG_POLL_STEPS;
+    found.piece = fg_least(found.run, FG_POLL_STEPS);
     found.step = block->pixel_step;
     found.weights = (const real *)(const void *)job->weights + panel * packing->panel_rows * 2 * LANES;
     found.padded = found.weights + packing->depth * 2 * LANES;

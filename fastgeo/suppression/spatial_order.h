@@ -85,7 +85,8 @@ static inline void choose_bits(spatial_code *code, int64_t n)
         int place[MOST_FEATURE_BITS], j = 0;
         if (!code->bits[d])
             continue;
-        code->scale[d] = (double)((int64_t)1 << code->bits[d]) / (code->greatest[d] - code->least[d]);
+        const double cells = (double)((int64_t)1 << code->bits[d]);
+        code->scale[d] = code->by_exponent ? 1.0 / SIZE_OCTAVES : cells / (code->greatest[d] - code->least[d]);
         for (int bit = code->n_bits - 1; bit >= 0; bit--)
             if (chosen[bit] == d)
                 place[j++] = code->n_bits - 1 - bit;
