@@ -33,6 +33,7 @@ cdef extern from "runtime/pool.h" nogil:
     int fg_default_threads()
     int fg_set_thread_limit(int n)
     int fg_threads_now()
+    void fg_begin_call()
     int fg_parallel(int64_t n_chunks, int threads, fg_chunk *run, void *job)
     int fg_stopped(int slot)
 
@@ -83,6 +84,7 @@ cdef int _isa
 
 
 cdef int open_team(fg_team *team, n_threads) except -1:
+    fg_begin_call()
     team.isa = _isa
     team.parallel = fg_parallel
     team.stopped = fg_stopped

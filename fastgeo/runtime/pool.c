@@ -36,7 +36,7 @@ static atomic_int default_threads = 1;
 static _Thread_local int thread_limit;
 static _Thread_local double last_poll;
 static _Thread_local unsigned single_chunks;
-static _Thread_local int stop_due; /* a poll said so during the job that this thread has called */
+static _Thread_local int stop_due; /* a poll said so during the call that this thread is in */
 static fg_poll *poll_callback;
 
 static void share_chunks(int64_t n_chunks, int n_slots)
@@ -226,9 +226,10 @@ static int close_job(int status, int forks_before)
     return status;
 }
 
+void fg_begin_call(void) { stop_due = 0; }
+
 int fg_parallel(int64_t n_chunks, int threads, fg_chunk *run, void *job)
 {
-    stop_due = 0;
     if (n_chunks == 1) {
         run(job, 0, 0);
         /* Even so, every fourth small call will do. */

@@ -28,6 +28,9 @@ int fg_set_thread_limit(int n);
 /* How many threads a call from this thread may use: its limit, or else the process default. */
 int fg_threads_now(void);
 
+/* A call starts on this thread, and no signal has asked it to stop; one that a signal ended left word of that behind. */
+void fg_begin_call(void);
+
 /* The functions of fg_team. */
 int fg_parallel(int64_t n_chunks, int threads, fg_chunk *run, void *job);
 int fg_stopped(int slot);

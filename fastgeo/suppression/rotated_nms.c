@@ -11,11 +11,15 @@
 /* Pairs that a step of several boxes may compare, so that Ctrl-C is answered in time, and boxes it looks at at most. */
 enum { STEP_PAIRS = 1 << 17, MOST_PER_STEP = 64 };
 
+/* Boxes of a pass between two questions whether to stop: about a millisecond of sines and cosines. */
+enum { POLLED_BOXES = 1 << 14 };
+
 /* Fewer boxes are compared with each other without a grid. */
 enum { MIN_BOXES_FOR_GRID = 48 };
 
 /* Boxes are numbered by position: 0 has the highest score. */
 typedef struct {
+    const fg_team *team;
     fg_rotated_nms_call *call;
     int64_t n, per_step;
     fg_ranked *entries;    /* sorted */
@@ -24,6 +28,12 @@ typedef struct {
     fg_box_grid *grid;     /* NULL: every box is compared with every other */
     uint32_t *order;       /* positions in the order of the grid */
 } rotated_job;
+
+/* Whether a pass ends at its box i. */
+static int stops_at(const rotated_job *job, int64_t i)
+{
+    return i % POLLED_BOXES == POLLED_BOXES - 1 && job->team->stopped(0);
+}
 
 static fg_rotated_box load(const fg_rotated_nms_call *call, int64_t i)
 {
@@ -44,13 +54,15 @@ static fg_grid_box hull(const fg_rotated_box *box)
 
 static int has_area(const fg_rotated_box *box) { return box->area > 0; }
 
-/* Sorts the boxes with an area into the order of their buckets. */
-static void place(rotated_job *job, uint64_t n_buckets)
+/* Sorts the boxes with an area into the order of their buckets. FG_OK or FG_INTERRUPTED. */
+static int place(rotated_job *job, uint64_t n_buckets)
 {
     uint32_t *starts = job->grid->starts;
     memset(starts, 0, (n_buckets + 2) * sizeof *starts);
     for (int pass = 0; pass < 2; pass++) {
         for (int64_t p = 0; p < job->n; p++) {
+            if (stops_at(job, p))
+                return FG_INTERRUPTED;
             if (!has_area(&job->boxes[p]))
                 continue;
             const fg_grid_box box = hull(&job->boxes[p]);
@@ -63,18 +75,30 @@ static void place(rotated_job *job, uint64_t n_buckets)
         if (pass == 0)
             fg_grid_add_up(starts, n_buckets);
     }
+    return FG_OK;
 }
 
-/* A grid that finds all boxes that meet a given one. FG_OK or FG_NO_MEMORY. */
+/* The sizes and places of all boxes with an area. FG_OK or FG_INTERRUPTED. */
+static int measure(const rotated_job *job, fg_grid_level *all)
+{
+    for (int64_t p = 0; p < job->n; p++) {
+        if (stops_at(job, p))
+            return FG_INTERRUPTED;
+        if (!has_area(&job->boxes[p]))
+            continue;
+        const fg_grid_box box = hull(&job->boxes[p]);
+        const fg_grid_level one = fg_grid_level_of(&box);
+        fg_grid_widen(all, &one);
+    }
+    return FG_OK;
+}
+
+/* A grid that finds all boxes that meet a given one. FG_OK, FG_NO_MEMORY or FG_INTERRUPTED. */
 static int build_grid(rotated_job *job)
 {
     fg_grid_level all = {0};
-    for (int64_t p = 0; p < job->n; p++)
-        if (has_area(&job->boxes[p])) {
-            const fg_grid_box box = hull(&job->boxes[p]);
-            const fg_grid_level one = fg_grid_level_of(&box);
-            fg_grid_widen(&all, &one);
-        }
+    if (measure(job, &all) != FG_OK)
+        return FG_INTERRUPTED;
     if (all.count == 0)
         return FG_OK;
     fg_box_grid *grid = job->grid = calloc(1, sizeof *grid);
@@ -82,18 +106,20 @@ static int build_grid(rotated_job *job)
         return FG_NO_MEMORY;
     fg_grid_open(grid, 0, 0);
     fg_grid_set_exponents(grid, &all);
-    for (int64_t p = 0; p < job->n; p++)
-        if (has_area(&job->boxes[p])) {
-            const fg_grid_box box = hull(&job->boxes[p]);
-            fg_grid_count(grid, &box);
-        }
+    for (int64_t p = 0; p < job->n; p++) {
+        if (stops_at(job, p))
+            return FG_INTERRUPTED;
+        if (!has_area(&job->boxes[p]))
+            continue;
+        const fg_grid_box box = hull(&job->boxes[p]);
+        fg_grid_count(grid, &box);
+    }
     const uint64_t n_buckets = fg_grid_layout(grid);
     grid->starts = malloc((n_buckets + 2) * sizeof *grid->starts);
     job->order = malloc((size_t)all.count * sizeof *job->order);
     if (!grid->starts || !job->order)
         return FG_NO_MEMORY;
-    place(job, n_buckets);
-    return FG_OK;
+    return place(job, n_buckets);
 }
 
 /* Box q falls to box p, if it comes after it and overlaps it. */
@@ -145,12 +171,14 @@ static void rotated_step(void *argument, int64_t chunk, int slot)
     }
 }
 
-/* The entries of all boxes that take part; FG_BAD_VALUE for a NaN. */
+/* The entries of all boxes that take part; FG_BAD_VALUE for a NaN, FG_INTERRUPTED. */
 static int list_boxes(rotated_job *job)
 {
     const fg_rotated_nms_call *call = job->call;
     int nan = 0;
     for (int64_t i = 0; i < call->n; i++) {
+        if (stops_at(job, i))
+            return FG_INTERRUPTED;
         const double score = fg_score(call->scores, call->scores_f64, i);
         nan |= score != score;
         if (!call->has_score_threshold || score > call->score_threshold)
@@ -159,19 +187,30 @@ static int list_boxes(rotated_job *job)
     return nan ? FG_BAD_VALUE : FG_OK;
 }
 
-static int run(const fg_team *team, rotated_job *job)
+/* By position. FG_OK or FG_INTERRUPTED. */
+static int load_boxes(rotated_job *job)
+{
+    for (int64_t p = 0; p < job->n; p++) {
+        if (stops_at(job, p))
+            return FG_INTERRUPTED;
+        job->boxes[p] = load(job->call, fg_ranked_index(job->entries[p]));
+    }
+    memset(job->suppressed, 0, (size_t)job->n);
+    return FG_OK;
+}
+
+static int run(rotated_job *job)
 {
     const fg_rotated_nms_call *call = job->call;
+    const fg_team *team = job->team;
     int status = list_boxes(job);
     if (status != FG_OK || job->n == 0)
         return status;
     /* The scratch of the sort lies where the boxes come to lie. */
     if (fg_sort_ranked(team, 0, job->entries, (fg_ranked *)job->boxes, job->n, call->scores, call->scores_f64))
         return FG_INTERRUPTED;
-    for (int64_t p = 0; p < job->n; p++)
-        job->boxes[p] = load(call, fg_ranked_index(job->entries[p]));
-    memset(job->suppressed, 0, (size_t)job->n);
-    if (job->n >= MIN_BOXES_FOR_GRID)
+    status = load_boxes(job);
+    if (status == FG_OK && job->n >= MIN_BOXES_FOR_GRID)
         status = build_grid(job);
     const int64_t most = STEP_PAIRS / job->n + 1;
     job->per_step = most < MOST_PER_STEP ? most : MOST_PER_STEP;
@@ -195,10 +234,10 @@ int fg_rotated_nms(const fg_team *team, fg_rotated_nms_call *call)
     fg_rotated_box *boxes = malloc(n * per_box);
     if (!boxes)
         return FG_NO_MEMORY;
-    rotated_job job = {.call = call, .boxes = boxes, .entries = (fg_ranked *)(boxes + n)};
+    rotated_job job = {.team = team, .call = call, .boxes = boxes, .entries = (fg_ranked *)(boxes + n)};
     job.suppressed = (uint8_t *)(job.entries + n);
     const fg_fenv saved = fg_fenv_enter();
-    const int status = run(team, &job);
+    const int status = run(&job);
     fg_fenv_leave(saved);
     free(boxes);
     return status;

@@ -43,6 +43,7 @@ static void *caller(void *argument)
         if (rand_r(&seed) % 4 == 0)
             fg_set_default_threads(rand_r(&seed) % 12 - 1); /* clamped */
         int before = fg_set_thread_limit(limit);
+        fg_begin_call();
         int status = fg_parallel(n_chunks, fg_threads_now(), visit, &job);
         fg_set_thread_limit(before);
         for (int chunk = 0; chunk < n_chunks; chunk++)
@@ -70,6 +71,7 @@ static void stop_long_chunks(void)
 {
     for (int i = 0; i < LONG_JOBS && !atomic_load(&errors); i++) {
         time_t begin = time(NULL);
+        fg_begin_call();
         if (fg_parallel(2, 2, go_on, &begin) != FG_INTERRUPTED)
             atomic_store(&errors, 1);
     }
