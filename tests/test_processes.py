@@ -173,8 +173,8 @@ def test_every_function_has_a_long_call():
 
 
 # A signal handler notes when it gets to run, until the call has taken long enough. Two calls that are interrupted early
-# come first: what they leave behind must not stop the next one. The timer and the notes count processor time, so that the
-# test means the same on a busy machine.
+# come first: what they leave behind must not stop the next one. The timer and the notes count processor time: the test
+# means the same on a busy machine.
 INTERRUPT = """
 import itertools, signal, sys, time, numpy as np, fastgeo, calls
 exec(sys.argv[2])

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "runtime/box_grid.h"
+#include "suppression/box_grid.h"
 #include "runtime/fenv.h"
 #include "runtime/rotated_box.h"
 #include "suppression/score_order.h"
