@@ -84,6 +84,12 @@ def nms_call(kind: str, n: int, threshold: float, **keywords: Any) -> Call:
     return lambda: fastgeo.nms(boxes, scores, threshold, **keywords)
 
 
+def batched_call(kind: str, n: int) -> Call:
+    rng = np.random.default_rng(1)
+    boxes, scores, ids = boxes_of(kind, n), rng.random(n, np.float32), rng.integers(0, 80, n)
+    return lambda: fastgeo.batched_nms(boxes, scores, ids, 0.5)
+
+
 def sparse_call(kind: str, n: int, m: int, threshold: float) -> Call:
     boxes1, boxes2 = boxes_of(kind, n, 1), boxes_of(kind, m)
     return lambda: fastgeo.sparse_box_iou(boxes1, boxes2, threshold)
@@ -105,6 +111,9 @@ def suppression_cases() -> Iterator[Case]:
         yield Case(
             fastgeo.nms, f"crowd, {n}, t=0.5, max_output=100", lambda n=n: nms_call("crowd", n, 0.5, max_output=100)
         )
+    for kind in ("uniform", "clustered"):
+        for n in (300, 10_000, 100_000):
+            yield Case(fastgeo.batched_nms, f"{kind}, {n}, t=0.5, 80 classes", lambda a=(kind, n): batched_call(*a))
 
 
 def pairwise_call(kind: str, n: int, m: int) -> Call:
@@ -135,14 +144,25 @@ def sparse_cases() -> Iterator[Case]:
 # --- layers ---------------------------------------------------------------------------------------------------------
 
 
-def layer(channels: int, out: int, size: int, kernel: int, stride: int, groups: int, layout: str) -> Call:
+def layer(
+    channels: int, out: int, size: int, kernel: int, stride: int, groups: int, layout: str, packed: bool = True
+) -> Call:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((1, size, size, channels), np.float32)
     w = rng.standard_normal((kernel, kernel, channels // groups, out), np.float32)
     if layout == "NCHW":
         x, w = np.ascontiguousarray(x.transpose(0, 3, 1, 2)), np.ascontiguousarray(w.transpose(3, 2, 0, 1))
-    packed = fastgeo.Conv2d(w, stride=stride, padding=kernel // 2, groups=groups, layout=layout)
-    return lambda: packed(x)
+    more: Any = {"stride": stride, "padding": kernel // 2, "groups": groups, "layout": layout}
+    if not packed:
+        return lambda: fastgeo.conv2d(x, w, **more)
+    conv = fastgeo.Conv2d(w, **more)
+    return lambda: conv(x)
+
+
+def window(channels: int, size: int, kernel: int, stride: int, layout: str) -> Call:
+    x = np.random.default_rng(0).standard_normal((1, size, size, channels), np.float32)
+    x = np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if layout == "NCHW" else x
+    return lambda: fastgeo.max_pool2d(x, kernel, stride, layout=layout)
 
 
 LAYERS = [
@@ -154,8 +174,13 @@ LAYERS = [
     (512, 1000, 1, 1, 1, 1),
     (3, 64, 224, 7, 2, 1),
     (3, 32, 224, 3, 2, 1),
+    (128, 128, 56, 3, 2, 1),
     (1, 1, 224, 3, 1, 1),
+    (1, 1, 64, 3, 1, 1),
     (1, 8, 64, 5, 1, 1),
+    (8, 32, 56, 3, 1, 1),
+    (16, 32, 56, 3, 1, 1),
+    (24, 144, 56, 1, 1, 1),
     (20, 50, 33, 5, 1, 1),
     (32, 32, 112, 3, 1, 32),
     (96, 96, 112, 3, 2, 96),
@@ -164,7 +189,11 @@ LAYERS = [
     (64, 128, 56, 3, 1, 64),
     (64, 64, 56, 3, 1, 32),
     (64, 64, 56, 3, 1, 16),
+    (128, 128, 56, 3, 1, 32),
 ]
+
+# channels, size, kernel, stride
+WINDOWS = [(64, 112, 2, 2), (64, 112, 3, 2), (512, 13, 5, 1), (512, 13, 13, 13), (3, 224, 3, 2), (1, 512, 3, 1)]
 
 
 def convolution_cases() -> Iterator[Case]:
@@ -178,6 +207,13 @@ def convolution_cases() -> Iterator[Case]:
                 lambda a=(*shape, layout): layer(*a),
                 short=shape[:3] in ((64, 64, 56), (32, 32, 112)),
             )
+    for channels, out in ((4096, 4096), (512, 1000)):
+        alone = (channels, out, 1, 1, 1, 1, "NHWC", False)
+        yield Case(fastgeo.conv2d, f"1x1 {channels}→{out}, one pixel, not packed", lambda a=alone: layer(*a))
+    for channels, size, kernel, stride in WINDOWS:
+        for layout in ("NHWC", "NCHW"):
+            work = f"{'whole' if size == kernel else f'{kernel}x{kernel}/{stride}'} {channels} @{size}, {layout}"
+            yield Case(fastgeo.max_pool2d, work, lambda a=(channels, size, kernel, stride, layout): window(*a))
 
 
 # --- points ---------------------------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def explain(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Plan:
     Parameters
     ----------
     function : callable
-        A public function of fastgeo, such as ``fastgeo.nms``.
+        A public function of fastgeo, such as ``fastgeo.nms``, or a layer that was made before: a ``fastgeo.Conv2d``.
     *args, **kwargs
         Its arguments. They are checked as in the call itself, where a plan depends on them.
 
@@ -94,6 +94,8 @@ def explain(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Plan:
     >>> plan.function, plan.threads
     ('nms', 1)
     """
+    if isinstance(function, type):
+        raise TypeError(f"function: expected a function or a layer, got {function!r}: call explain(layer, inputs)")
     return plan_of_call(function, lambda: function(*args, **kwargs))
 
 
@@ -110,11 +112,12 @@ def plan_of_call(function: Callable[..., Any], call: Callable[[], Any]) -> Plan:
 
 
 def public_name(function: Any) -> str:
-    """Name of a public function of a family; TypeError for anything else."""
+    """Name of a public function of a family, or of a layer's class; TypeError for anything else."""
     module = getattr(function, "__module__", None) or ""
-    if not module.startswith("fastgeo.") or not hasattr(function, "__name__"):
+    named = function if hasattr(function, "__name__") else type(function)
+    if not module.startswith("fastgeo.") or not callable(function):
         raise TypeError(f"function: expected a public function of fastgeo, got {function!r}")
-    return str(function.__name__)
+    return str(named.__name__)
 
 
 def choice_of(function: Callable[..., Any]) -> tuple[str | None, tuple[str, ...]]:

@@ -119,3 +119,14 @@ def test_plan_reads_well():
 
 def test_single_algorithm_has_a_name():
     assert algorithms(fastgeo.box_area) == (ONLY,)
+
+
+def test_a_layer_is_explained_by_its_call():
+    kernel, inputs = np.ones((3, 3, 8, 16), np.float32), np.ones((1, 20, 20, 8), np.float32)
+    layer = fastgeo.Conv2d(kernel, padding=1)
+    plan, of_function = fastgeo.explain(layer, inputs), fastgeo.explain(fastgeo.conv2d, inputs, kernel, padding=1)
+    assert (plan.function, plan.algorithm) == ("Conv2d", of_function.algorithm)
+    with fastgeo.testing.force_algorithm(fastgeo.conv2d, "register_tiles"):
+        assert fastgeo.explain(layer, inputs).algorithm == "register_tiles"
+    with pytest.raises(TypeError, match=r"explain\(layer, inputs\)"):
+        fastgeo.explain(fastgeo.Conv2d, kernel)

@@ -1,6 +1,8 @@
 """Rules that the sources keep: where sizes are compared with tuned constants, and what kernels may read."""
 
+import importlib.util
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,23 @@ def test_every_tuned_constant_is_used():
         text = "".join(map(without_comments, sources(family, ".c", ".h", ".pyx", ".pxi")))
         unused[family.name] = [name for name in tuned(family) if len(re.findall(rf"\b{name}\b", text)) < 2]
     assert not any(unused.values()), unused
+
+
+@IN_A_CHECKOUT
+def test_rows_that_tuned_constants_name_exist():
+    """A quoted row in tuning.h is part of the name of a row of bench/algorithms.py: "function, work"."""
+    bench = PACKAGE.parent / "bench" / "algorithms.py"
+    spec = importlib.util.spec_from_file_location("bench_algorithms", bench)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    rows = [case.name for case in module.cases()]
+    assert len(rows) > 100
+    for family in families("tuning.h"):
+        comments = re.findall(r"/\*.*?\*/", (family / "tuning.h").read_text(), flags=re.DOTALL)
+        for text in comments:
+            for name in re.findall(r'"([^"]*)"', " ".join(text.split())):
+                assert any(name in row for row in rows), f"{family.name}/tuning.h: no row is called {name!r}"
 
 
 # Decided outside a plan so far; nothing may join them.

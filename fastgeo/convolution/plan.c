@@ -414,13 +414,26 @@ static int has_few_pixels(const fg_conv_call *call)
            call->batch * call->out_height * call->out_width <= FG_UNPACKED_PIXELS;
 }
 
+/* Channels first, register tiles gather and scatter every value, which costs more than it saves where sums are short. */
+static int has_short_sums(const fg_conv_call *call, int64_t lanes)
+{
+    const int64_t most = call->kernel_height * call->kernel_width == 1 ? FG_POINTWISE_CHANNELS : FG_PLANAR_CHANNELS;
+    const int64_t width = call->out_width, filled = fg_pieces(width, lanes) * lanes;
+    return call->planar && call->channels <= most && 4 * width >= 3 * filled;
+}
+
 /* Rows of pixels leave fewer lanes empty than output channels would, and windows touch, so that no cell is split in vain. */
 static int suits_pixel_vectors(const fg_conv_call *call, int64_t lanes)
 {
     const int64_t width = call->out_width, outputs = call->out_channels;
-    return has_few_outputs(call, lanes) && call->stride_x <= reach(call->kernel_width, call->dilation_x) &&
-           width * fg_pieces(outputs, lanes) >= outputs * fg_pieces(width, lanes);
+    if (call->stride_x > reach(call->kernel_width, call->dilation_x))
+        return 0;
+    return has_short_sums(call, lanes) ||
+           (has_few_outputs(call, lanes) && width * fg_pieces(outputs, lanes) >= outputs * fg_pieces(width, lanes));
 }
+
+/* One plane to many is done faster for all of them at once. */
+static int suits_planes(const fg_conv_call *call) { return call->groups > 1 || call->out_channels <= FG_PLANE_OUTPUTS; }
 
 /* One row for each algorithm but the last, which serves every call. */
 typedef struct {
@@ -434,8 +447,8 @@ static int choose(const fg_team *team, const fg_conv_call *call, int packed, fg_
     const candidate candidates[] = {
         {FG_MATRIX_VECTOR, !packed && has_few_pixels(call), "the weights meet too few output pixels to pay for packing"},
         {FG_DEPTHWISE_ROWS, 1, "a depthwise layer: an input vector meets all the kernel columns that reach it"},
-        {FG_PLANE_STENCIL, 1, "planes go to planes: neighbouring pixels fill a vector, and a row meets all kernel rows"},
-        {FG_PIXEL_VECTORS, suits_pixel_vectors(call, lanes), "few channels: vectors of pixels leave no lane empty"},
+        {FG_PLANE_STENCIL, suits_planes(call), "planes go to planes: neighbouring pixels fill a vector, and a row meets all kernel rows"},
+        {FG_PIXEL_VECTORS, suits_pixel_vectors(call, lanes), "few channels: vectors of pixels leave no lane empty, and no plane is transposed"},
         {FG_GROUPED_LANES, suits_lanes(call, lanes), "small groups: the outputs of many share a vector"},
     };
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++)

@@ -42,20 +42,20 @@ enum {
     FG_SCRATCH_LIMIT = 768 << 10,
 
     /* Kernel rows of fewer input channels are read in one run: below one cache line of float32, a run for each cell costs
-       more than it does work. "7×7/2 3→64 @224". */
+       more than it does work. "7x7/2 3→64 @224". */
     FG_FEW_CHANNELS = 16,
 
     /* Cells that lie a multiple of this apart (bytes) share a few places of the first-level cache; they are moved apart
-       by a cache line. "3×3/2 128 @56". */
+       by a cache line. "3x3/2 128→128 @56". */
     FG_CROWDED = 4096,
     FG_CACHE_LINE = 64,
 
     /* Grouped lanes where a group has at most 1/4 of a vector of outputs: a tile then leaves 3/4 of its lanes empty, and
-       spreading the input costs less. "groups of 4, 128 @56". */
+       spreading the input costs less. "3x3/1 128→128 @56, groups 32". */
     FG_LANE_SHARE = 4,
 
     /* Output pixels of a function call whose weights are read where they lie: packing reads and writes them once more.
-       "1×1 4096→4096, one pixel". */
+       "1x1 4096→4096, one pixel". */
     FG_UNPACKED_PIXELS = 32,
 
     /* Matrix–vector product: outputs of a chunk (4 KB of each row of weights), rows of weights taken together. */
@@ -64,6 +64,13 @@ enum {
 
     /* Pixel vectors: columns of a block, split at once; and where outputs leave more than a third of two vectors empty. */
     FG_SPLIT_COLUMNS = 1024,
+
+    /* Channels first: input channels up to which pixel vectors beat register tiles ("7x7/2 3→64 @224", "3x3/1 8→32 @56"),
+       of a 1×1 kernel ("1x1/1 24→144 @56"); output channels up to which one plane is taken to each of them by itself
+       ("5x5/1 1→8 @64"). */
+    FG_PLANAR_CHANNELS = 8,
+    FG_POINTWISE_CHANNELS = 24,
+    FG_PLANE_OUTPUTS = 2,
 
     /* Planes and pixel vectors keep a row and the pointers of a kernel small; a row of outputs stays below some ms. */
     FG_PLANE_WIDTH = 1 << 16,
@@ -81,7 +88,7 @@ enum {
     /* Powers of at most so many halves are multiplied out: beyond that their error exceeds that of a logarithm. */
     FG_MOST_HALVES = 16,
 
-    /* Rows of fewer outputs are taken one by one: their windows are then read as runs. "global, NCHW". */
+    /* Rows of fewer outputs are taken one by one: their windows are then read as runs. "whole 512 @13, NCHW". */
     FG_POOL_SHORT_ROW = 5
 };
 
