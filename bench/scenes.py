@@ -157,6 +157,10 @@ def ranking_cases(n):
             for n_bins in (10, 1000, 100_000):
                 call = partial(fastgeo.histogram_auc, labels, scores, n_bins, range=(low, high))
                 yield Case("histogram_auc", f"{label} range, {spread}, {n_bins} bins", n, call, n + n_bins)
+    tiny = 1e-310 * scenes.SCORES["uniform"](generator(n), n)
+    for n_bins in (10, 1000, 100_000):
+        call = partial(fastgeo.histogram_auc, labels, tiny, n_bins)
+        yield Case("histogram_auc", f"unit range, subnormal scores, {n_bins} bins", n, call, n + n_bins)
 
 
 def clustering_cases(n):

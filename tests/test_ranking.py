@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from cases import SCORE_MAPS, layouts
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -235,7 +235,11 @@ AWKWARD_RANGES = [
     (-0.3, 0.1),
     (0.0, 3e-300),
     (0.0, 5e-324 * 4096),
+    (0.0, 1e-310),
     (-1e-310, 1e-310),
+    (3e-308, 3e-308 + 2e-310),
+    (-2e-305, 1e-306),
+    (1e-280, 1e-280 + 1e-290),
     (-8e307, 8e307),
     (0.0, 2.0**-880),
 ]
@@ -283,6 +287,30 @@ def test_bins_a_few_subnormal_numbers_wide(kernels, n_bins, units):
                 kernels.histogram_auc(labels[:n], scores[:n], n_bins, range=(0.0, high))
         else:
             assert_same_answer(kernels.histogram_auc(labels[:n], scores[:n], n_bins, range=(0.0, high)), expected)
+
+
+@given(data=st.data(), n=st.integers(2, 200), n_bins=st.integers(1, 300))
+def test_tiny_scores_in_a_tiny_range(kernels, data, n, n_bins):
+    """Distances from the lower edge are subnormal, or just not."""
+    low, high = sorted(data.draw(st.tuples(*[st.floats(-1e-300, 1e-300)] * 2)))
+    assume((high - low) / n_bins > 0)
+    scores = data.draw(hnp.arrays(np.float64, n, elements=st.floats(low, high)))
+    labels = np.arange(n) % 2
+    actual = kernels.histogram_auc(labels, scores, n_bins, range=(low, high))
+    assert_same_answer(actual, reference.histogram_auc(labels, scores, n_bins, range=(low, high)))
+
+
+@pytest.mark.parametrize("high", [1e-290, 1e-200, 1.0, 1e200, 1e300])
+@pytest.mark.parametrize("n_bins", [3, 1000])
+def test_tiny_scores_in_a_range_from_zero(kernels, high, n_bins):
+    """Quotients that would underflow, beside others."""
+    rng = np.random.default_rng(0)
+    scores = np.concatenate([rng.random(4000) * scale for scale in (5e-324, 1e-310, 2e-308, 1e-300, high)])
+    rng.shuffle(scores)
+    labels = rng.random(len(scores)) < 0.4
+    for n in (300, len(scores)):
+        actual = kernels.histogram_auc(labels[:n], scores[:n], n_bins, range=(0.0, high))
+        assert_same_answer(actual, reference.histogram_auc(labels[:n], scores[:n], n_bins, range=(0.0, high)))
 
 
 OUTSIDE = [math.nan, math.inf, -math.inf, 1e30, -1e30, 1.0000001, -1e-9, -5e-324, np.nextafter(1, 2)]

@@ -247,6 +247,13 @@ MUTANTS = [
         "tests/test_ranking.py",
     ),
     Mutant(
+        "histogram_auc: subnormal distances keep what raised them",
+        "fastgeo/ranking/histogram_body.h",
+        "v_select(raised, v_mul(by->tiny, by->scale), v_set1(0))",
+        "v_set1(0)",
+        "tests/test_ranking.py -k tiny",
+    ),
+    Mutant(
         "histogram_auc: a score outside the range is not noticed in a large call",
         "fastgeo/ranking/histogram_body.h",
         "return (one[outside] | one[outside + 1] | other[outside] | other[outside + 1]) == 0;",

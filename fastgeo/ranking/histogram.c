@@ -17,6 +17,10 @@ enum { FG_GROUP = 8, COPIES = FG_GROUP, FEW_BINS = 512, FEWER_COPIES = 4 };
    LAG samples ahead. */
 enum { STEP = 512, LAG = 64, RING = 2 * LAG, LINE = 64 };
 
+/* Widths below FG_SAFE_WIDTH, and what lies within 2^26 of them, are normal numbers and far from overflow after
+   multiplication by TINY_SCALE, a power of two. */
+static const double TINY_SCALE = 0x1p+600, LEAST_NORMAL = 0x1p-1022;
+
 /* Two counters of a cell, side by side. */
 typedef uint32_t counter_pair[2];
 

@@ -18,7 +18,8 @@ typedef struct {
 } fg_histogram_call;
 
 /* Widths between which no step of a quotient by way of the reciprocal over- or underflows. */
-static inline int fg_is_safe_width(double width) { return 0x1p-900 <= width && width <= 0x1p+900; }
+#define FG_SAFE_WIDTH 0x1p-900
+static inline int fg_is_safe_width(double width) { return FG_SAFE_WIDTH <= width && width <= 0x1p+900; }
 
 /* FG_OK, FG_NO_MEMORY, FG_BAD_VALUE, FG_INTERRUPTED or FG_FORKED. */
 int fg_histogram(const fg_team *team, const fg_histogram_call *call);

@@ -1,6 +1,6 @@
 /* What is the same for all samples of a call. */
 typedef struct {
-    vreal low, high, width, inverse, last;
+    vreal low, high, width, inverse, last, least, scale, tiny;
     int safe;
     uint32_t rows, outside;
 } FG_NAME(binning);
@@ -8,19 +8,41 @@ typedef struct {
 static inline __attribute__((always_inline)) FG_NAME(binning) FG_NAME(binning_of)(const fg_histogram_call *call)
 {
     const uint32_t rows = private_rows(call);
-    const FG_NAME(binning) by = {v_set1(call->low), v_set1(call->high), v_set1(call->width), v_set1(1 / call->width),
-                                 v_set1((double)(call->n_bins - 1)), fg_is_safe_width(call->width), rows, rows - 1};
+    const double scale = call->width < FG_SAFE_WIDTH ? TINY_SCALE : 1, width = call->width * scale;
+    const FG_NAME(binning) by = {v_set1(call->low),
+                                 v_set1(call->high),
+                                 v_set1(width),
+                                 v_set1(1 / width),
+                                 v_set1((double)(call->n_bins - 1)),
+                                 v_set1(width * 0x1p-60),
+                                 v_set1(scale),
+                                 v_set1(scale > 1 ? LEAST_NORMAL : 0),
+                                 fg_is_safe_width(call->width),
+                                 rows,
+                                 rows - 1};
     return by;
+}
+
+/* Times the scale, which is exact. No product has a subnormal factor, which would take many processors a hundred cycles:
+   what would be one is raised by the least normal number before, and lowered afterwards. */
+static inline __attribute__((always_inline)) vreal FG_NAME(scaled)(const FG_NAME(binning) *by, vreal distance)
+{
+    const vmask raised = v_lt(distance, by->tiny);
+    const vreal normal = v_select(raised, v_add(distance, by->tiny), distance);
+    return v_sub(v_mul(normal, by->scale), v_select(raised, v_mul(by->tiny, by->scale), v_set1(0)));
 }
 
 /* Distance from the lower edge in widths; the whole part is the bin. With the rounded reciprocal, one product and two
    fused operations give the very quotient of a division, rounded as it is (Markstein 1990; Brisebarre, Muller and
    Raina, IEEE Transactions on Computers 53, 2004), while nothing overflows and the remainder is no subnormal number: where
-   the width is safe. Of a tiny quotient only that it is below 1 is asked. */
+   the width is safe. Of a tiny quotient only that it is below 1 is asked, so it need not underflow, slowly. */
 static inline __attribute__((always_inline)) vreal FG_NAME(quotient)(const FG_NAME(binning) *by, vreal score)
 {
-    const vreal above = v_sub(score, by->low);
-    if (LANES == 1 || !by->safe) /* one lane: a fused operation may be a call into libm */
+    const vreal distance = v_sub(score, by->low);
+    if (!by->safe)
+        return v_div(v_max(FG_NAME(scaled)(by, distance), by->least), by->width);
+    const vreal above = v_max(distance, by->least);
+    if (LANES == 1) /* a fused operation may be a call into libm */
         return v_div(above, by->width);
     const vreal nearly = v_mul(above, by->inverse);
     return v_fma(v_fnma(nearly, by->width, above), by->inverse, nearly);
