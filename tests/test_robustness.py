@@ -421,6 +421,35 @@ def test_two_bad_arguments(name):
     assert different == {}
 
 
+# Scalars that say how the arrays are meant, and are read first.
+READ_FIRST = [
+    *((name, "layout") for name in ("conv2d", "Conv2d", "max_pool2d", "avg_pool2d", "lp_pool2d")),
+    ("lp_pool2d", "p"),
+    ("linear_assignment", "max_cost"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_bad_array_before_a_bad_scalar(name):
+    """Arguments are checked in the order of the signature: of an array and a later scalar the array is named."""
+    for variant in VARIANTS[name]:
+        good = arguments(name, N, variant=variant)
+        for one, other in itertools.combinations(parameters(name), 2):
+            is_later_scalar = (name, other) not in READ_FIRST and not isinstance(good.get(other), np.ndarray)
+            if not isinstance(good.get(one), np.ndarray) or not is_later_scalar:
+                continue
+            for label, value in _bad_values(name, one, good):
+                alone = _outcome(reference, name, {**good, one: value})
+                judged_later = label == "with NaN" and (one, other) in [("scores", "n_bins"), ("scores", "range")]
+                if alone[0] == "answer" or judged_later:
+                    continue
+                for _, bad in _bad_values(name, other, good):
+                    both = {**good, one: value, other: bad}
+                    if _outcome(reference, name, {**good, other: bad})[0] != "answer":
+                        assert _outcome(fastgeo, name, both) == alone, (label, other, bad)
+                        assert _outcome(reference, name, both) == alone, (label, other, bad)
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if "n_threads" in parameters(name)])
 def test_more_threads_than_there_can_be(name):
     good = arguments(name, N)

@@ -98,7 +98,7 @@ class AUCHistogram:
 
     def update(self: Self, labels: ArrayLike, scores: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Add a batch of samples; see :func:`fastgeo.histogram_auc` for what they may be."""
-        labels, scores, weights = inputs.histogram_samples(labels, scores, sample_weight)
+        labels, scores, weights = inputs.checked_histogram_samples(labels, scores, sample_weight, *self.range)
         cells = self._cells_of(labels, scores, weights)
         if weights is None:
             self._add_counts(cells)
@@ -212,10 +212,9 @@ class AUCHistogram:
         return histogram
 
     def _cells_of(self, labels: Array, scores: Array, weights: Array | None) -> Array:
-        """Counts or weights of one batch, checked."""
-        low, high = self.range
-        inputs.histogram_values(labels, scores, weights, low, high)
-        bins = np.minimum(((scores.astype(np.float64) - low) / self._width).astype(np.int64), self.n_bins - 1)
+        """Counts or weights of one checked batch."""
+        distances = scores.astype(np.float64) - self.range[0]
+        bins = np.minimum((distances / self._width).astype(np.int64), self.n_bins - 1)
         return inputs.cells(bins, labels, weights, self.n_bins)
 
     @staticmethod

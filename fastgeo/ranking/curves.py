@@ -236,20 +236,3 @@ def mean_of_defined(groups: Array, values: Array, on_undefined: str) -> GroupedA
     if not len(groups):
         return GroupedAUC(inputs.undefined(on_undefined, 0, 0), groups, values)
     return GroupedAUC(math.fsum(defined) / len(defined) if defined else math.nan, groups, values)
-
-
-def confidence(level: float) -> float:
-    level = checks.real_number("level", level)
-    if not 0 < level < 1:
-        raise ValueError(f"level: expected a number between 0 and 1, got {level:g}")
-    return level
-
-
-def false_positive_limit(max_fpr: float | None) -> float:
-    """1 stands for the whole curve."""
-    if max_fpr is None:
-        return 1.0
-    max_fpr = checks.real_number("max_fpr", max_fpr)
-    if not 0 < max_fpr <= 1:
-        raise ValueError(f"max_fpr: expected a number above 0, up to 1, got {max_fpr:g}")
-    return max_fpr

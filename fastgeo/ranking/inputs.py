@@ -53,11 +53,6 @@ def score_range(scores: Array, low: float, high: float) -> None:
     checks.reject("scores", scores, ~((low <= wide) & (wide <= high)), f"a number from {low:g} to {high:g}")
 
 
-def weight_array(sample_weight: Any) -> Array:
-    """Coerce to a plain float64 array."""
-    return checks.plain(checks.float_array("sample_weight", sample_weight, ("N",)), np.float64)
-
-
 def weight_values(weights: Array) -> None:
     """Weights are finite, at least zero, and not all zero."""
     checks.reject("sample_weight", weights, ~((weights >= 0) & (weights < math.inf)), "a finite number of at least 0")
@@ -91,22 +86,66 @@ def undefined(on_undefined: str, n_positive: float, n_negative: float, what: str
 
 
 def samples(labels: Any, scores: Any, sample_weight: Any) -> tuple[Array, Array, Array | None]:
-    """Arrays of one length for the exact functions."""
-    return _same_lengths(label_array(labels), score_array(scores), sample_weight)
+    """Arrays of one length for the exact functions; their values are not checked."""
+    labels, scores = _same_lengths(label_array(labels), score_array(scores))
+    return labels, scores, weights_of(sample_weight, labels)
 
 
-def histogram_samples(labels: Any, scores: Any, sample_weight: Any) -> tuple[Array, Array, Array | None]:
-    """Arrays of one length for the histogram, whose scores are floats."""
-    return _same_lengths(label_array(labels), checks.float_array("scores", scores, ("N",)), sample_weight)
+def checked_samples(labels: Any, scores: Any, sample_weight: Any) -> tuple[Array, Array, Array | None]:
+    """The same with their values checked, one argument after the other."""
+    labels, scores = _same_lengths(label_array(labels), score_array(scores))
+    label_values(labels)
+    score_values(scores)
+    return labels, scores, checked_weights(sample_weight, labels)
 
 
-def _same_lengths(labels: Array, scores: Array, sample_weight: Any) -> tuple[Array, Array, Array | None]:
+def histogram_pair(labels: Any, scores: Any) -> tuple[Array, Array]:
+    """Arrays of one length for the histogram, whose scores are floats; their values are not checked."""
+    return _same_lengths(label_array(labels), checks.float_array("scores", scores, ("N",)))
+
+
+def checked_histogram_samples(
+    labels: Any, scores: Any, sample_weight: Any, low: float, high: float
+) -> tuple[Array, Array, Array | None]:
+    """The same, and weights, with their values checked, one argument after the other."""
+    labels, scores = histogram_pair(labels, scores)
+    label_values(labels)
+    score_range(scores, low, high)
+    return labels, scores, checked_weights(sample_weight, labels)
+
+
+def histogram_arguments(
+    labels: Any, scores: Any, n_bins: Any, range: Any, sample_weight: Any, on_undefined: Any, n_threads: Any
+) -> tuple[Array, Array, Array | None, int, float, float]:
+    """All of `histogram_auc`, in order, scores by the range: arrays, and number, lower edge and width of the bins."""
+    label_values(histogram_pair(labels, scores)[0])
+    n_bins = checks.integer("n_bins", n_bins, 1, MAX_BINS)
+    low, high, width = bin_range(range, n_bins)
+    arrays = checked_histogram_samples(labels, scores, sample_weight, low, high)
+    checks.choice("on_undefined", on_undefined, ON_UNDEFINED)
+    checks.thread_count(n_threads)
+    return *arrays, n_bins, low, width
+
+
+def _same_lengths(labels: Array, scores: Array) -> tuple[Array, Array]:
     checks.same_length("labels", labels, "scores", scores)
+    return labels, scores
+
+
+def weights_of(sample_weight: Any, labels: Array) -> Array | None:
+    """One float64 weight for each label, or None; the values are not checked."""
     if sample_weight is None:
-        return labels, scores, None
-    weights = weight_array(sample_weight)
+        return None
+    weights = checks.plain(checks.float_array("sample_weight", sample_weight, ("N",)), np.float64)
     checks.same_length("labels", labels, "sample_weight", weights)
-    return labels, scores, weights
+    return weights
+
+
+def checked_weights(sample_weight: Any, labels: Array) -> Array | None:
+    weights = weights_of(sample_weight, labels)
+    if weights is not None:
+        weight_values(weights)
+    return weights
 
 
 def sample_values(labels: Array, scores: Array, weights: Array | None) -> None:
@@ -132,8 +171,34 @@ def group_array(groups: Any, labels: Array) -> Array:
     return checks.plain(array, np.uint64 if array.dtype == np.uint64 else np.int64)
 
 
-def has_classes(scores: Any) -> bool:
+def false_positive_limit(max_fpr: float | None) -> float:
+    """1 stands for the whole curve."""
+    if max_fpr is None:
+        return 1.0
+    max_fpr = checks.real_number("max_fpr", max_fpr)
+    if not 0 < max_fpr <= 1:
+        raise ValueError(f"max_fpr: expected a number above 0, up to 1, got {max_fpr:g}")
+    return max_fpr
+
+
+def exact_scalars(max_fpr: Any, on_undefined: Any, n_threads: Any) -> float:
+    """Those of `roc_auc`, in order: the limit."""
+    limit = false_positive_limit(max_fpr)
+    checks.choice("on_undefined", on_undefined, ON_UNDEFINED)
+    checks.thread_count(n_threads)
+    return limit
+
+
+def confidence(level: float) -> float:
+    level = checks.real_number("level", level)
+    if not 0 < level < 1:
+        raise ValueError(f"level: expected a number between 0 and 1, got {level:g}")
+    return level
+
+
+def has_classes(labels: Any, scores: Any) -> bool:
     """Whether the scores have a second axis, one column for each class."""
+    checks.numeric_array("labels", labels)
     return checks.numeric_array("scores", scores).ndim == 2
 
 
@@ -141,19 +206,21 @@ def classes(
     labels: Any, scores: Any, sample_weight: Any, groups: Any
 ) -> Iterator[tuple[Array, Array, Array | None, str]]:
     """Labels, scores and weights of each class against the rest, and what to call its labels in an error."""
-    if groups is not None:
-        raise ValueError("groups: expected None where scores have a column for each class, got groups")
     scores = score_array(scores, ("N", "classes"))
     labels = class_labels(labels, scores.shape)
-    checks.same_length("labels", labels, "scores", scores)
+    _same_lengths(labels, scores)
     score_values(scores)
-    weights = None if sample_weight is None else weight_array(sample_weight)
-    if weights is not None:
-        checks.same_length("labels", labels, "sample_weight", weights)
-        weight_values(weights)
-    for i in range(scores.shape[1]):
-        column = labels == i if labels.ndim == 1 else np.ascontiguousarray(labels[:, i])
-        yield column, np.ascontiguousarray(scores[:, i]), weights, f"labels of class {i}"
+    weights = checked_weights(sample_weight, labels)
+    if groups is not None:
+        raise ValueError("groups: expected None where scores have a column for each class, got groups")
+    return (
+        (_of_class(labels, i), np.ascontiguousarray(scores[:, i]), weights, f"labels of class {i}")
+        for i in range(scores.shape[1])
+    )
+
+
+def _of_class(labels: Array, i: int) -> Array:
+    return labels == i if labels.ndim == 1 else np.ascontiguousarray(labels[:, i])
 
 
 def class_labels(labels: Any, shape: tuple[int, ...]) -> Array:

@@ -181,21 +181,28 @@ cdef class DefaultEnvironment:
 def histogram_auc(labels, scores, n_bins=100, *, range=_UNIT, sample_weight=None, on_undefined="raise",
                   n_threads=None):
     cdef cnp.npy_intp shape[2]
-    shape[0] = 100 if n_bins is 100 else checks.integer("n_bins", n_bins, 1, inputs.MAX_BINS)
-    shape[1] = 2
     cdef double low = 0, high = 1, width
-    cdef fg_fenv saved = fg_fenv_enter()
-    width = 1.0 / shape[0]
-    fg_fenv_leave(saved)
-    if range is not _UNIT:
-        with DefaultEnvironment():
-            low, high, width = inputs.bin_range(range, shape[0])
-    if on_undefined is not "raise":
-        checks.choice("on_undefined", on_undefined, inputs.ON_UNDEFINED)
+    cdef fg_fenv saved
     cdef fg_team team
-    open_team(&team, n_threads)
-    if not (sample_weight is None and is_plain_pair(labels, scores)):
-        labels, scores, sample_weight = inputs.histogram_samples(labels, scores, sample_weight)
+    try:
+        if not is_plain_pair(labels, scores):
+            labels, scores = inputs.histogram_pair(labels, scores)
+        shape[0] = 100 if n_bins is 100 else checks.integer("n_bins", n_bins, 1, inputs.MAX_BINS)
+        shape[1] = 2
+        saved = fg_fenv_enter()
+        width = 1.0 / shape[0]
+        fg_fenv_leave(saved)
+        if range is not _UNIT:
+            with DefaultEnvironment():
+                low, high, width = inputs.bin_range(range, shape[0])
+        if sample_weight is not None:
+            sample_weight = inputs.weights_of(sample_weight, labels)
+        if on_undefined is not "raise":
+            checks.choice("on_undefined", on_undefined, inputs.ON_UNDEFINED)
+        open_team(&team, n_threads)
+    except (TypeError, ValueError):
+        inputs.histogram_arguments(labels, scores, n_bins, range, sample_weight, on_undefined, n_threads)
+        raise
     cells = cnp.PyArray_ZEROS(2, shape, cnp.NPY_INT64 if sample_weight is None else cnp.NPY_DOUBLE, 0)
     add_samples(&team, cells, False, labels, scores, sample_weight, low, high, width)
     return auc_of_cells(cells, on_undefined)
@@ -222,8 +229,14 @@ class AUCHistogram(auc_histogram.AUCHistogram, Bins):
             bins.low, bins.high = self.range
             bins.width = self._width
             bins.counts = self._counts
-        if not (sample_weight is None and is_plain_pair(labels, scores)):
-            labels, scores, sample_weight = inputs.histogram_samples(labels, scores, sample_weight)
+        if not is_plain_pair(labels, scores):
+            labels, scores = inputs.histogram_pair(labels, scores)
+        if sample_weight is not None:
+            try:
+                sample_weight = inputs.weights_of(sample_weight, labels)
+            except (TypeError, ValueError):
+                inputs.histogram_values(labels, scores, None, bins.low, bins.high)
+                raise
         if sample_weight is None and cnp.PyArray_DIM(labels, 0) <= UNDOABLE:
             add_samples(&team, bins.counts, True, labels, scores, None, bins.low, bins.high, bins.width)
         elif sample_weight is None:
@@ -312,37 +325,42 @@ cdef tuple pairs_of_counts(cells):
 
 
 def roc_auc(labels, scores, *, sample_weight=None, groups=None, max_fpr=None, on_undefined="raise", n_threads=None):
-    cdef double limit = 1 if max_fpr is None else curves.false_positive_limit(max_fpr)
-    if on_undefined is not "raise":
-        checks.choice("on_undefined", on_undefined, inputs.ON_UNDEFINED)
-    if n_threads is not None and n_threads is not 1:
-        checks.thread_count(n_threads)
-    if sample_weight is None and groups is None and is_plain_pair(labels, scores):
-        return one_auc(labels, scores, None, limit, on_undefined, "labels")
-    if inputs.has_classes(scores):
+    cdef double limit
+    cdef bint plain = sample_weight is None and groups is None and is_plain_pair(labels, scores)
+    weights = ids = None
+    if not plain and inputs.has_classes(labels, scores):
         columns = inputs.classes(labels, scores, sample_weight, groups)
+        limit = inputs.exact_scalars(max_fpr, on_undefined, n_threads)
         return np.array([one_auc(l, s, w, limit, on_undefined, what) for l, s, w, what in columns], np.float64)
-    labels, scores, weights = inputs.samples(labels, scores, sample_weight)
-    if groups is not None:
-        return grouped_auc(labels, scores, weights, inputs.group_array(groups, labels), limit, on_undefined)
+    try:
+        if not plain:
+            labels, scores, weights = inputs.samples(labels, scores, sample_weight)
+        if groups is not None:
+            ids = inputs.group_array(groups, labels)
+        if max_fpr is None and on_undefined is "raise" and n_threads is None:
+            limit = 1
+        else:
+            limit = inputs.exact_scalars(max_fpr, on_undefined, n_threads)
+    except (TypeError, ValueError):
+        inputs.checked_samples(labels, scores, sample_weight)
+        raise
+    if ids is not None:
+        return grouped_auc(labels, scores, weights, ids, limit, on_undefined)
     return one_auc(labels, scores, weights, limit, on_undefined, "labels")
 
 
 def roc_curve(labels, scores, *, sample_weight=None, drop_intermediate=True, n_threads=None):
-    checks.thread_count(n_threads)
-    return roc_points(checked_rank(labels, scores, sample_weight), drop_intermediate)
+    return roc_points(checked_rank(labels, scores, sample_weight, n_threads), drop_intermediate)
 
 
 def precision_recall_curve(labels, scores, *, sample_weight=None, drop_intermediate=False, n_threads=None):
-    checks.thread_count(n_threads)
-    return precision_recall_points(checked_rank(labels, scores, sample_weight), drop_intermediate)
+    return precision_recall_points(checked_rank(labels, scores, sample_weight, n_threads), drop_intermediate)
 
 
 def average_precision(labels, scores, *, sample_weight=None, n_threads=None):
     cdef fg_team team
     open_team(&team, 1)
-    checks.thread_count(n_threads)
-    cdef Rows ranked = checked_rank(labels, scores, sample_weight)
+    cdef Rows ranked = checked_rank(labels, scores, sample_weight, n_threads)
     cdef int status
     cdef double precision
     ranked.ask_for_positives()
@@ -355,9 +373,7 @@ def average_precision(labels, scores, *, sample_weight=None, n_threads=None):
 def roc_auc_interval(labels, scores, *, level=0.95, n_threads=None):
     cdef fg_team team
     open_team(&team, 1)
-    checks.thread_count(n_threads)
-    level = curves.confidence(level)
-    cdef Rows ranked = checked_rank(labels, scores, None)
+    cdef Rows ranked = checked_rank(labels, scores, None, n_threads, level)
     cdef int status
     cdef double squares[2]
     cdef double auc = area_of_rows(&ranked.rows, 1)
@@ -367,7 +383,8 @@ def roc_auc_interval(labels, scores, *, level=0.95, n_threads=None):
         status = fg_placement_squares(&team, &ranked.rows, ranked.totals, auc, squares)
     raise_status(status)
     with DefaultEnvironment():
-        return curves.normal_interval(auc, squares[0], squares[1], ranked.totals[0], ranked.totals[1], level)
+        return curves.normal_interval(auc, squares[0], squares[1], ranked.totals[0], ranked.totals[1],
+                                      inputs.confidence(level))
 
 
 cdef void fill_samples(fg_samples *samples, labels, scores):
@@ -562,8 +579,15 @@ cdef tuple precision_recall_points(Rows ranked, bint drop_intermediate):
     return ranked.curve(FG_PRECISION_RECALL, drop_intermediate)
 
 
-cdef Rows checked_rank(labels, scores, sample_weight):
-    labels, scores, weights = inputs.samples(labels, scores, sample_weight)
+cdef Rows checked_rank(labels, scores, sample_weight, n_threads, level=0.5):
+    """The arguments that are checked in this order: those of the interval have a level in place of the weights."""
+    try:
+        labels, scores, weights = inputs.samples(labels, scores, sample_weight)
+        inputs.confidence(level)
+        checks.thread_count(n_threads)
+    except (TypeError, ValueError):
+        inputs.checked_samples(labels, scores, sample_weight)
+        raise
     return rank(labels, scores, weights, None)
 
 

@@ -90,12 +90,9 @@ def histogram_auc(
     >>> fastgeo.histogram_auc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
     0.75
     """
-    n_bins = checks.integer("n_bins", n_bins, 1, inputs.MAX_BINS)
-    low, high, width = inputs.bin_range(range, n_bins)
-    checks.choice("on_undefined", on_undefined, inputs.ON_UNDEFINED)
-    checks.thread_count(n_threads)
-    labels, scores, weights = inputs.histogram_samples(labels, scores, sample_weight)
-    inputs.histogram_values(labels, scores, weights, low, high)
+    labels, scores, weights, n_bins, low, width = inputs.histogram_arguments(
+        labels, scores, n_bins, range, sample_weight, on_undefined, n_threads
+    )
     bins = np.minimum(((scores.astype(np.float64) - low) / width).astype(np.int64), n_bins - 1)
     return curves.auc_of_cells(inputs.cells(bins, labels, weights, n_bins), on_undefined)
 
@@ -167,15 +164,13 @@ def roc_auc(
     >>> fastgeo.roc_auc([0, 1, 0, 1], [1, 2, 3, 0], groups=[7, 7, 8, 8])
     GroupedAUC(mean=0.5, groups=array([7, 8]), values=array([1., 0.]))
     """
-    limit = curves.false_positive_limit(max_fpr)
-    checks.choice("on_undefined", on_undefined, inputs.ON_UNDEFINED)
-    checks.thread_count(n_threads)
-    if inputs.has_classes(scores):
+    if inputs.has_classes(labels, scores):
         columns = inputs.classes(labels, scores, sample_weight, groups)
+        limit = inputs.exact_scalars(max_fpr, on_undefined, n_threads)
         return np.array([one_auc(*column[:3], limit, on_undefined, column[3]) for column in columns], np.float64)
-    labels, scores, weights = inputs.samples(labels, scores, sample_weight)
+    labels, scores, weights = inputs.checked_samples(labels, scores, sample_weight)
     ids = None if groups is None else inputs.group_array(groups, labels)
-    inputs.sample_values(labels, scores, weights)
+    limit = inputs.exact_scalars(max_fpr, on_undefined, n_threads)
     if ids is None:
         return one_auc(labels, scores, weights, limit, on_undefined)
     distinct = np.unique(ids)
@@ -237,8 +232,9 @@ def roc_curve(
     >>> thresholds
     array([ inf, 0.8 , 0.4 , 0.35, 0.1 ])
     """
+    samples = inputs.checked_samples(labels, scores, sample_weight)
     checks.thread_count(n_threads)
-    return curves.roc_points(checked_rank(labels, scores, sample_weight), drop_intermediate)
+    return curves.roc_points(rank(*samples), drop_intermediate)
 
 
 def precision_recall_curve(
@@ -292,8 +288,9 @@ def precision_recall_curve(
     >>> recall
     array([1. , 1. , 0.5, 0.5, 0. ])
     """
+    samples = inputs.checked_samples(labels, scores, sample_weight)
     checks.thread_count(n_threads)
-    return curves.precision_recall_points(checked_rank(labels, scores, sample_weight), drop_intermediate)
+    return curves.precision_recall_points(rank(*samples), drop_intermediate)
 
 
 def average_precision(
@@ -338,8 +335,9 @@ def average_precision(
     >>> round(fastgeo.average_precision([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]), 6)
     0.833333
     """
+    samples = inputs.checked_samples(labels, scores, sample_weight)
     checks.thread_count(n_threads)
-    return curves.mean_precision(checked_rank(labels, scores, sample_weight))
+    return curves.mean_precision(rank(*samples))
 
 
 def roc_auc_interval(
@@ -388,10 +386,10 @@ def roc_auc_interval(
     >>> round(auc, 4), round(low, 4), round(high, 4)
     (0.8889, 0.5809, 1.0)
     """
+    samples = inputs.checked_samples(labels, scores, None)
+    level = inputs.confidence(level)
     checks.thread_count(n_threads)
-    level = curves.confidence(level)
-    ranked = checked_rank(labels, scores)
-    return curves.delong(ranked, level)
+    return curves.delong(rank(*samples), level)
 
 
 def one_auc(
@@ -402,12 +400,6 @@ def one_auc(
     if not curves.both_classes(ranked, on_undefined, what):
         return math.nan
     return curves.partial_auc(ranked, limit) if limit < 1 else curves.auc(ranked)
-
-
-def checked_rank(labels: ArrayLike, scores: ArrayLike, sample_weight: ArrayLike | None = None) -> Ranked:
-    labels, scores, weights = inputs.samples(labels, scores, sample_weight)
-    inputs.sample_values(labels, scores, weights)
-    return rank(labels, scores, weights)
 
 
 def rank(labels: Array, scores: Array, weights: Array | None) -> Ranked:
