@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import numpy as np
@@ -114,7 +116,7 @@ class AUCHistogram:
             raise ValueError(
                 f"other: expected {self.n_bins} bins over {self.range}, got {other.n_bins} bins over {other.range}"
             )
-        if int(self._counts.sum()) + int(other._counts.sum()) > MAX_COUNT:
+        if sum(_totals(self._counts)) + sum(_totals(other._counts)) > MAX_COUNT:
             raise OverflowError("other: expected at most 2**62 samples in all")
         self._add_counts(other._counts)
         if other._sums is not None:
@@ -159,11 +161,10 @@ class AUCHistogram:
         curves.both_classes(Ranked(cells, negatives, positives))
         if cells.dtype == np.int64:
             wins, ties = self._pairs(cells)
-            pairs = int(negatives.sum()) * int(positives.sum())
+            n_negative, n_positive = _totals(cells)
+            pairs = n_negative * n_positive
         else:
-            weights0, weights1 = curves.as_integers(negatives), curves.as_integers(positives)
-            wins, ties = curves.pairs(weights0, weights1)
-            pairs = sum(weights0) * sum(weights1)
+            wins, ties, pairs = curves.pairs_of_weights(negatives, positives)
         low, high = curves.below(wins, pairs), curves.above(wins + ties, pairs)
         slack = 8 * (self._additions + 2) * 2.0**-53 if self._sums is not None else 0.0
         return (low, high) if slack == 0 else (max(0.0, low * (1 - slack)), min(1.0, high * (1 + slack)))
@@ -178,35 +179,49 @@ class AUCHistogram:
 
     def to_bytes(self) -> bytes:
         """The whole state, in the same bytes on every platform."""
-        head = HEADER.pack(MAGIC, self._sums is not None, self.n_bins, *self.range, self._additions)
-        body = head + self._counts.astype("<i8").tobytes()
-        if self._sums is not None:
-            body += self._sums.astype("<f8").tobytes()
-        return body + CHECKSUM.pack(zlib.crc32(body))
+        out = io.BytesIO()
+        checksum = 0
+        for part in self._parts():
+            checksum = zlib.crc32(part, checksum)
+            out.write(part)
+        out.write(CHECKSUM.pack(checksum))
+        return out.getvalue()
+
+    def _parts(self) -> Iterator[bytes]:
+        """What the checksum is of, part by part: Ctrl-C is answered in between."""
+        yield HEADER.pack(MAGIC, self._sums is not None, self.n_bins, *self.range, self._additions)
+        for cells, form in ((self._counts, "<i8"), (self._sums, "<f8")):
+            if cells is not None:
+                for part in checks.row_parts(cells):
+                    yield cells[part].astype(form).tobytes()
 
     @classmethod
     def from_bytes(cls: type[Self], data: bytes) -> Self:
         """The histogram that `to_bytes` has written; anything else raises ValueError."""
-        data = bytes(memoryview(data))
-        if len(data) < HEADER.size + CHECKSUM.size or data[: len(MAGIC)] != MAGIC:
+        view = memoryview(data)
+        body = view.cast("B") if view.c_contiguous and view.nbytes else memoryview(bytes(view))
+        if len(body) < HEADER.size + CHECKSUM.size or body[: len(MAGIC)] != MAGIC:
             raise ValueError("data: expected the bytes of an AUCHistogram, version 1, got something else")
-        _, weighted, n_bins, low, high, additions = HEADER.unpack_from(data)
+        _, weighted, n_bins, low, high, additions = HEADER.unpack_from(body)
         size = 16 * n_bins
-        if weighted > 1 or len(data) != HEADER.size + (1 + weighted) * size + CHECKSUM.size:
+        if weighted > 1 or len(body) != HEADER.size + (1 + weighted) * size + CHECKSUM.size:
             raise ValueError(
-                f"data: expected the bytes of an AUCHistogram, got {len(data)} bytes, truncated or altered"
+                f"data: expected the bytes of an AUCHistogram, got {len(body)} bytes, truncated or altered"
             )
-        if CHECKSUM.unpack(data[-CHECKSUM.size :])[0] != zlib.crc32(data[: -CHECKSUM.size]):
+        if CHECKSUM.unpack(body[-CHECKSUM.size :])[0] != _checksum(body[: -CHECKSUM.size]):
             raise ValueError("data: expected the bytes of an AUCHistogram, got a wrong checksum")
         histogram = cls(n_bins, range=(low, high))
-        histogram._counts += np.frombuffer(data, "<i8", 2 * n_bins, HEADER.size).reshape(n_bins, 2)
-        valid = histogram._counts.min() >= 0 and histogram._counts.sum(dtype=np.float64) <= MAX_COUNT
+        histogram._counts = _copied(np.frombuffer(body, "<i8", 2 * n_bins, HEADER.size).reshape(n_bins, 2), np.int64)
+        parts = list(checks.row_parts(histogram._counts))
+        valid = all(histogram._counts[part].min() >= 0 for part in parts)
+        valid = valid and sum(float(histogram._counts[part].sum(dtype=np.float64)) for part in parts) <= MAX_COUNT
         if weighted:
-            sums = np.frombuffer(data, "<f8", 2 * n_bins, HEADER.size + size).reshape(n_bins, 2)
-            finite = curves.total((sums + histogram._counts).ravel()) < np.inf
+            sums = np.frombuffer(body, "<f8", 2 * n_bins, HEADER.size + size).reshape(n_bins, 2)
+            histogram._sums, histogram._additions = _copied(sums, np.float64), additions
+            finite = curves.total(_sum(histogram._sums, histogram._counts).ravel()) < np.inf
             # Each batch of weights counts as one addition more than it has samples.
-            valid &= bool((sums >= 0).all()) and finite and additions > np.count_nonzero(sums)
-            histogram._sums, histogram._additions = sums.astype(np.float64), additions
+            some = sum(int(np.count_nonzero(sums[part])) for part in parts)
+            valid = valid and all(bool((sums[part] >= 0).all()) for part in parts) and finite and additions > some
         if not valid or (additions > 0) != weighted:
             raise ValueError("data: expected the bytes of an AUCHistogram, got impossible counts")
         return histogram
@@ -257,12 +272,48 @@ class AUCHistogram:
     def _rows(self) -> tuple[Array, Array]:
         """The lower edges of the bins that hold something, and what they hold."""
         cells = self._cells()
-        bins = np.flatnonzero((cells[:, 0] != 0) | (cells[:, 1] != 0))
-        return lower_edges(*self.range, self._width, bins), cells[bins]
+        bins = _occupied(cells)
+        held = np.empty((len(bins), 2), cells.dtype)
+        for part in checks.row_parts(held):
+            held[part] = cells[bins[part]]
+        return lower_edges(*self.range, self._width, bins), held
+
+
+# Part by part, so that Ctrl-C is answered in between:
+
+
+def _checksum(data: memoryview) -> int:
+    checksum = 0
+    for begin in range(0, len(data), 1 << 23):
+        checksum = zlib.crc32(data[begin : begin + (1 << 23)], checksum)
+    return checksum
+
+
+def _copied(rows: Array, dtype: Any) -> Array:
+    copy = np.empty(rows.shape, dtype)
+    for part in checks.row_parts(rows):
+        copy[part] = rows[part]
+    return copy
+
+
+def _totals(counts: Array) -> list[int]:
+    """All negatives and all positives."""
+    return [sum(int(counts[part, column].sum()) for part in checks.row_parts(counts)) for column in (0, 1)]
+
+
+def _occupied(cells: Array) -> Array:
+    """The bins that hold something."""
+    found = [np.flatnonzero((cells[part] != 0).any(axis=1)) + part.start for part in checks.row_parts(cells)]
+    bins = np.empty(sum(map(len, found)), np.int64)
+    end = 0
+    for some in found:
+        bins[end : end + len(some)] = some
+        end += len(some)
+    return bins
 
 
 def _sum(a: Array, b: Array) -> Array:
-    """a + b, part by part: Ctrl-C is answered in between."""
+    """a + b."""
     total = np.empty(a.shape, np.result_type(a, b))
     with np.errstate(over="ignore"):
         for part in checks.row_parts(total):
@@ -275,8 +326,9 @@ def lower_edges(low: float, high: float, width: float, bins: Array) -> Array:
 
     ``low + i * width`` is that number only up to rounding; a bisection of the numbers around it is exact.
     """
-    edges = np.full(len(bins), low)
+    edges = np.empty(len(bins))
     for part in checks.row_parts(edges[:, None]):
+        edges[part] = low
         own = bins[part].astype(np.float64)
         below = np.full(len(own), _in_order(np.float64(low)))
         least = np.full(len(own), _in_order(np.float64(high)))

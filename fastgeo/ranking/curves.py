@@ -6,6 +6,7 @@ Sums of floats are cumulative sums, whose order is fixed.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -102,10 +103,34 @@ def weighted_auc(negatives: Array, positives: Array) -> float:
     return min(twice_wins / (2 * total(positives) * below), 1.0)  # rounded sums may exceed their product
 
 
-def as_integers(weights: Array) -> list[int]:
-    """Float weights, exactly, in units of a power of two that they share."""
-    ratios = [w.as_integer_ratio() for w in weights.tolist()]
-    unit = max((denominator for _, denominator in ratios), default=1)
+def pairs_of_weights(negatives: Array, positives: Array) -> tuple[int, int, int]:
+    """Won, tied and all pairs of float weights, exactly, in a unit of its own; part by part, as integers are large."""
+    units = _unit(negatives), _unit(positives)
+    wins = ties = below = n_positive = 0
+    for part in _short_parts(negatives):
+        own_negatives, own_positives = as_integers(negatives[part], units[0]), as_integers(positives[part], units[1])
+        own_wins, own_ties = pairs(own_negatives, own_positives)
+        wins += own_wins + below * sum(own_positives)
+        ties += own_ties
+        below += sum(own_negatives)
+        n_positive += sum(own_positives)
+    return wins, ties, below * n_positive
+
+
+def _short_parts(values: Array) -> Iterator[slice]:
+    return (slice(begin, begin + (1 << 16)) for begin in range(0, len(values), 1 << 16))
+
+
+def _unit(weights: Array) -> int:
+    """The largest denominator."""
+    return max(
+        (max(w.as_integer_ratio()[1] for w in weights[part].tolist()) for part in _short_parts(weights)), default=1
+    )
+
+
+def as_integers(weights: Array, unit: int) -> list[int]:
+    """Float weights in units of 1 / unit."""
+    ratios = (w.as_integer_ratio() for w in weights.tolist())
     return [numerator * (unit // denominator) for numerator, denominator in ratios]
 
 

@@ -18,7 +18,9 @@ typedef struct {
     int64_t n;
     key_t base, high; /* the least and the greatest key */
     int shift, width, passes, pass;
-    int64_t at;                                  /* sort_runs: the items before are in order */
+    int64_t at;                                  /* runs: the items before are in order */
+    int64_t begin, end;                          /* of the run at hand */
+    int is_whole;                                /* or there may be more of it */
     int64_t places[MAX_PASSES][1 << DIGIT_BITS]; /* counts by digit, then where the next item of it goes */
 } SORT(job);
 
@@ -121,14 +123,32 @@ static void SORT(find_disorder)(void *job_, int64_t chunk, int slot)
     job->at = i;
 }
 
+static key_t SORT(digits_of)(const SORT(job) *job, const item_t *item) { return (KEY(*item) - job->base) >> job->shift; }
+
+/* Widens a run of items that agree in their digits, by a chunk at most either way. */
+static void SORT(widen_run)(void *job_, int64_t chunk, int slot)
+{
+    SORT(job) *job = job_;
+    (void)chunk, (void)slot;
+    const item_t *items = job->from;
+    const int64_t least = job->begin > CHUNK ? job->begin - CHUNK : 0, most = smaller(job->n, job->end + CHUNK);
+    const key_t digits = SORT(digits_of)(job, &items[job->begin]);
+    int64_t begin = job->begin, end = job->end;
+    while (begin > least && SORT(digits_of)(job, &items[begin - 1]) == digits)
+        begin--;
+    while (end < most && SORT(digits_of)(job, &items[end]) == digits)
+        end++;
+    job->is_whole = (begin > least || begin == 0) && (end < most || end == job->n);
+    job->begin = begin;
+    job->end = end;
+}
+
 static int SORT(items)(const fg_team *team, item_t *items, item_t *spare, int64_t n);
 
 /* After the digits: items that agree in them may stand in wrong order. Each such run is sorted by itself. */
 static int SORT(runs)(const fg_team *team, SORT(job) *job, item_t *items, item_t *spare)
 {
     const int64_t n = job->n;
-    const key_t base = job->base;
-    const int shift = job->shift;
     int status = FG_OK;
     job->from = items;
     job->at = 1;
@@ -136,15 +156,16 @@ static int SORT(runs)(const fg_team *team, SORT(job) *job, item_t *items, item_t
         const int64_t i = job->at;
         if (i == n || KEY(items[i - 1]) <= KEY(items[i]))
             continue;
-        int64_t begin = i - 1, end = i + 1;
-        const key_t digits = (KEY(items[i]) - base) >> shift;
-        while (begin > 0 && (KEY(items[begin - 1]) - base) >> shift == digits)
-            begin--;
-        while (end < n && (KEY(items[end]) - base) >> shift == digits)
-            end++;
-        if ((status = SORT(items)(team, items + begin, spare + begin, end - begin)) != FG_OK)
+        job->begin = i - 1;
+        job->end = i + 1;
+        SORT(widen_run)(job, 0, 0);
+        while (!job->is_whole && (status = team->parallel(1, 1, SORT(widen_run), job)) == FG_OK)
+            continue;
+        if (status == FG_OK)
+            status = SORT(items)(team, items + job->begin, spare + job->begin, job->end - job->begin);
+        if (status != FG_OK)
             break;
-        job->at = end;
+        job->at = job->end;
     }
     return status;
 }
