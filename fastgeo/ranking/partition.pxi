@@ -1,3 +1,4 @@
+# Labelled scores by intervals of their keys. Part of kernels.pyx.
 cdef extern from "ranking/partition.h" nogil:
     ctypedef struct fg_bin:
         pass
