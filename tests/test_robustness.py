@@ -192,7 +192,7 @@ REFUSED = {
     "predictions": (),  # a NaN is no score, and boxes of survivors alone are read
     **dict.fromkeys(["inputs", "kernel", "bias"], ()),
 }
-NOT_FINITE_IS_LEGAL = ["inputs", "kernel", "bias", "scores", "score_threshold"]
+NOT_FINITE_IS_LEGAL = ["inputs", "kernel", "bias", "scores", "score_threshold", "predictions"]
 IN_RANGE_ONLY = ["histogram_auc", "AUCHistogram"]
 ZEROS_MAY_BE_PART_OF_MORE = ["AUCHistogram"]
 
@@ -221,7 +221,7 @@ def test_value_that_the_contract_refuses(name, parameter, variant, dtype):
             assert message.startswith(f"{parameter}[{index}]: expected "), message
     for value in set(NOT_FINITE) - set(refused) if parameter in NOT_FINITE_IS_LEGAL else ():
         array = good[parameter].copy()
-        array.flat[0] = value
+        array.flat[-1] = value
         assert both_agree(name, {**good, parameter: array})[0] == "answer"
 
 
@@ -377,6 +377,13 @@ def test_scalar_out_of_range(name, parameter):
     assert parameter in BAD_SCALARS, (
         "say in BAD_SCALARS (or, for an array, in VARIANTS of calls.py) what is wrong for it"
     )
+    if not BAD_SCALARS[parameter]:
+        for namespace, value in itertools.product((fastgeo, reference), (0, 2, "", "x", [], [0])):
+            truth, answer = (
+                _outcome(namespace, name, {**arguments(name, N), parameter: each}) for each in (bool(value), value)
+            )
+            assert truth[0] == answer[0] == "answer", answer
+            assert_same_answer(_plain(answer[1]), _plain(truth[1]))
     image_size = name == "clip_boxes" and parameter == "size"
     for value in [1, (1,), (1, 2, 3), (-1, 2), (NAN, 1), None, "ab"] if image_size else BAD_SCALARS[parameter]:
         _, message = both_raise(name, {**arguments(name, N), parameter: value})
@@ -429,7 +436,7 @@ READ_FIRST = [
 ]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_bad_array_before_a_bad_scalar(name):
     """Arguments are checked in the order of the signature: of an array and a later scalar the array is named."""
     for variant in VARIANTS[name]:
