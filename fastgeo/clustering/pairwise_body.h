@@ -2,7 +2,7 @@
 #include "clustering/tile_body.h"
 
 /* Rows of the result in registers. */
-#define STRIP (REGISTERS == 32 ? MOST_STRIP : 4)
+#define STRIP (REGISTERS == 32 ? FG_PAIRWISE_STRIP : 4)
 
 /* Some rows against the columns of a tile. */
 typedef struct {
@@ -102,12 +102,12 @@ static inline __attribute__((always_inline)) int FG_NAME(take_differences)(const
                                                                            int64_t column, int count)
 {
     const pairwise_job *job = panel->job;
-    const int64_t d = job->rows->d, stride = job->row_stride;
+    const int64_t d = job->rows->d, stride = job->plan.row_stride;
     const vreal surely = v_set1((real)job->surely), underflow = v_set1((real)job->underflow);
     vmask all = v_le(surely, surely);
     vreal sum[STRIP][2];
     FG_NAME(squared)(panel->packed + column * d, panel->rows + row * stride, stride, d, count, sum);
-    for (int q = 0; job->by_products && q < count; q++)
+    for (int q = 0; job->plan.by_products && q < count; q++)
         for (int v = 0; v < 2; v++) {
             const vreal below = FG_NAME(near_below)(panel, row + q, column + v * LANES);
             const vreal half = v_mul(sum[q][v], v_set1((real)0.5));
@@ -137,7 +137,7 @@ static int64_t FG_NAME(list_near)(FG_NAME(panel) *panel, int64_t row, int64_t co
 static inline __attribute__((always_inline)) void FG_NAME(retake_block)(const FG_NAME(panel) *panel, int64_t row,
                                                                       int64_t column, int count, const real *half)
 {
-    const int64_t d = panel->job->rows->d, stride = panel->job->row_stride;
+    const int64_t d = panel->job->rows->d, stride = panel->job->plan.row_stride;
     vreal sum[STRIP][2];
     FG_NAME(squared)(panel->packed + column * d, panel->rows + row * stride, stride, d, count, sum);
     for (int q = 0; q < count; q++)
@@ -154,7 +154,7 @@ static inline __attribute__((always_inline)) void FG_NAME(retake_block)(const FG
 static inline __attribute__((always_inline)) int FG_NAME(take_products)(FG_NAME(panel) *panel, int64_t row,
                                                                         int64_t column, int count)
 {
-    const int64_t d = panel->job->rows->d, stride = panel->job->row_stride, before = panel->n_near;
+    const int64_t d = panel->job->rows->d, stride = panel->job->plan.row_stride, before = panel->n_near;
     vmask any = v_lt(v_set1(0), v_set1(0));
     real half[STRIP * POINTS];
     vreal sum[STRIP][2];
@@ -194,7 +194,7 @@ static void FG_NAME(take_near)(FG_NAME(panel) *panel)
         for (int u = 0; u < TOGETHER; u++) {
             near[u] = panel->near + (first + u < panel->n_near ? first + u : first);
             x[u] = panel->packed + near[u]->column / POINTS * POINTS * d + near[u]->column % POINTS;
-            c[u] = panel->rows + near[u]->row * panel->job->row_stride;
+            c[u] = panel->rows + near[u]->row * panel->job->plan.row_stride;
             sum[u] = v_set1(0);
         }
         for (int64_t l = 0; l < d; l++)
@@ -232,7 +232,7 @@ static inline __attribute__((always_inline)) void FG_NAME(take_block)(FG_NAME(pa
     FG_NAME(fetch_block)(panel, row, column, count);
     if (panel->by_differences && FG_NAME(take_differences)(panel, row, column, count))
         return;
-    if (panel->job->by_products)
+    if (panel->job->plan.by_products)
         panel->by_differences = FG_NAME(take_products)(panel, row, column, count);
 }
 
@@ -280,11 +280,11 @@ static const real *FG_NAME(spread_rows)(const pairwise_job *job, int64_t i, int6
     const fg_points *rows = job->rows;
     const int64_t d = rows->d;
     const real *x = (const real *)rows->x + i * d;
-    if (!rows->scale && job->row_stride == d)
+    if (!rows->scale && job->plan.row_stride == d)
         return x;
     for (int64_t q = 0; q < count; q++, x += d) {
         const real scale = rows->scale ? (real)rows->scale[i + q] : 1;
-        real *to = spread + q * job->row_stride;
+        real *to = spread + q * job->plan.row_stride;
         int64_t l = 0;
         for (; l + LANES <= d; l += LANES)
             v_store(to + l, v_mul(v_load(x + l), v_set1(scale)));
@@ -298,24 +298,24 @@ static void FG_NAME(pairwise_tile)(void *job_, int64_t tile, int slot)
 {
     const pairwise_job *job = job_;
     const int64_t d = job->rows->d, m = job->columns->n;
-    const int64_t row = tile / job->column_tiles * job->tile_rows;
-    const int64_t row_end = row + job->tile_rows < job->rows->n ? row + job->tile_rows : job->rows->n;
-    const int64_t column = tile % job->column_tiles * job->tile_columns;
-    const int64_t column_end = column + job->tile_columns < m ? column + job->tile_columns : m;
+    const int64_t row = tile / job->plan.column_tiles * job->plan.tile_rows;
+    const int64_t row_end = row + job->plan.tile_rows < job->rows->n ? row + job->plan.tile_rows : job->rows->n;
+    const int64_t column = tile % job->plan.column_tiles * job->plan.tile_columns;
+    const int64_t column_end = column + job->plan.tile_columns < m ? column + job->plan.tile_columns : m;
     char *scratch = job->scratch + slot * job->scratch_bytes;
-    real *packed = (real *)(void *)(scratch + job->near_bytes), *spread = packed + job->tile_columns * d;
+    real *packed = (real *)(void *)(scratch + job->near_bytes), *spread = packed + job->plan.tile_columns * d;
     FG_NAME(panel) panel = {.job = job, .packed = packed, .width = column_end - column};
     panel.near = (near_vector *)(void *)scratch;
-    panel.by_differences = !job->by_products;
-    if (job->by_products) {
+    panel.by_differences = !job->plan.by_products;
+    if (job->plan.by_products) {
         panel.column_near = (const real *)job->column_near + column;
         panel.column_lift = (const real *)job->column_lift + column;
     }
     FG_NAME(pack_tile)(job->columns, column, column_end, packed);
-    for (int64_t i = row; i < row_end; i += job->panel_rows) {
-        panel.height = i + job->panel_rows < row_end ? job->panel_rows : row_end - i;
+    for (int64_t i = row; i < row_end; i += job->plan.panel_rows) {
+        panel.height = i + job->plan.panel_rows < row_end ? job->plan.panel_rows : row_end - i;
         panel.rows = FG_NAME(spread_rows)(job, i, panel.height, spread);
-        if (job->by_products) {
+        if (job->plan.by_products) {
             panel.row_near = (const real *)job->row_near + i;
             panel.row_lift = (const real *)job->row_lift + i;
         }
@@ -334,8 +334,8 @@ static void FG_NAME(lengths_chunk)(void *job_, int64_t chunk, int slot)
     const int of_rows = chunk < job->row_chunks;
     const fg_points *points = of_rows ? job->rows : job->columns;
     real *near = of_rows ? job->row_near : job->column_near, *lift = of_rows ? job->row_lift : job->column_lift;
-    const int64_t d = points->d, begin = (of_rows ? chunk : chunk - job->row_chunks) * job->measured_rows;
-    const int64_t end = begin + job->measured_rows < points->n ? begin + job->measured_rows : points->n;
+    const int64_t d = points->d, begin = (of_rows ? chunk : chunk - job->row_chunks) * job->plan.measured_rows;
+    const int64_t end = begin + job->plan.measured_rows < points->n ? begin + job->plan.measured_rows : points->n;
     for (int64_t i = begin; i < end; i += SIDE_BY_SIDE) {
         const real *row[SIDE_BY_SIDE];
         real scale[SIDE_BY_SIDE];

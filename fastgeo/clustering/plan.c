@@ -141,3 +141,33 @@ int fg_plan_kmeans(const fg_team *team, const fg_points *points, int64_t k, int6
                            each.threads, each.n_chunks, assign_bytes(&each, &call) + bounds + sum_bytes};
     return fg_planned(team, &shown);
 }
+
+/* Tiles of about one height, whole strips each. */
+static int64_t tile_rows(const fg_team *team, const fg_points *rows, int64_t m, int64_t tile_columns)
+{
+    const int64_t work = team->isa == FG_ISA_scalar ? PAIRWISE_SCALAR_WORK : PAIRWISE_TILE_WORK;
+    const int64_t d = rows->d > 0 ? rows->d : 1, value = rows->is_f64 ? 8 : 4;
+    const int64_t paging = PAIRWISE_PAGED_BYTES / (m * value + 1), each = work / (d * tile_columns);
+    /* Fewer rows are not worth the packing of their columns, unless all together take too long for Ctrl-C. */
+    const int64_t least = d * tile_columns * PAIRWISE_LEAST_ROWS > 8 * work ? FG_PAIRWISE_STRIP : PAIRWISE_LEAST_ROWS;
+    const int64_t most = each < paging ? each : paging, tiles = fg_chunk_count(rows->n, most > least ? most : least);
+    return fg_chunk_count(rows->n, (tiles > 1 ? tiles : 1) * FG_PAIRWISE_STRIP) * FG_PAIRWISE_STRIP;
+}
+
+fg_pairwise_plan fg_plan_pairwise(const fg_team *team, const fg_points *rows, const fg_points *columns)
+{
+    const int64_t d = rows->d > 0 ? rows->d : 1, value = rows->is_f64 ? 8 : 4;
+    const int64_t unit = team->isa == FG_ISA_scalar ? PAIRWISE_SCALAR_COLUMNS : FG_PAIRWISE_COLUMNS;
+    const int64_t fit = PAIRWISE_PACKED_BYTES / value / d / unit * unit;
+    const int64_t tile_columns = fit < unit ? unit : fit < PAIRWISE_MOST_COLUMNS ? fit : PAIRWISE_MOST_COLUMNS;
+    return (fg_pairwise_plan){
+        .by_products = rows->d >= PAIRWISE_PRODUCT_COLUMNS,
+        .threads = fg_threads_for(team, (double)rows->n * (double)columns->n * (double)rows->d),
+        .tile_rows = tile_rows(team, rows, columns->n, tile_columns),
+        .tile_columns = tile_columns,
+        .column_tiles = fg_chunk_count(columns->n, tile_columns),
+        .panel_rows = FG_PAIRWISE_STRIP * (d * value > PAIRWISE_WIDE_BYTES ? PAIRWISE_WIDE_STRIPS : 1),
+        .row_stride = fg_spread_stride(d, value),
+        .measured_rows = fg_most_rows(team, rows->d, PAIRWISE_MEASURED_ROWS),
+    };
+}

@@ -41,6 +41,19 @@ typedef struct {
     int with_gaps;        /* whether the distances between centroids are worth their time */
 } fg_kmeans_plan;
 
+/* Rows of a strip, whose sums stay in registers, at most; columns of a tile, a multiple of any vector, at least. */
+enum { FG_PAIRWISE_STRIP = 12, FG_PAIRWISE_COLUMNS = 32 };
+
+typedef struct {
+    int by_products, threads;
+    int64_t tile_rows, tile_columns, column_tiles;
+    int64_t panel_rows, row_stride; /* rows of a tile that are read from one place, and how far apart */
+    int64_t measured_rows;          /* whose lengths are one chunk */
+} fg_pairwise_plan;
+
+/* Of one row and one column at least. */
+fg_pairwise_plan fg_plan_pairwise(const fg_team *team, const fg_points *rows, const fg_points *columns);
+
 int fg_plan_kmeans(const fg_team *team, const fg_points *points, int64_t k, int64_t blocks, fg_kmeans_plan *plan);
 
 #endif

@@ -12,11 +12,11 @@ enum {
 };
 
 /* Some rows in the order of their labels, and of their index inside one: runs of rows whose sum can stay in registers. */
-enum { FG_ORDERED = 4096, AHEAD = 6 };
+enum { FG_ORDERED = 4096, ROWS_AHEAD = 6 };
 typedef struct {
     int64_t first, n_runs;
     int32_t labels[FG_ORDERED], ends[FG_ORDERED]; /* of each run */
-    int16_t order[FG_ORDERED + AHEAD];            /* rows, counted from the first; then some of the last */
+    int16_t order[FG_ORDERED + ROWS_AHEAD];            /* rows, counted from the first; then some of the last */
 } fg_ordered_rows;
 
 typedef struct {
@@ -91,7 +91,7 @@ static void order_rows(const int32_t *labels, int64_t k, int64_t first, int64_t 
     }
     for (int64_t i = first; i < end; i++)
         rows->order[starts[labels[i]]++] = (int16_t)(i - first);
-    for (int64_t r = 0; r < AHEAD; r++)
+    for (int64_t r = 0; r < ROWS_AHEAD; r++)
         rows->order[end - first + r] = (int16_t)(end - first - 1);
 }
 

@@ -47,7 +47,7 @@ static inline __attribute__((always_inline)) void FG_NAME(add_runs)(const fg_sum
         for (int v = 0; v < count; v++)
             sum[v] = v_load(at + v * LANES);
         for (; r < rows->ends[run]; r++) {
-            FG_NAME(fetch_row)(sums->points, rows->first + rows->order[r + AHEAD], l, count);
+            FG_NAME(fetch_row)(sums->points, rows->first + rows->order[r + ROWS_AHEAD], l, count);
             for (int v = 0; v < count; v++)
                 sum[v] = v_add(sum[v], FG_NAME(weighted)(sums->points, rows->first + rows->order[r], l + v * LANES, ends,
                                                          one, is_f64, plain));

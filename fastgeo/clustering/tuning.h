@@ -34,6 +34,21 @@ enum { ADDED_BLOCKS = 16 };
 #define ADDED_BLOCK_WORK 0x1p27
 #define ADDED_BLOCK_SCALAR_WORK 0x1p22
 
+/* A tile of the table of distances: some rows by columns that are packed once and stay in the second cache; less than 1 ms.
+   Columns are read anew for every panel of rows: one strip, or some where they do not stay in the first cache. */
+enum { PAIRWISE_MOST_COLUMNS = 1024, PAIRWISE_SCALAR_COLUMNS = 2, PAIRWISE_PACKED_BYTES = 1 << 18 };
+enum { PAIRWISE_WIDE_BYTES = 1 << 10, PAIRWISE_WIDE_STRIPS = 4 };
+enum { PAIRWISE_LEAST_ROWS = 60, PAIRWISE_TILE_WORK = 1 << 25, PAIRWISE_SCALAR_WORK = 1 << 22 };
+
+/* Bytes: the first tile to touch its rows of the table waits for their pages, so they span no more. */
+enum { PAIRWISE_PAGED_BYTES = 8 << 20 };
+
+/* Columns from which on products pay. The reference states the same, since the last bits depend on it. */
+enum { PAIRWISE_PRODUCT_COLUMNS = 32 };
+
+/* Rows whose lengths are measured in one chunk, at most. */
+enum { PAIRWISE_MEASURED_ROWS = 512 };
+
 /* The horizontal search wins where rows are long, as transposing them costs much, and centroids few, which makes that a large
    part: assign in kmeans 10000x128 k=10, 10000x64 k=4. With more centroids than columns / 8 for each that fits into the registers, and
    beyond DEEP_COLUMNS with few registers, rows are read too often from beyond the first cache. */
