@@ -1,4 +1,4 @@
-"""Checks of the suppression room's arguments, shared by kernels and references so that both raise alike."""
+"""Checks of the suppression family's arguments, shared by kernels and references so that both raise alike."""
 
 from __future__ import annotations
 
@@ -155,24 +155,23 @@ FUSION_LIMIT = 2.0**240
 
 
 class Fusion(NamedTuple):
-    """What weighted boxes fusion works on: the boxes of all models in one row, as float64."""
+    """The arguments of weighted_boxes_fusion, checked; lists hold one entry for each model."""
 
-    boxes: Array  # corners in order
-    scores: Array  # times the weight of the model
-    labels: Array  # numbered 0, 1, …
-    label_values: Array  # what those numbers stand for
-    skip: Array  # boxes below the score threshold, and those of no area
+    boxes: list[Array]
+    scores: list[Array]
+    labels: list[Array]  # all of `label_type`
+    weights: list[float]
+    iou_threshold: float
+    skip_box_threshold: float
     box_type: Any
     score_type: Any
-    iou_threshold: float
-    n_models: int
-    total_weight: float
+    label_type: Any
 
 
 def fusion(
     boxes_list: Any, scores_list: Any, labels_list: Any, weights: Any, iou_threshold: Any, skip_box_threshold: Any
 ) -> Fusion:
-    """Check and gather the arguments of weighted_boxes_fusion."""
+    """Check the arguments of weighted_boxes_fusion."""
     for name, arrays in (("boxes_list", boxes_list), ("scores_list", scores_list), ("labels_list", labels_list)):
         if not hasattr(arrays, "__len__") or not hasattr(arrays, "__iter__"):
             raise TypeError(f"{name}: expected a list of arrays, got {arrays!r}")
@@ -189,32 +188,22 @@ def fusion(
         labels.append(whole_labels(f"labels_list[{m}]", model_labels))
         checks.same_length(f"boxes_list[{m}]", boxes[m], f"scores_list[{m}]", scores[m])
         checks.same_length(f"boxes_list[{m}]", boxes[m], f"labels_list[{m}]", labels[m])
+    labels = labels_of_one_type(labels)
     model_weights = fusion_weights(weights, n_models)
     iou_threshold = checks.in_range("iou_threshold", iou_threshold, 0, 1)
     least = checks.real_number("skip_box_threshold", skip_box_threshold)
     if math.isnan(least):
         raise ValueError("skip_box_threshold: expected a number, got nan")
-    below = [part.astype(np.float64) < least for part in scores]
-    box_type = np.result_type(*boxes) if boxes else np.dtype(np.float64)
-    score_type = np.result_type(*scores) if scores else np.dtype(np.float64)
-    all_boxes = np.concatenate([*boxes, np.zeros((0, 4))]).astype(np.float64)
-    corners = np.concatenate(
-        [np.minimum(all_boxes[:, :2], all_boxes[:, 2:]), np.maximum(all_boxes[:, :2], all_boxes[:, 2:])], axis=1
-    )
-    weighted = [s.astype(np.float64) * w for s, w in zip(scores, model_weights, strict=True)]
-    values, numbers = np.unique(joined_labels(labels), return_inverse=True)
-    area = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
     return Fusion(
-        corners,
-        np.concatenate([*weighted, np.zeros(0)]),
-        numbers.reshape(-1).astype(np.int64),
-        values,
-        np.concatenate([*below, np.zeros(0, bool)]) | (area == 0),
-        box_type,
-        score_type,
+        boxes,
+        scores,
+        labels,
+        model_weights,
         iou_threshold,
-        n_models,
-        math.fsum(model_weights),
+        least,
+        np.result_type(*boxes) if boxes else np.dtype(np.float64),
+        np.result_type(*scores) if scores else np.dtype(np.float64),
+        labels[0].dtype if labels else np.dtype(np.int64),
     )
 
 
@@ -244,10 +233,10 @@ def whole_labels(name: str, value: Any) -> Array:
     return array if array.dtype == np.uint64 else array.astype(np.int64)
 
 
-def joined_labels(labels: list[Array]) -> Array:
-    """The labels of all models in one array: int64, or uint64 where one does not fit that."""
+def labels_of_one_type(labels: list[Array]) -> list[Array]:
+    """The labels of all models as int64, or as uint64 where one does not fit that."""
     if all(part.dtype == np.int64 or not (part > np.uint64(2**63 - 1)).any() for part in labels):
-        return np.concatenate([*(part.astype(np.int64) for part in labels), np.zeros(0, np.int64)])
+        return [part.astype(np.int64) for part in labels]
     for m, part in enumerate(labels):
         checks.reject(f"labels_list[{m}]", part, part < 0, "a label of at least 0, as another one is 2**63 or more")
-    return np.concatenate([part.astype(np.uint64) for part in labels])
+    return [part.astype(np.uint64) for part in labels]

@@ -1,4 +1,4 @@
-"""The suppression room in C: the names, signatures and answers of reference.py."""
+"""The suppression family in C: the names, signatures and answers of reference.py."""
 cimport numpy as cnp
 from libc.stdint cimport int64_t, uint8_t
 from libc.stdlib cimport free, malloc
@@ -7,10 +7,13 @@ from libc.string cimport memcpy
 from fastgeo.runtime.arrays cimport is_f64, is_plain, is_plain_boxes, is_plain_float, new_array
 from fastgeo.runtime.core cimport fg_team, open_team, raise_status
 
+import math
+
 import numpy as np
 
 from fastgeo.suppression.reference import __all__
 from fastgeo.runtime import checks
+from fastgeo.runtime.box_math import maximum, minimum
 from fastgeo.suppression import arguments
 
 cnp.import_array()
@@ -264,16 +267,23 @@ def weighted_boxes_fusion(boxes_list, scores_list, labels_list, *, weights=None,
     cdef fg_fusion_call call
     cdef cnp.npy_intp shape[2]
     cdef int status
-    call.n = shape[0] = len(case.boxes)
+    corners = joined([ordered_corners(part) for part in case.boxes], np.float64).reshape(-1, 4)
+    weighted = joined([part.astype(np.float64) * w for part, w in zip(case.scores, case.weights)], np.float64)
+    below = joined([part.astype(np.float64) < case.skip_box_threshold for part in case.scores], bool)
+    empty = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1]) == 0
+    skip = below | empty
+    label_values, numbers = np.unique(joined(case.labels, case.label_type), return_inverse=True)
+    numbers = numbers.reshape(-1).astype(np.int64)
+    call.n = shape[0] = len(corners)
     shape[1] = 4
-    call.n_labels = len(case.label_values)
-    call.boxes = <const double *>cnp.PyArray_DATA(case.boxes)
-    call.scores = <const double *>cnp.PyArray_DATA(case.scores)
-    call.labels = <const int64_t *>cnp.PyArray_DATA(case.labels)
-    call.skip = <const uint8_t *>cnp.PyArray_DATA(case.skip)
+    call.n_labels = len(label_values)
+    call.boxes = <const double *>cnp.PyArray_DATA(corners)
+    call.scores = <const double *>cnp.PyArray_DATA(weighted)
+    call.labels = <const int64_t *>cnp.PyArray_DATA(numbers)
+    call.skip = <const uint8_t *>cnp.PyArray_DATA(skip)
     call.iou_threshold = case.iou_threshold
-    call.n_models = case.n_models
-    call.total_weight = case.total_weight
+    call.n_models = len(case.weights)
+    call.total_weight = math.fsum(case.weights)
     boxes = new_array(2, shape, cnp.NPY_DOUBLE)
     scores = new_array(1, shape, cnp.NPY_DOUBLE)
     labels = new_array(1, shape, cnp.NPY_INT64)
@@ -284,8 +294,19 @@ def weighted_boxes_fusion(boxes_list, scores_list, labels_list, *, weights=None,
         status = fg_weighted_boxes_fusion(&team, &call)
     raise_status(status)
     n_out = call.n_out
-    labels = case.label_values[labels[:n_out]]
+    labels = label_values[labels[:n_out]]
     return boxes[:n_out].astype(case.box_type), scores[:n_out].astype(case.score_type), labels
+
+
+cdef object joined(list parts, dtype):
+    """The arrays of all models behind one another; of no model, an empty one."""
+    return np.concatenate(parts) if parts else np.zeros(0, dtype)
+
+
+cdef object ordered_corners(boxes):
+    """float64 corners with x1 <= x2 and y1 <= y2."""
+    first, second = boxes[:, :2].astype(np.float64), boxes[:, 2:].astype(np.float64)
+    return np.concatenate([minimum(first, second), maximum(first, second)], axis=1)
 
 
 def rotated_nms(boxes, scores, iou_threshold, *, score_threshold=None, max_output=None, n_threads=None):
