@@ -38,7 +38,7 @@ class Mutant:
 MUTANTS = [
     Mutant(
         "box_iou: the last column of a table is left out",
-        "fastgeo/boxes/iou_body.h",
+        "fastgeo/boxes/tiles_body.h",
         "tile.last = narrow ? 0 : width - LANES;",
         "tile.last = narrow ? 0 : width - LANES - 1;",
         "tests/test_boxes.py",
@@ -52,7 +52,7 @@ MUTANTS = [
     ),
     Mutant(
         "box_iou: boxes whose corners share a cell are taken to be apart",
-        "fastgeo/boxes/iou_body.h",
+        "fastgeo/boxes/screening_body.h",
         "s_sub(a[r][2], b[0])",
         "s_sub(a[r][2], s_sub(b[0], s_set1(-1)))",
         "tests/test_boxes.py",
@@ -94,7 +94,7 @@ MUTANTS = [
     ),
     Mutant(
         "sparse_box_iou: a node whose union comes out negative is taken to hold nothing",
-        "fastgeo/boxes/box_tree_search_body.h",
+        "fastgeo/runtime/box_overlap.h",
         "m_or(v_le(joint, zero), v_lt(threshold, v_div(common, joint)))",
         "v_lt(threshold, v_div(common, joint))",
         "tests/test_boxes_sparse.py",
@@ -178,9 +178,9 @@ MUTANTS = [
     ),
     Mutant(
         "nms: a hull is entered only where its least area is above what the overlap leaves",
-        "fastgeo/suppression/nms_pair_body.h",
-        "m_or(v_le(both, zero), v_lt(limits->threshold, v_div(inter, both)))",
-        "v_lt(limits->threshold, v_div(inter, both))",
+        "fastgeo/runtime/box_overlap.h",
+        "m_or(v_le(joint, zero), v_lt(threshold, v_div(common, joint)))",
+        "v_lt(threshold, v_div(common, joint))",
         "tests/test_suppression.py",
     ),
     Mutant(

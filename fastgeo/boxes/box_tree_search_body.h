@@ -1,8 +1,6 @@
 /* Searching a tree of boxes. Part of a body, after boxes/measures_body.h. */
 
-/* Which of LANES nodes may hold a box whose IoU with `box` is above the threshold. Every step of an IoU rounds
-   monotonically, so that with the hull of a node and its least area it bounds, as computed, those of all boxes in it. Where
-   that union is not positive it bounds nothing. */
+/* Which of LANES nodes may hold a box whose IoU with `box` is above the threshold. */
 static inline __attribute__((always_inline)) unsigned FG_NAME(nodes_above)(const vreal *box, vreal threshold,
                                                                            const real *bounds, int64_t stride)
 {
@@ -11,8 +9,7 @@ static inline __attribute__((always_inline)) unsigned FG_NAME(nodes_above)(const
     const vreal height = v_sub(v_min(box[3], v_load(bounds + 3 * stride)), v_max(box[1], v_load(bounds + stride)));
     const vreal common = v_mul(v_max(width, zero), v_max(height, zero));
     const vreal joint = v_sub(v_add(box[4], v_load(bounds + 4 * stride)), common);
-    const vmask overlap = v_lt(zero, common);
-    return m_bits(m_and(overlap, m_or(v_le(joint, zero), v_lt(threshold, v_div(common, joint)))));
+    return m_bits(FG_NAME(v_may_exceed)(common, joint, threshold));
 }
 
 /* Appends the leaves below FAN sibling nodes that may hold such a box, from `count` on; stops above `limit`. */

@@ -1,5 +1,4 @@
-/* Tables of which most is 0. Part of a body, after measures_body.h. */
-#include "boxes/column_cells.h"
+/* The algorithm "column_cells": tables of which most is 0. Part of iou_body.h. */
 
 /* The range of the columns, and how many cells there should be. */
 static void FG_NAME(measure_columns)(const real *soa, int64_t stride, int64_t m, column_cells *cells)
@@ -150,4 +149,29 @@ static void FG_NAME(stream_zeros)(real *out, int64_t n)
     for (; i < n; i++)
         out[i] = 0;
     v_stream_end();
+}
+
+/* Rows of a table that is expected to be mostly empty. */
+static void FG_NAME(cells_chunk)(void *job_, int64_t chunk, int slot)
+{
+    const iou_job *job = job_;
+    const fg_iou_call *call = job->call;
+    const int64_t row = first_row(job, chunk), m = call->m, left = call->n - row, height = left < ROWS ? left : ROWS;
+    const int64_t stride = FG_NAME(soa_stride)(call->n);
+    const real *soa = (const real *)job->soa1 + row;
+    real *out = (real *)call->out + row * m;
+    if (height <= 0)
+        return;
+    if (FG_NAME(count_in_reach)(&job->cells, soa, stride, height) > height * (m / CROWDED)) {
+        FG_NAME(fill_tiles)(job, row, 0, m, slot);
+        return;
+    }
+    if (!call->out_is_zero)
+        FG_NAME(stream_zeros)(out, height * m);
+    if (call->kind == FG_IOU)
+        FG_NAME(fill_mostly_empty)(&job->cells, soa, stride, height, out, m, FG_IOU);
+    else if (call->kind == FG_IOA)
+        FG_NAME(fill_mostly_empty)(&job->cells, soa, stride, height, out, m, FG_IOA);
+    else
+        FG_NAME(fill_mostly_empty)(&job->cells, soa, stride, height, out, m, FG_IOU_CROWD);
 }

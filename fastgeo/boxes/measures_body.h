@@ -4,19 +4,8 @@
      in the second box of FG_IOU_CROWD, 1 or 0 after the area. */
 #include "boxes/measures.h"
 #include "boxes/vector_exp.h"
+#include "runtime/box_overlap.h"
 #include "runtime/box_soa.h"
-
-/* max(0, high - low + offset), in this order of operations. */
-static inline vreal FG_NAME(v_extent)(vreal low, vreal high, vreal offset)
-{
-    return v_max(v_add(v_sub(high, low), offset), v_set1(0));
-}
-
-/* a / b, and 0 where b is not positive. */
-static inline vreal FG_NAME(v_ratio)(vreal a, vreal b)
-{
-    return v_select(v_lt(v_set1(0), b), v_div(a, b), v_set1(0));
-}
 
 static inline vreal FG_NAME(v_squared)(vreal a) { return v_mul(a, a); }
 
@@ -51,8 +40,7 @@ static inline __attribute__((always_inline)) vreal FG_NAME(overlap)(const vreal 
 {
     vreal intersection = v_set1(0), area_union = v_add(a[4], b[4]), iou = v_set1(0);
     if (!apart) {
-        intersection = v_mul(FG_NAME(v_extent)(v_max(a[0], b[0]), v_min(a[2], b[2]), offset),
-                             FG_NAME(v_extent)(v_max(a[1], b[1]), v_min(a[3], b[3]), offset));
+        intersection = FG_NAME(v_intersection)(a, b, &offset);
         area_union = kind == FG_IOA ? a[4] : v_sub(area_union, intersection);
         if (kind == FG_IOU_CROWD)
             area_union = v_select(v_lt(v_set1(0), b[5]), a[4], area_union);

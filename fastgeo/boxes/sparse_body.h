@@ -16,17 +16,6 @@ static void FG_NAME(sparse_load)(void *pairs_, int64_t chunk, int slot)
         pairs->columns[j] = (int32_t)j;
 }
 
-/* The greatest value of the boxes' type that is not above the threshold: comparing with it is comparing in float64. */
-static real FG_NAME(threshold_below)(double threshold)
-{
-#if FG_REAL_BITS == 32
-    const float rounded = (float)threshold;
-    return rounded > threshold ? nextafterf(rounded, -1) : rounded;
-#else
-    return threshold;
-#endif
-}
-
 /* What share of a row's comparisons a tree would leave out, on average over a sample of rows: those with a column that it
    does not overlap. */
 static double FG_NAME(sparse_sample)(const void *pairs_)

@@ -1,3 +1,4 @@
+#include "runtime/box_overlap.h"
 #include "runtime/box_soa.h"
 
 static int FG_NAME(soft_load)(const fg_soft_nms_call *call, void *soa)
@@ -5,28 +6,22 @@ static int FG_NAME(soft_load)(const fg_soft_nms_call *call, void *soa)
     return FG_NAME(load_boxes)(call->boxes, call->n, call->fmt, 0, soa);
 }
 
-static inline vreal FG_NAME(soft_length)(vreal low, vreal high)
-{
-    return v_max(v_sub(high, low), v_set1(0));
-}
-
 /* IoU of box `k` with every box, into `iou`; both padded to whole vectors. */
 static void FG_NAME(soft_row)(const void *boxes, int64_t n, int64_t k, void *iou)
 {
     const int64_t stride = FG_NAME(soa_stride)(n);
     const real *soa = boxes;
-    const vreal zero = v_set1(0), x1 = v_set1(soa[k]), y1 = v_set1(soa[stride + k]);
-    const vreal x2 = v_set1(soa[2 * stride + k]), y2 = v_set1(soa[3 * stride + k]), area = v_set1(soa[4 * stride + k]);
+    const vreal area = v_set1(soa[4 * stride + k]);
+    vreal chosen[4], other[4];
+    for (int run = 0; run < 4; run++)
+        chosen[run] = v_set1(soa[run * stride + k]);
     for (int64_t j = 0; j < stride; j += LANES) {
-        const vreal width = FG_NAME(soft_length)(v_max(x1, v_load(soa + j)), v_min(x2, v_load(soa + 2 * stride + j)));
-        const vreal height =
-            FG_NAME(soft_length)(v_max(y1, v_load(soa + stride + j)), v_min(y2, v_load(soa + 3 * stride + j)));
-        const vreal inter = v_mul(width, height);
-        vreal value = zero;
-        if (m_bits(v_lt(zero, inter))) {
-            const vreal both = v_sub(v_add(area, v_load(soa + 4 * stride + j)), inter);
-            value = v_select(v_lt(zero, both), v_div(inter, both), zero);
-        }
+        for (int run = 0; run < 4; run++)
+            other[run] = v_load(soa + run * stride + j);
+        const vreal inter = FG_NAME(v_intersection)(chosen, other, NULL);
+        vreal value = v_set1(0);
+        if (m_bits(v_lt(v_set1(0), inter)))
+            value = FG_NAME(v_ratio)(inter, v_sub(v_add(area, v_load(soa + 4 * stride + j)), inter));
         v_store((real *)iou + j, value);
     }
 }
