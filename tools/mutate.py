@@ -164,7 +164,7 @@ MUTANTS = [
     ),
     Mutant(
         "nms: the tail of the kept boxes is not looked at",
-        "fastgeo/suppression/nms_body.h",
+        "fastgeo/suppression/nms_scan_body.h",
         "    if (j == n)\n        return -1;",
         "    if (j <= n)\n        return -1;",
         "tests/test_suppression.py",
@@ -199,7 +199,7 @@ MUTANTS = [
     ),
     Mutant(
         "nms: an index takes boxes in that have left the one before",
-        "fastgeo/suppression/nms_index_body.h",
+        "fastgeo/suppression/nms_leaves_body.h",
         "!(before && is_out(before, p));",
         "1;",
         "tests/test_suppression.py",

@@ -1,8 +1,10 @@
-/* The arithmetic of a grid. For nms_group.c. */
+/* The arithmetic of a grid of cells of one size. */
 #ifndef FG_NMS_GRID_H
 #define FG_NMS_GRID_H
 
 #include <math.h>
+#include <stdint.h>
+#include <string.h>
 
 #include "suppression/nms_index.h"
 
@@ -11,6 +13,14 @@ enum { MOST_CELLS = 1 << 28 };
 
 static inline double fg_lesser(double a, double b) { return a < b ? a : b; }
 static inline double fg_greater(double a, double b) { return a > b ? a : b; }
+
+/* Of a number that is not negative, with its bias. */
+static inline int exponent_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (int)(bits >> 52 & 0x7ff);
+}
 
 /* Rising with x, which is all that the search relies on; kept between 0 and `last`. */
 static inline double near_cell(double x, double first, double per, double last)

@@ -1,4 +1,4 @@
-/* A grid of cells of one size, for boxes of like size that lie everywhere alike. Part of nms_index_body.h.
+/* A grid of cells of one size, for boxes of like size that lie everywhere alike. Part of nms_body.h.
 
    The box that another one suppresses has its centre in a window around the centre of that one. */
 

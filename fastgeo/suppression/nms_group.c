@@ -3,7 +3,9 @@
 #include <stdlib.h>
 
 #include "runtime/large_memory.h"
+#include "suppression/nms_grid.h"
 #include "suppression/plan.h"
+#include "suppression/spatial_order.h"
 #include "suppression/tuning.h"
 
 /* Comparisons, and boxes of a pass, between two questions whether to stop: below a millisecond. */
@@ -11,9 +13,6 @@ enum { POLL_WORK = 1 << 15, PIECE = 1 << 15 };
 
 /* A threshold below bounds nothing: a grid seeks all boxes that meet. */
 #define LEAST_THRESHOLD 0x1p-60
-
-#include "suppression/nms_grid.h"
-#include "suppression/spatial_order.h"
 
 static inline int fg_lowest_bit(unsigned bits) { return __builtin_ctz(bits); }
 

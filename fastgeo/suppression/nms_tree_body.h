@@ -1,4 +1,4 @@
-/* The tree: boxes in a spatial order, sixteen to a group, and above them hulls of hulls. Part of nms_index_body.h.
+/* The tree: boxes in a spatial order, sixteen to a group, and above them hulls of hulls. Part of nms_body.h.
 
    A hull holds the union of its boxes' extents and the least of their areas. Each operation of the overlap is monotone in
    the corners and in the area, and rounding keeps that, so in the same arithmetic the overlap with a hull is never less

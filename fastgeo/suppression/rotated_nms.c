@@ -3,9 +3,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "suppression/box_grid.h"
 #include "runtime/fenv.h"
 #include "runtime/rotated_box.h"
+#include "suppression/rotated_grid.h"
 #include "suppression/score_order.h"
 
 /* Pairs that a step of several boxes may compare, so that Ctrl-C is answered in time, and boxes it looks at at most. */
@@ -48,8 +48,7 @@ static fg_grid_box hull(const fg_rotated_box *box)
 {
     const double cosine = fabs(box->cosine), sine = fabs(box->sine);
     const double half_w = cosine * box->half_w + sine * box->half_h, half_h = sine * box->half_w + cosine * box->half_h;
-    return fg_grid_box_of(box->cx - half_w, box->cy - half_h, box->cx + half_w, box->cy + half_h, 2 * half_w, 2 * half_h,
-                          0);
+    return fg_grid_box_of(box->cx - half_w, box->cy - half_h, box->cx + half_w, box->cy + half_h, 2 * half_w, 2 * half_h);
 }
 
 static int has_area(const fg_rotated_box *box) { return box->area > 0; }
@@ -104,8 +103,7 @@ static int build_grid(rotated_job *job)
     fg_box_grid *grid = job->grid = calloc(1, sizeof *grid);
     if (!grid)
         return FG_NO_MEMORY;
-    fg_grid_open(grid, 0, 0);
-    fg_grid_set_exponents(grid, &all);
+    fg_grid_open(grid, &all);
     for (int64_t p = 0; p < job->n; p++) {
         if (stops_at(job, p))
             return FG_INTERRUPTED;
@@ -149,8 +147,7 @@ static void suppress_others(rotated_job *job, int64_t p)
     fg_grid_walk walk;
     for (int l = 0; l < job->grid->n_levels; l++) {
         int64_t begin, end;
-        if (!fg_grid_start(&walk, job->grid, l, &box))
-            continue;
+        fg_grid_start(&walk, job->grid, l, &box);
         while (fg_grid_next(&walk, &begin, &end))
             for (int64_t j = begin; j < end; j++)
                 compare(job, p, job->order[j]);

@@ -6,9 +6,11 @@
 #ifndef FG_SPATIAL_ORDER_H
 #define FG_SPATIAL_ORDER_H
 
-#include <math.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "suppression/nms_grid.h"
+#include "suppression/tuning.h"
 
 /* x, y, width, height. */
 enum { FEATURES = 4 };
@@ -24,13 +26,6 @@ typedef struct {
     /* What the low and the high bits of a feature's cell contribute to the code. */
     uint32_t table[FEATURES][2][TABLE_SIZE];
 } spatial_code;
-
-static inline int exponent_of(double value)
-{
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return (int)(bits >> 52 & 0x7ff);
-}
 
 /* Wider than a factor of 16: then a hull says little about the boxes in it. */
 static inline int has_many_sizes(const spatial_code *code)

@@ -1,20 +1,23 @@
-/* A grid over boxes, to find those that can overlap a given box by more than a threshold without looking at all.
+/* A grid over upright boxes, to find those that can meet a given box without visiting all. For rotated_nms.c, which puts the
+   hull of each rotated box into it.
 
    Boxes are sorted into levels by the binary exponents of width and height. Each level is a grid of cells of its own
    size; a box lies in the cell of its centre. Where the cells between the outermost boxes are few enough, each is a
    bucket of its own, row by row; else cells share hashed buckets, eight neighbours of a row together. So memory grows
-   with the boxes alone, wherever they are. The search is generous: rounding, and cells that share a bucket, may bring
-   up boxes that do not overlap, or one box twice, but a box that does is never left out. */
-#ifndef FG_BOX_GRID_H
-#define FG_BOX_GRID_H
+   with the boxes alone, wherever they are. Rounding, and cells that share a bucket, may bring up boxes that do not meet the
+   given one, or one box twice, but a box that does is never left out. */
+#ifndef FG_ROTATED_GRID_H
+#define FG_ROTATED_GRID_H
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "suppression/nms_grid.h"
+
 enum { FG_GRID_SIDE = 16, FG_GRID_LEVELS = FG_GRID_SIDE * FG_GRID_SIDE, FG_GRID_BLOCK = 8 };
 
-/* A box as the grid sees it; the extents are those of the overlap's arithmetic. */
+/* A box as the grid sees it. */
 typedef struct {
     double x, y; /* centre */
     double w, h;
@@ -31,8 +34,6 @@ typedef struct {
 } fg_grid_level;
 
 typedef struct {
-    double threshold; /* overlap sought, less a margin for rounding; 0: boxes that meet at all */
-    int one_sided;    /* the overlap is over the area of the box found, not of the union */
     int shift, w_exponent, h_exponent;
     int n_levels;
     int16_t level_at[FG_GRID_LEVELS]; /* by exponents; -1: no boxes */
@@ -40,26 +41,19 @@ typedef struct {
     uint32_t *starts; /* of each bucket in the order of the grid, and of the end */
 } fg_box_grid;
 
-static inline fg_grid_box fg_grid_box_of(double x1, double y1, double x2, double y2, double w, double h, double offset)
+static inline fg_grid_box fg_grid_box_of(double x1, double y1, double x2, double y2, double w, double h)
 {
     const double reach = (x1 < 0 ? -x1 : x1) + (x2 < 0 ? -x2 : x2) + (y1 < 0 ? -y1 : y1) + (y2 < 0 ? -y2 : y2);
-    return (fg_grid_box){0.5 * (x1 + x2), 0.5 * (y1 + y2), w, h, reach * 0x1p-50 + offset * 0x1p-20};
-}
-
-static inline int fg_exponent(double value)
-{
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return (int)(bits >> 52 & 0x7ff);
+    return (fg_grid_box){0.5 * (x1 + x2), 0.5 * (y1 + y2), w, h, reach * 0x1p-50};
 }
 
 static inline int fg_grid_slot(const fg_box_grid *grid, double w, double h)
 {
-    return ((grid->w_exponent - fg_exponent(w)) >> grid->shift) * FG_GRID_SIDE +
-           ((grid->h_exponent - fg_exponent(h)) >> grid->shift);
+    return ((grid->w_exponent - exponent_of(w)) >> grid->shift) * FG_GRID_SIDE +
+           ((grid->h_exponent - exponent_of(h)) >> grid->shift);
 }
 
-/* Rising with x, which is all that the search relies on. */
+/* Rising with x, which is all that the search relies on: in an unbounded plane, where near_cell is for a bounded one. */
 static inline int64_t fg_grid_cell(double x, double per)
 {
     const double cell = x * per;
@@ -71,28 +65,15 @@ static inline int64_t fg_grid_cell(double x, double per)
     return whole - ((double)whole > cell);
 }
 
-/* The same where the cells in use are known: counted from the first of them, and kept inside. */
-static inline double fg_grid_near(double x, double first, double per, int64_t count)
-{
-    const double cell = (x - first) * per, last = (double)(count - 1);
-    const double inside = cell > 0 ? cell : 0;
-    return inside < last ? inside : last;
-}
-
-static inline int64_t fg_grid_near_cell(double x, double first, double per, int64_t count)
-{
-    return (int64_t)fg_grid_near(x, first, per, count);
-}
-
 static inline int64_t fg_grid_column(const fg_grid_level *level, double x)
 {
-    return level->columns ? fg_grid_near_cell(x, level->min_x, level->per_x, level->columns)
+    return level->columns ? (int64_t)near_cell(x, level->min_x, level->per_x, (double)(level->columns - 1))
                           : fg_grid_cell(x, level->per_x);
 }
 
 static inline int64_t fg_grid_row(const fg_grid_level *level, double y)
 {
-    return level->columns ? fg_grid_near_cell(y, level->min_y, level->per_y, level->rows)
+    return level->columns ? (int64_t)near_cell(y, level->min_y, level->per_y, (double)(level->rows - 1))
                           : fg_grid_cell(y, level->per_y);
 }
 
@@ -114,63 +95,33 @@ static inline uint64_t fg_grid_bucket_of(const fg_box_grid *grid, const fg_grid_
     return fg_grid_bucket(level, fg_grid_column(level, box->x), fg_grid_row(level, box->y));
 }
 
-/* How far apart the middles of two intervals can be that overlap by t of the longer (or, one-sided, of the other):
-   one of length `own`, the other of a length from `low` to `high`. */
-static inline double fg_grid_reach(const fg_box_grid *grid, double own, double low, double high)
+/* The cells of the level where the centre of a box lies that meets `box`: columns and rows, first and last. */
+static inline __attribute__((always_inline)) void fg_grid_window(const fg_grid_level *level, const fg_grid_box *box,
+                                                                 int64_t window[4])
 {
-    const double t = grid->threshold;
-    const double other = t <= 0.5 ? high : own < low ? low : own > high ? high : own;
-    if (grid->one_sided)
-        return 0.5 * own + (t <= 0.5 ? high : low) * (0.5 - t);
-    return 0.5 * (own + other) - t * (own > other ? own : other);
-}
-
-/* The cells of the level where the centre of a box lies that overlaps `box`: columns and rows, first and last. 0 if
-   there can be none. */
-static inline __attribute__((always_inline)) int fg_grid_window(const fg_box_grid *grid, const fg_grid_level *level, const fg_grid_box *box,
-                                 int64_t window[4])
-{
-    const double t = grid->threshold;
-    if (t * level->min_w > box->w || t * level->min_h > box->h)
-        return 0;
-    if (!grid->one_sided && (t * box->w > level->max_w || t * box->h > level->max_h))
-        return 0;
     const double margin = 1 + 0x1p-8;
-    const double dx = fg_grid_reach(grid, box->w, level->min_w, level->max_w) * margin + box->slack;
-    const double dy = fg_grid_reach(grid, box->h, level->min_h, level->max_h) * margin + box->slack;
-    if (dx < 0 || dy < 0)
-        return 0;
+    const double dx = 0.5 * (box->w + level->max_w) * margin + box->slack;
+    const double dy = 0.5 * (box->h + level->max_h) * margin + box->slack;
     window[0] = fg_grid_column(level, box->x - dx);
     window[1] = fg_grid_column(level, box->x + dx);
     window[2] = fg_grid_row(level, box->y - dy);
     window[3] = fg_grid_row(level, box->y + dy);
-    return 1;
 }
 
-/* To build: fg_grid_open; fg_grid_set_exponents and fg_grid_count for every box, or fg_grid_single_level; fg_grid_layout;
-   then a counting sort of the boxes by fg_grid_bucket_of, which fills `starts`. Only boxes of positive extents belong
-   in. */
-static inline void fg_grid_open(fg_box_grid *grid, double threshold, int one_sided)
+/* To build: fg_grid_open; fg_grid_count for every box; fg_grid_layout; then a counting sort of the boxes by
+   fg_grid_bucket_of, which fills `starts`. Only boxes of positive extents belong in. The exponents that occur decide how
+   coarse the levels are; `all` gives the range of the boxes. */
+static inline void fg_grid_open(fg_box_grid *grid, const fg_grid_level *all)
 {
-    grid->threshold = threshold * (1 - 0x1p-8);
-    grid->one_sided = one_sided;
     grid->n_levels = 0;
     memset(grid->level_at, -1, sizeof grid->level_at);
-}
-
-/* The exponents that occur decide how coarse the levels are; `all` gives the range of the boxes. */
-static inline void fg_grid_set_exponents(fg_box_grid *grid, const fg_grid_level *all)
-{
-    grid->w_exponent = fg_exponent(all->max_w);
-    grid->h_exponent = fg_exponent(all->max_h);
+    grid->w_exponent = exponent_of(all->max_w);
+    grid->h_exponent = exponent_of(all->max_h);
     grid->shift = 2;
-    while ((grid->w_exponent - fg_exponent(all->min_w)) >> grid->shift >= FG_GRID_SIDE ||
-           (grid->h_exponent - fg_exponent(all->min_h)) >> grid->shift >= FG_GRID_SIDE)
+    while ((grid->w_exponent - exponent_of(all->min_w)) >> grid->shift >= FG_GRID_SIDE ||
+           (grid->h_exponent - exponent_of(all->min_h)) >> grid->shift >= FG_GRID_SIDE)
         grid->shift++;
 }
-
-static inline double fg_lesser(double a, double b) { return a < b ? a : b; }
-static inline double fg_greater(double a, double b) { return a > b ? a : b; }
 
 /* Takes the boxes of another level into this one, which may be empty. */
 static inline void fg_grid_widen(fg_grid_level *level, const fg_grid_level *other)
@@ -211,13 +162,6 @@ static inline void fg_grid_count(fg_box_grid *grid, const fg_grid_box *box)
 
 /* Boxes that a level is too coarse for, smaller than a sixteenth of the largest, are too few for a level of their own. */
 static inline int fg_grid_are_few(int64_t small, int64_t total) { return small < total / 32; }
-
-/* All boxes in one level. */
-static inline void fg_grid_single_level(fg_box_grid *grid, const fg_grid_level *all)
-{
-    grid->levels[0] = *all;
-    grid->n_levels = 1;
-}
 
 /* A level of few boxes costs every search more than it saves: it joins the smallest of those with larger boxes. */
 static inline void fg_grid_merge_levels(fg_box_grid *grid)
@@ -266,7 +210,6 @@ static inline void fg_grid_fit(fg_grid_level *level)
 /* Lays out the buckets once every box is counted; returns how many there are. */
 static inline uint64_t fg_grid_layout(fg_box_grid *grid)
 {
-    const double window = 2 * (1 - grid->threshold), cell = window > 1 ? 1 : window < 0.125 ? 0.125 : window;
     uint64_t buckets = 0;
     int64_t begin = 0;
     fg_grid_merge_levels(grid);
@@ -275,8 +218,8 @@ static inline uint64_t fg_grid_layout(fg_box_grid *grid)
         level->begin = begin;
         begin += level->count;
         const double least = 0x1p-1000;
-        level->per_x = 1 / fg_greater(cell * level->max_w, least);
-        level->per_y = 1 / fg_greater(cell * level->max_h, least);
+        level->per_x = 1 / fg_greater(level->max_w, least);
+        level->per_y = 1 / fg_greater(level->max_h, least);
         fg_grid_fit(level);
         uint64_t size = FG_GRID_BLOCK;
         while ((int64_t)size < level->count)
@@ -286,18 +229,6 @@ static inline uint64_t fg_grid_layout(fg_box_grid *grid)
         buckets += level->columns ? (uint64_t)(level->columns * level->rows) : size;
     }
     return buckets;
-}
-
-/* Cuts the plane of a level into cells, each a bucket; returns how many there are. */
-static inline int64_t fg_grid_cut(fg_grid_level *level, int64_t columns, int64_t rows)
-{
-    const double width = level->max_x - level->min_x, height = level->max_y - level->min_y;
-    level->columns = columns;
-    level->rows = rows;
-    level->per_x = width > 0 ? (double)columns / width : 0;
-    level->per_y = height > 0 ? (double)rows / height : 0;
-    level->first_bucket = 0;
-    return columns * rows;
 }
 
 /* From counts of each bucket, kept two further on, to the start of the next one: placing moves it to its own. */
@@ -316,18 +247,17 @@ typedef struct {
     int whole; /* the window is larger than the level: take all of that */
 } fg_grid_walk;
 
-static inline __attribute__((always_inline)) int fg_grid_start(fg_grid_walk *walk, const fg_box_grid *grid, int l, const fg_grid_box *box)
+static inline __attribute__((always_inline)) void fg_grid_start(fg_grid_walk *walk, const fg_box_grid *grid, int l,
+                                                                const fg_grid_box *box)
 {
     walk->starts = grid->starts;
     walk->level = &grid->levels[l];
-    if (!fg_grid_window(grid, walk->level, box, walk->window))
-        return 0;
+    fg_grid_window(walk->level, box, walk->window);
     walk->row = walk->window[2];
     walk->column = walk->window[0];
     const double rows = (double)(walk->window[3] - walk->window[2]) + 1;
     const double blocks = walk->level->columns ? 1 : (double)((walk->window[1] >> 3) - (walk->window[0] >> 3)) + 1;
     walk->whole = rows * blocks > 4 + (double)walk->level->count / 16;
-    return 1;
 }
 
 /* The next run begin … end - 1; 0 at the end. */
