@@ -31,7 +31,7 @@ typedef struct {
 
 static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* Of n boxes the first so many go left: a power of two of leaves, so that siblings stand side by side. */
+/* How many of n boxes go left: LEAF times a power of two, so that siblings stand side by side. */
 static int64_t left_half(int64_t n)
 {
     int64_t half = LEAF;

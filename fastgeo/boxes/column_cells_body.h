@@ -74,8 +74,8 @@ static inline void FG_NAME(write_found)(FG_NAME(found) * found, real *out)
     found->n = 0;
 }
 
-/* Finds the overlaps of one row with the columns of one band from `begin` on. Those beyond `end` do no harm: a value
-   above 0 is right wherever it is found. */
+/* Finds the overlaps of one row with the columns of one band from `begin` on. The last vector may go beyond `end`: those
+   columns are only written early, or twice. */
 static inline __attribute__((always_inline)) void FG_NAME(find_overlaps)(const column_cells *cells, int64_t begin,
                                                                          int64_t end, const vreal *row, real *out,
                                                                          FG_NAME(found) * found, int kind)
@@ -138,7 +138,7 @@ static inline __attribute__((always_inline)) void FG_NAME(fill_mostly_empty)(con
     }
 }
 
-/* Past the caches: most of it will not be read soon. */
+/* By non-temporal stores: a table larger than the caches would only evict what is in them. */
 static void FG_NAME(stream_zeros)(real *out, int64_t n)
 {
     int64_t i = 0;

@@ -2,7 +2,7 @@
 
 #include "runtime/fenv.h"
 
-/* Boxes per chunk (Ctrl-C is answered between chunks), and per block that passes through the first-level cache. */
+/* Boxes per chunk (signals are polled between chunks), and per block that passes through the first-level cache. */
 enum { CHUNK = 65536, BLOCK = 64 };
 
 #define FG_BODY "boxes/format_body.h"

@@ -19,7 +19,7 @@ enum { CROWDED = 8 };
 /* Scratch of a small call, on the stack. */
 enum { SMALL_BYTES = 16384 };
 
-/* How many values measures_body.h wants of a box, and one case for each kind. */
+/* How many values measures_body.h reads of a box, and one case for each kind. */
 enum { MOST_RUNS = 9 };
 static const int runs_of_kind[] = {
     [FG_IOU] = 5, [FG_GIOU] = 5, [FG_DIOU] = 7, [FG_CIOU] = 8, [FG_SIOU] = 9, [FG_IOA] = 5, [FG_IOU_CROWD] = 6,
@@ -28,13 +28,13 @@ static const int runs_of_kind[] = {
     FG_KIND(FG_IOU) FG_KIND(FG_GIOU) FG_KIND(FG_DIOU) FG_KIND(FG_CIOU) FG_KIND(FG_SIOU) FG_KIND(FG_IOA) \
     FG_KIND(FG_IOU_CROWD)
 
-/* As many overlaps of one row are collected before they are written. */
+/* Overlaps of one row that are collected before they are written. */
 enum { FOUND = 256 };
 
-/* Whether two boxes may overlap is asked of their corners in whole cells of a grid this wide. */
+/* The grid of screening_body.h is CELLS wide and high: its coordinates fit int16. Tiles of fewer pairs go without. */
 enum { CELLS = INT16_MAX, LEAST_PAIRS = 1024 };
 
-/* Two boxes apart have a value of 0. */
+/* Whether the measure of two boxes that are apart is 0. */
 static inline int zero_apart(int kind) { return kind == FG_IOU || kind == FG_IOU_CROWD || kind == FG_IOA; }
 
 typedef struct {
@@ -46,7 +46,7 @@ typedef struct {
     column_cells cells; /* of boxes2, if the plan says so */
 } iou_job;
 
-/* Chunks that run at the same time lie far apart: two threads shall not ask the system for one large page. */
+/* Chunks that run at the same time lie far apart, so that two threads seldom fault in the same large page. */
 static inline int64_t first_row(const iou_job *job, int64_t band)
 {
     return (band % APART_BANDS * job->plan.bands + band / APART_BANDS) * ROWS;
@@ -69,7 +69,7 @@ FG_TABLE(fg_chunk, iou_chunk);
 FG_TABLE(fg_chunk, cells_chunk);
 FG_TABLE(fg_chunk, paired_chunk);
 
-/* A small call loads in two steps, without the pool. */
+/* A small call loads its two parts on the caller's thread. */
 static int load_both(const fg_team *team, iou_job *job)
 {
     const fg_iou_call *call = job->call;
@@ -84,7 +84,7 @@ static int load_both(const fg_team *team, iou_job *job)
     return status == FG_OK && atomic_load(&job->bad) ? FG_BAD_VALUE : status;
 }
 
-/* Makes the plan, and tells it to whoever asks. */
+/* Makes the plan, and shows it to fastgeo.explain. */
 static int plan(const fg_team *team, iou_job *job, size_t scratch_bytes)
 {
     fg_iou_plan *plan = &job->plan;

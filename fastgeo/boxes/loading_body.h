@@ -17,7 +17,7 @@ static inline double FG_NAME(aspect_angle)(double width, double height)
     return high + (t * (z * p / q) + t + low);
 }
 
-/* The runs behind the area, from those before it. */
+/* The runs behind the area: what DIoU, CIoU, SIoU and IoU with crowds read besides corners and area. */
 static void FG_NAME(load_extra)(const fg_iou_call *call, const real *boxes, const uint8_t *crowd, int64_t begin, int64_t end,
                                 int64_t n, real *soa)
 {

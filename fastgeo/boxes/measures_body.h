@@ -1,4 +1,4 @@
-/* One measure of LANES pairs of boxes, in the order of operations of reference_iou.py. Part of a body. A box is these values:
+/* One measure of LANES pairs of boxes, in the order of operations of reference_iou.py. Part of a body. A box has these values:
      x1 y1 x2 y2 area, then for DIoU, CIoU and SIoU the centre x and y,
      then for CIoU the aspect angle, for SIoU width and height;
      in the second box of FG_IOU_CROWD, 1 or 0 after the area. */

@@ -43,11 +43,8 @@ def sparse_box_iou(
 
     Notes
     -----
-    Kernel and reference agree to the last bit. The kernel never holds a table of all pairs: memory O(N + M + K). For
-    many boxes it searches a tree of `boxes2`, which halves them by rank along the coordinates of their corners ([1]_,
-    [2]_): boxes of another size, shape or place come into parts of their own, so that a huge box or one far away slows
-    down only the search for itself. A search takes O(log M) and the boxes near the row; its worst case, where it can
-    rule out less than half of `boxes2`, is a comparison with every box.
+    Kernel and reference agree to the last bit. The kernel holds no table of all pairs: memory O(N + M + K). For many
+    boxes it builds a tree ([1]_, [2]_): O(log M) for each row and the boxes near it, O(N·M) at worst.
 
     References
     ----------

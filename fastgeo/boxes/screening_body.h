@@ -1,14 +1,14 @@
 /* Which vectors of a tile may hold a pair that overlaps, asked of corners in whole cells: int16 compares twice or four times
    as many pairs at once as the float type, and in whole cells no overlap is missed. Part of iou_body.h. */
 
-/* What a tile is made of; rows and columns count from its own first. */
+/* A tile of the table; rows and columns count from its own first. */
 typedef struct {
     const real *soa1, *soa2;
     int64_t stride1, stride2;
     real *out;
     int64_t out_stride;
     int64_t width;
-    int64_t last; /* where the last vector of a row begins: over the one before if the width is no multiple */
+    int64_t last; /* where the last vector of a row begins; it overlaps the one before unless LANES divides the width */
     vreal offset;
     int16_t rows[4 * ROWS], columns[4 * COLUMNS]; /* the corners, in cells */
     int64_t n_hits;
@@ -39,7 +39,8 @@ static inline real FG_NAME(cells_per)(real low, real high)
     return high > low && per < 1 / REAL_MIN ? per : 0;
 }
 
-/* The corners of boxes in cells, four runs of `size`. Rising with the coordinate, which is all that counts. */
+/* The corners of boxes in cells, four runs of `size`. The cell is monotone in the coordinate: boxes that overlap overlap in
+   cells, too. */
 static inline __attribute__((always_inline)) void FG_NAME(to_cells)(const real *soa, int64_t stride, int64_t n,
                                                                     const real *low, const real *per, vreal offset,
                                                                     int16_t *cells, int64_t size)
@@ -59,7 +60,7 @@ static inline __attribute__((always_inline)) void FG_NAME(to_cells)(const real *
     }
 }
 
-/* Lays a grid over the rows and brings the corners into it. Columns beside it are drawn to its edge. */
+/* Lays a grid over the rows of the tile and finds the cells of all corners. Columns outside are clamped to its edge. */
 static inline __attribute__((always_inline)) void FG_NAME(lay_grid)(FG_NAME(tile) * tile, int64_t height, real offset)
 {
     const real *soa1 = tile->soa1;
@@ -72,7 +73,8 @@ static inline __attribute__((always_inline)) void FG_NAME(lay_grid)(FG_NAME(tile
     FG_NAME(to_cells)(tile->soa2, tile->stride2, tile->width, low, per, tile->offset, tile->columns, COLUMNS);
 }
 
-/* Notes the vectors of `rows` rows from row `i` on in which some pair may overlap. In whole cells no overlap is missed. */
+/* Lists the vectors of `rows` rows from row `i` on in which some pair may overlap. The list is written without a branch:
+   every vector is stored, and the end moves on only past a hit. */
 static inline __attribute__((always_inline)) void FG_NAME(find_hits)(FG_NAME(tile) * tile, int64_t i, int rows)
 {
     enum { BITS = LANES * SHORT_BITS };

@@ -93,7 +93,10 @@ static size_t scratch_size(const fg_sparse_pairs *pairs)
 
 static inline int lowest_bit(uint64_t bits) { return __builtin_ctzll(bits); }
 
-static inline int is_kept(const fg_sparse_pairs *pairs, int64_t count) { return count <= pairs->call.m / REPEATED && count <= MOST_KEPT; }
+static inline int is_kept(const fg_sparse_pairs *pairs, int64_t count)
+{
+    return count <= pairs->call.m / REPEATED && count <= MOST_KEPT;
+}
 
 /* Of a row that is kept; whole doubles. */
 static size_t row_size(const fg_sparse_pairs *pairs, int64_t count)
@@ -130,7 +133,7 @@ static int keep_row(const fg_sparse_pairs *pairs, const row_scratch *scratch, in
     return 1;
 }
 
-/* The answer. */
+/* The arrays that the answer is copied into. */
 typedef struct {
     fg_sparse_pairs *pairs;
     int64_t *rows, *cols;
@@ -145,7 +148,7 @@ FG_TABLE(fg_chunk, sparse_load);
 FG_TABLE(fg_chunk, sparse_find);
 FG_TABLE(fg_chunk, sparse_copy);
 
-/* With memory for the boxes; NULL if there is none. */
+/* Allocates the pairs and the boxes; NULL if there is no memory. */
 static fg_sparse_pairs *new_pairs(const fg_team *team, const fg_sparse_call *call)
 {
     fg_sparse_pairs *pairs = calloc(1, sizeof *pairs);
@@ -175,7 +178,7 @@ static int load(const fg_team *team, fg_sparse_pairs *pairs)
     return status == FG_OK && atomic_load(&pairs->bad) ? FG_BAD_VALUE : status;
 }
 
-/* Makes the plan, and tells it to whoever asks. */
+/* Makes the plan, and shows it to fastgeo.explain. */
 static int plan(const fg_team *team, fg_sparse_pairs *pairs)
 {
     const fg_sparse_call *call = &pairs->call;

@@ -36,7 +36,7 @@ static double FG_NAME(sparse_sample)(const void *pairs_)
             overlaps += __builtin_popcount(m_bits(m_and(across, along)));
         }
         const double share = 1 - AROUND * (double)overlaps / (double)(seen * LANES);
-        left_out += share > 0 ? share : 0; /* the search of a row is given up where it saves nothing */
+        left_out += share > 0 ? share : 0; /* a search that saves nothing is abandoned */
     }
     return left_out / SAMPLED_ROWS;
 }

@@ -58,7 +58,7 @@ static inline __attribute__((always_inline)) void FG_NAME(fill_apart)(FG_NAME(ti
         }
 }
 
-/* Does the vectors over in which a pair may overlap, without a branch that depends on the data. */
+/* Computes the listed vectors, in which a pair may overlap, without a branch that depends on the data. */
 static inline __attribute__((always_inline)) void FG_NAME(refill_hits)(FG_NAME(tile) * tile, int kind)
 {
     const int64_t out_stride = tile->out_stride, n_hits = tile->n_hits, last = tile->last;
@@ -75,8 +75,8 @@ static inline __attribute__((always_inline)) void FG_NAME(refill_hits)(FG_NAME(t
     }
 }
 
-/* Division is what costs, and in most data most boxes are apart. So rows are filled as if all of them were, and the
-   vectors in which a pair may overlap are done over; unless these are the most. */
+/* Divisions dominate the time, and in most data most boxes are apart. So rows are filled as if all pairs were apart, and the
+   vectors in which a pair may overlap are computed afterwards; all of them at once where they are many. */
 static inline __attribute__((always_inline)) void FG_NAME(fill_tile)(const iou_job *job, int64_t row, int64_t column,
                                                                      int kind)
 {
@@ -95,7 +95,7 @@ static inline __attribute__((always_inline)) void FG_NAME(fill_tile)(const iou_j
     tile.width = width;
     tile.last = narrow ? 0 : width - LANES;
     tile.offset = v_set1((real)call->offset);
-    /* `apart` wants an offset of 0, and a small tile is not worth a grid. */
+    /* fill_apart needs an offset of 0, and a grid does not pay for a small tile. */
     const int whole = (call->offset != 0 && !zero_apart(kind)) || height * width < LEAST_PAIRS;
     if (!whole)
         FG_NAME(lay_grid)(&tile, height, (real)call->offset);

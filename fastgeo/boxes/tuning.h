@@ -3,14 +3,14 @@
 #ifndef FG_BOXES_TUNING_H
 #define FG_BOXES_TUNING_H
 
-/* Pairs below which waking a helper costs more than it brings: of every pair, pair by pair, and of rotated boxes. */
+/* Pairs from which on waking a second thread pays: every pair, pair by pair, and of rotated boxes. */
 enum { MIN_PAIRS_FOR_THREADS = 1 << 18, MIN_PAIRED_FOR_THREADS = 1 << 16, MIN_ROTATED_FOR_THREADS = 1 << 13 };
 
 /* Boxes that one chunk loads: 0.1 ms; rotated ones, with a sine and a cosine each. From so many chunks on they are shared. */
 enum { LOADED = 1 << 15, LOADED_ROTATED = 1 << 12, MIN_LOADS_FOR_THREADS = 3 };
 
 /* box_iou: a chunk is ROWS × CHUNK_COLUMNS pairs, a millisecond or two. Chunks that run at the same time lie in
-   APART_BANDS parts of the table: two threads shall not ask the system for one large page. */
+   APART_BANDS parts of the table: so that two threads seldom fault in the same large page. */
 enum { APART_BANDS = 4, ROWS = 128, CHUNK_COLUMNS = 16384 };
 
 /* Pairs of a table from which on sorting the columns pays, and columns up to which a row is one chunk

@@ -1,4 +1,4 @@
-/* exp(-x) for x in [0, 80], within 2 ulp. Part of a body.
+/* exp(-x) for x in [0, 80], within 2 ulp, by Cody and Waite's reduction. Part of a body.
 
    x = n ln 2 - r with |r| <= ln 2 / 2; the Taylor series of exp(r) leaves less than a twentieth of an ulp. ln 2 is taken in
    two parts, the first so short that its product with n is exact. Nothing is fused: scalar code has no fast fma. */

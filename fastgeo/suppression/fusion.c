@@ -5,14 +5,14 @@
 #include "runtime/fenv.h"
 #include "suppression/score_order.h"
 
-/* Clusters, or boxes, visited between two questions whether to stop: below a millisecond. */
+/* Clusters, or boxes, visited between two polls: less than a millisecond. */
 enum { POLL_WORK = 1 << 15 };
 
 typedef struct {
-    double box[4]; /* the mean so far */
+    double box[4]; /* the mean of its boxes so far, weighted by score */
     double area;
     double sums[4]; /* of score times coordinate */
-    double score;   /* sum, then the final score */
+    double score;   /* the sum of its boxes' scores */
     int64_t count, label;
     int64_t next; /* the next cluster of this label, or -1 */
 } cluster;
@@ -23,7 +23,7 @@ typedef struct {
     fg_ranked *entries, *scratch;
     double *scores; /* of the clusters */
     cluster *clusters;
-    int64_t *first, *last; /* clusters of each label, in the order in which they were opened; -1 */
+    int64_t *first, *last; /* of each label: its first and last cluster, linked by `next`; -1 */
     int64_t n_boxes, n_clusters;
     int64_t work, next_poll; /* clusters visited */
     int status;
@@ -96,7 +96,7 @@ static void fuse_box(fusion_job *job, int64_t i)
     for (int j = 0; j < 4; j++)
         into->sums[j] += score * box[j];
     if (fresh || !(into->score > 0))
-        return; /* alone, or weights that say nothing: the box as it is */
+        return; /* the mean of one box is that box; without a positive weight there is no mean */
     for (int j = 0; j < 4; j++)
         into->box[j] = into->sums[j] / into->score;
     into->area = area_of(into->box);

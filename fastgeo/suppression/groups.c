@@ -2,10 +2,10 @@
 
 #include <stdlib.h>
 
-/* Boxes of a pass between two questions whether to stop. */
+/* Boxes of a pass between two polls. */
 enum { PIECE = 1 << 15 };
 
-/* A hash table with open addressing: a slot holds the number of a group plus 1, or 0. */
+/* A hash table with open addressing and linear probing: a slot holds the number of a group plus 1, or 0. */
 typedef struct {
     uint32_t *slots;
     uint64_t mask;

@@ -7,10 +7,10 @@
 #include "suppression/plan.h"
 #include "suppression/score_order.h"
 
-/* Boxes of the result are written so many at a time. */
+/* Boxes of the result that one chunk writes. */
 enum { WRITTEN = 1 << 14 };
 
-/* Boxes listed between two questions whether to stop. */
+/* Boxes listed between two polls. */
 enum { PIECE = 1 << 10 };
 
 /* A set is what suppresses among itself: one class of one image, or a whole image where classes do not matter. In it a
@@ -19,14 +19,15 @@ typedef struct {
     const fg_multiclass_call *call;
     const fg_team *team;
     fg_nms_plan plan;
-    int64_t sets_per_image, candidates; /* the latter: of one set, at most */
+    int64_t sets_per_image;
+    int64_t candidates;                 /* of one set, at most */
     int64_t capacity;                   /* boxes one set can keep */
     char *scratch;                      /* per thread: entries, scratch, runs of coordinates */
     size_t scratch_bytes;
     fg_ranked *kept; /* capacity for each set */
-    int64_t *counts; /* of each set, or one of the numbers below */
-    /* Of the image whose sets are being merged: a heap of the sets that still have candidates, the one with the best in
-       front; where in `kept` the next candidate of each stands, and where its last one ends. */
+    int64_t *counts; /* how many each set keeps, or one of the numbers below */
+    /* A k-way merge of the sets of one image: a binary heap of those that still have candidates, the best on top; where in
+       `kept` the next candidate of each set stands, and where its candidates end. */
     int64_t image, heap_size;
     int64_t *heap, *next, *ends;
 } multiclass_job;
@@ -123,7 +124,7 @@ static int leads(const multiclass_job *job, int64_t a, int64_t b)
     return fg_ranks_before(image_scores(job->call, job->image), 1, fg_ranked_index(x), fg_ranked_index(y));
 }
 
-/* Lets the set in this place of the heap sink below those that lead it. */
+/* Restores the heap: the set in this place sinks below those that lead it. */
 static void sink(multiclass_job *job, int64_t place)
 {
     int64_t *heap = job->heap;
@@ -141,7 +142,7 @@ static void sink(multiclass_job *job, int64_t place)
     }
 }
 
-/* The candidates kept of all sets of the image by descending score, some of them: each set has its own in this order. */
+/* WRITTEN of the candidates kept of the image, by descending score: the heap merges the sets, each of them sorted. */
 static void write_chunk(void *argument, int64_t chunk, int slot)
 {
     (void)slot;

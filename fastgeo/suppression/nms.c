@@ -12,7 +12,7 @@
 #include "suppression/score_order.h"
 #include "suppression/tuning.h"
 
-/* Boxes of a pass between two questions whether to stop, a multiple of 8. */
+/* Boxes of a pass between two polls, a multiple of 8. */
 enum { PIECE = 1 << 16 };
 
 enum { SMALL_BYTES = 4096 };
@@ -22,11 +22,11 @@ typedef struct {
     const fg_team *team;
     fg_nms_plan plan;
     fg_groups groups;
-    fg_ranked *entries, *scratch; /* n + 1 each; the boxes that take part, cut into the groups */
-    int64_t n;                    /* of those */
-    char *runs;                   /* five runs of n values, cut into the groups */
-    int is_deep;                  /* begin with the best */
-    uint8_t *is_kept;             /* by box; NULL: there is one group only */
+    fg_ranked *entries, *scratch; /* n + 1 each: the boxes that take part, group by group */
+    int64_t n;                    /* how many take part */
+    char *runs;                   /* five runs of n values, group by group */
+    int is_deep;                  /* the boxes lie deep: best_first */
+    uint8_t *is_kept;             /* by box; NULL: there is only one group */
     atomic_int status;
 } nms_job;
 
@@ -39,7 +39,8 @@ static fg_nms_group run_group(const nms_job *job, int slot, int64_t begin, int64
     fg_ranked *entries = job->entries + begin, *scratch = job->scratch + begin;
     if (fg_sort_ranked(job->team, slot, entries, scratch, n, call->scores, call->scores_f64) != FG_OK)
         return (fg_nms_group){.status = FG_INTERRUPTED};
-    return fg_nms_run_group(job->team, slot, job->plan.algorithm, call, entries, scratch, job->runs + 5 * (size_t)begin * value, n);
+    void *runs = job->runs + 5 * (size_t)begin * value;
+    return fg_nms_run_group(job->team, slot, job->plan.algorithm, call, entries, scratch, runs, n);
 }
 
 /* The entries of all boxes that take part, in the order of the boxes. */
@@ -116,7 +117,7 @@ static void groups_chunk(void *argument, int64_t chunk, int slot)
     }
 }
 
-/* The kept boxes of all groups, by descending score. Most boxes are passed over eight at a time. */
+/* The kept boxes of all groups, by descending score. Eight flags are read as one word: most words are 0. */
 static int merge_groups(nms_job *job)
 {
     fg_nms_call *call = job->call;
@@ -140,7 +141,7 @@ static int merge_groups(nms_job *job)
     return FG_OK;
 }
 
-/* Boxes after the last one kept are left undecided when the output is full. */
+/* Where the output is full, the boxes after the last kept one have no owner. */
 static void forget_undecided(const fg_nms_call *call)
 {
     if (!call->owner || call->n_keep != call->max_output)
@@ -151,7 +152,7 @@ static void forget_undecided(const fg_nms_call *call)
             call->owner[i] = -1;
 }
 
-/* The stages of a call; those between which the groups run in parallel are single chunks. */
+/* The stages of a call. The first and the last are single chunks; between them the groups run in parallel. */
 
 static void begin_call(void *argument, int64_t chunk, int slot)
 {
@@ -221,7 +222,7 @@ int fg_nms(const fg_team *team, fg_nms_call *call)
     const size_t per_box = 2 * sizeof(fg_ranked) + 5 * value;
     if (n > SIZE_MAX / per_box)
         return FG_NO_MEMORY;
-    /* One block for everything: two that are freed together make the allocator give the memory back each time. */
+    /* One block for everything: freeing two large ones makes the allocator return the memory to the system at each call. */
     char *memory = n * per_box <= sizeof small ? (char *)small : fg_malloc_large(n * per_box);
     if (!memory)
         return FG_NO_MEMORY;

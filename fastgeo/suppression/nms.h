@@ -14,7 +14,7 @@ typedef struct {
     const void *scores;    /* (n,) */
     const int64_t *groups; /* (n,): boxes suppress only inside one group; NULL: all are one group */
     int64_t n;
-    int64_t repeat; /* how many scores in a row share one box: 1 */
+    int64_t repeat; /* consecutive scores that share one box; 1 but for multiclass_nms */
     int boxes_f64, scores_f64;
     double iou_threshold;
     int has_score_threshold;
@@ -30,7 +30,7 @@ typedef struct {
    FG_EXPLAINED. */
 int fg_nms(const fg_team *team, fg_nms_call *call);
 
-/* For the other entries of this room: FG_OK, or FG_BAD_VALUE if one of the 4n values breaks the contract. */
+/* For the other entries of this family: FG_OK, or FG_BAD_VALUE if one of the 4n values breaks the contract. */
 int fg_check_boxes(int isa, const void *boxes, int is_f64, int64_t n);
 
 #endif

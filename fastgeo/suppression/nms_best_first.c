@@ -9,11 +9,11 @@
 #include "suppression/nms_group.h"
 #include "suppression/tuning.h"
 
-/* Boxes that a chunk looks at: about a millisecond. Chunks of them, laid out at a time, stay in the nearest cache. */
+/* Boxes of a chunk: about a millisecond. It lays out BLOCK of them at a time, which stay in the first-level cache. */
 enum { CHUNK = 1 << 15, BLOCK = 256 };
 
-/* Copies of the kept boxes, each in every cell where it is likely to suppress: to look at one cell is enough. What is
-   missed is merely not dropped. */
+/* Each kept box is copied into every cell whose boxes it is likely to suppress, so that a box is compared with the copies in
+   its own cell alone. A suppression missed here costs time and no more: the box goes on to the exact search. */
 typedef struct {
     nms_grid grid;
     void *boxes; /* cell by cell, in whole vectors, value after value */
@@ -51,7 +51,7 @@ double fg_nms_depth(const fg_nms_crowd *crowd)
 
 static uint32_t score_key(fg_ranked entry) { return (uint32_t)(entry >> 32); }
 
-/* Lists the best boxes in the scratch: about one of BEST_SHARE, as a sample says. */
+/* Lists the best boxes in the scratch: about one of BEST_SHARE, above a quantile of a sample of the scores. */
 static void list_best(best_first_job *job)
 {
     const fg_nms_crowd *crowd = job->crowd;
@@ -111,7 +111,7 @@ static void drop_chunk(void *argument, int64_t chunk, int slot)
     drop_others_table[job->crowd->team->isa][job->crowd->call->boxes_f64](job, begin, begin + (left < CHUNK ? left : CHUNK));
 }
 
-/* The best that were kept stay, whatever overlaps them. */
+/* Lists the boxes that were not dropped. The best that were kept are dropped by themselves or others, but stay. */
 static void list_others(void *argument, int64_t chunk, int slot)
 {
     (void)chunk, (void)slot;

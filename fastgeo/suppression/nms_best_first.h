@@ -1,4 +1,5 @@
-/* Very many boxes that lie deep: what the best of them suppress is dropped before the others are put in order. */
+/* The algorithm "best_first", for very many boxes that lie deep: what the best of them suppress is dropped before the
+   others are sorted. */
 #ifndef FG_NMS_BEST_FIRST_H
 #define FG_NMS_BEST_FIRST_H
 
@@ -14,8 +15,8 @@ typedef struct {
     char *runs; /* five runs of n values */
 } fg_nms_crowd;
 
-/* How many boxes of a sample lie one above another, were all as large as the largest; 0 where they lie in one heap, so
-   that the few that are kept soon suppress all. */
+/* The depth: how many boxes cover a point on average, were all as large as the largest of a sample. 0 where all lie in one
+   place, a few boxes wide: there the few kept boxes suppress the others without help. */
 double fg_nms_depth(const fg_nms_crowd *crowd);
 
 /* Drops entries that one of the best boxes suppresses; n falls. The others keep their order. FG_OK, FG_NO_MEMORY,

@@ -35,8 +35,9 @@ static inline void FG_NAME(kept_window)(const nms_grid *grid, const real *box, i
     window[3] = grid_row(grid, y + dy);
 }
 
-/* Counts the kept boxes of each cell, two further on; or, once these are added up, lists them. Boxes that would lie in very
-   many cells, or have no area, are left out. Returns how many copies there are. */
+/* The two passes of a counting sort by cell: the first counts the copies of each cell, two places further on; the second,
+   after the counts are added up, lists them in `order`. Boxes in more than MOST_COPIES cells, or without an area, are left
+   out. Returns how many copies there are. */
 static int64_t FG_NAME(go_through_cells)(const best_first_job *job, uint32_t *next, uint32_t *order)
 {
     const nms_grid *grid = &job->cells.grid;
@@ -59,7 +60,7 @@ static int64_t FG_NAME(go_through_cells)(const best_first_job *job, uint32_t *ne
     return copies;
 }
 
-/* Whole vectors of boxes, value after value. No box meets those behind the last. */
+/* Whole vectors of boxes, value after value; those behind the last are padded with a box that meets no other. */
 static void FG_NAME(lay_out_cells)(const best_first_job *job, const uint32_t *order, int64_t copies)
 {
     const real nowhere[5] = {1, 1, -3, -3, -3};
@@ -96,8 +97,9 @@ static int FG_NAME(fill_cells)(best_first_job *job)
     return FG_OK;
 }
 
-/* Whether a kept box of the cell suppresses the box, or one that shares a vector with those. The first vector is looked at
-   in any case, so that nearly always the same branches are taken; a crowded cell is not looked through. */
+/* Whether a kept box of the cell suppresses the box, or one that shares a vector with it. The first vector is compared even
+   where the cell is empty: then the branch almost always goes the same way and is predicted. At most MOST_LOOKED_AT copies
+   of a crowded cell are compared. */
 static inline __attribute__((always_inline)) int FG_NAME(is_suppressed)(const kept_cells *cells, int64_t cell,
                                                                         const vreal *box,
                                                                         const FG_NAME(limits) * limits, int kind)

@@ -8,10 +8,10 @@
 #include "suppression/spatial_order.h"
 #include "suppression/tuning.h"
 
-/* Comparisons, and boxes of a pass, between two questions whether to stop: below a millisecond. */
+/* Comparisons, and boxes of a pass, between two polls: less than a millisecond. */
 enum { POLL_WORK = 1 << 15, PIECE = 1 << 15 };
 
-/* A threshold below bounds nothing: a grid seeks all boxes that meet. */
+/* A smaller threshold bounds no distance: then a grid searches for all boxes that meet. */
 #define LEAST_THRESHOLD 0x1p-60
 
 static inline int fg_lowest_bit(unsigned bits) { return __builtin_ctz(bits); }
@@ -22,7 +22,7 @@ static inline int fg_nms_stopped(fg_nms_group *group)
         group->status = FG_INTERRUPTED;
     if (group->status == FG_OK)
         return 0;
-    group->next_poll = INT64_MIN; /* every loop on the way out sees it at once */
+    group->next_poll = INT64_MIN; /* so that the next poll of every enclosing loop ends it, too */
     return 1;
 }
 
@@ -54,8 +54,8 @@ static inline int is_out(const nms_index *index, int64_t p)
     return slot == LEFT_BEFORE || (slot != NO_SLOT && index->done[0][slot / FAN] >> slot % FAN & 1);
 }
 
-/* Boxes of a leaf leave the index, suppressed by the one at position `by`; sixteen entries that are all out leave the
-   level above. */
+/* Boxes of a leaf leave the index, suppressed by the one at position `by`. Sixteen entries that are all out are marked in
+   the level above, so that no search descends to them. */
 static inline void take_out(fg_nms_group *group, int64_t g, unsigned bits, int64_t by)
 {
     nms_index *index = group->index;
@@ -75,7 +75,7 @@ static inline int wants_tree(const fg_nms_group *group)
     return group->work > group->tree_work + GRID_WORK * group->n_kept;
 }
 
-/* Sixteens of entries on all levels over n boxes. */
+/* Groups of FAN entries on all levels over n boxes. */
 static int64_t count_groups(int64_t n)
 {
     int64_t groups = 0;
@@ -168,13 +168,13 @@ static int is_done(const fg_nms_group *group)
     return group->status != FG_OK || group->position == group->n || group->n_kept >= group->max_kept;
 }
 
-/* Of an adaptive search, what it came to. */
+/* Counts which search a group really used. */
 static void count_run(const fg_nms_group *group, int algorithm)
 {
     fg_ran(group->team, FG_NMS_SEARCH, fg_nms_names[algorithm], 1);
 }
 
-/* Compares boxes with the kept ones, until an index pays. */
+/* Scans window by window, until the plan says that an index pays. */
 static void scan(fg_nms_group *group)
 {
     int64_t work = 0, boxes = 0;
@@ -186,7 +186,7 @@ static void scan(fg_nms_group *group)
     }
 }
 
-/* Decides the boxes left through an index over them. */
+/* Decides the boxes left by an index over them; returns early where a tree should take over from a grid. */
 static void search(fg_nms_group *group, int may_be_grid)
 {
     const int64_t left = group->n - group->position;

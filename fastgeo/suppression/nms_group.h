@@ -1,4 +1,4 @@
-/* One group of boxes on its way through greedy suppression. */
+/* The state of greedy suppression in one group of boxes. */
 #ifndef FG_NMS_GROUP_H
 #define FG_NMS_GROUP_H
 
@@ -13,7 +13,7 @@ typedef struct {
     int algorithm;            /* as in plan.h */
     const fg_ranked *entries; /* n, sorted */
     int64_t n;
-    void *runs;     /* five runs of n values: the kept boxes, then those laid out ahead */
+    void *runs;     /* five runs of n values: the kept boxes in front, those loaded ahead from `position` on */
     uint32_t *kept; /* (n,): receives the positions of the kept boxes */
     int64_t n_kept, max_kept;
     int64_t position; /* the next box to decide */
@@ -21,12 +21,12 @@ typedef struct {
     int64_t next_poll;
     int status; /* FG_OK, FG_NO_MEMORY or FG_INTERRUPTED */
     nms_index *index;  /* over the boxes that are not decided; NULL: none yet */
-    int64_t n_scanned; /* kept boxes that have not yet taken out of it what they suppress */
+    int64_t n_scanned; /* boxes kept by the scan, which have yet to take out of the index what they suppress */
     int64_t tree_work; /* comparisons at which a grid gives way to a tree */
 } fg_nms_group;
 
 /* Decides all boxes of a group whose sorted entries stand in `entries`, until max_output are kept. `scratch` holds n
-   entries and receives `kept`, `runs` five runs of n values. Asks now and then whether to stop. */
+   entries and receives `kept`, `runs` five runs of n values. Polls on the way. */
 fg_nms_group fg_nms_run_group(const fg_team *team, int slot, int algorithm, const fg_nms_call *call,
                               const fg_ranked *entries, fg_ranked *scratch, void *runs, int64_t n);
 

@@ -1,4 +1,4 @@
-/* An index over boxes: they lie in leaves of sixteen that are near each other, found through a grid or a tree. */
+/* An index over the undecided boxes: leaves of sixteen that are near each other, found by a grid or by a tree of hulls. */
 #ifndef FG_NMS_INDEX_H
 #define FG_NMS_INDEX_H
 
@@ -10,7 +10,7 @@ enum { FAN = 16, TREE_LEVELS = 9 };
    and height of any. */
 enum { BOX_RUNS = 5, HULL_RUNS = 7 };
 
-/* Slots of boxes that are in no leaf: one that has no area, and overlaps nothing; one that left the index before this. */
+/* Slots of boxes in no leaf: without an area, so that it overlaps nothing; decided in an earlier index. */
 #define NO_SLOT UINT32_MAX
 #define LEFT_BEFORE (UINT32_MAX - 1)
 

@@ -14,7 +14,7 @@ static inline __attribute__((always_inline)) void FG_NAME(suppress)(fg_nms_group
         FG_NAME(suppress_in_grid)(group, box, stride, a, p, limits, kind);
 }
 
-/* Fetches the leaf of a box that has its turn a little later. */
+/* Prefetches the leaf of a box whose turn comes AHEAD boxes later: leaves are visited at random. */
 static inline void FG_NAME(fetch_leaf)(const fg_nms_group *group, int64_t p)
 {
     const nms_index *index = group->index;
@@ -25,8 +25,8 @@ static inline void FG_NAME(fetch_leaf)(const fg_nms_group *group, int64_t p)
         __builtin_prefetch(leaf + line);
 }
 
-/* Each box that is still in the index when its turn comes is kept, and takes out those it suppresses. Ends early where a
-   tree would have been the better index. */
+/* By descending score: a box that is still in the index is kept, and takes out those it suppresses. Ends early where a tree
+   would have been the better index. */
 static inline __attribute__((always_inline)) void FG_NAME(run_index)(fg_nms_group *group, int kind, int by_tree)
 {
     const FG_NAME(limits) limits = FG_NAME(limits_of)(group->call);
@@ -78,7 +78,7 @@ static void FG_NAME(search_index)(fg_nms_group *group)
         by_tree ? FG_NAME(search_as)(group, FG_NMS_IOA, 1) : FG_NAME(search_as)(group, FG_NMS_IOA, 0);
 }
 
-/* Puts the undecided boxes into an index: a grid if that may be and suits them, else a tree. */
+/* Puts the undecided boxes into an index: a grid if it is allowed and suits them, else a tree. */
 static void FG_NAME(build_index)(fg_nms_group *group, int may_be_grid)
 {
     nms_index *before = group->index, *index = calloc(1, sizeof *index);

@@ -1,13 +1,13 @@
 /* The leaves of an index: sixteen boxes each, near each other, in a grid and in a tree alike. Part of nms_body.h. */
 
-/* A box while it is put in order. */
+/* A box while it is sorted into leaves. */
 typedef struct {
     real values[BOX_RUNS];
     uint32_t position;
 } FG_NAME(item);
 
-/* The undecided boxes with an area to overlap with, as runs of values and by position; they stand in the runs of the group,
-   behind the kept ones. */
+/* The undecided boxes that have an area, as runs of values, and their positions; the runs are those of the group, behind the
+   kept boxes. */
 typedef struct {
     real *runs;
     int64_t stride, n;
@@ -24,7 +24,7 @@ static inline real FG_NAME(height_of)(const FG_NAME(boxes) * boxes, int64_t i, r
     return boxes->runs[3 * boxes->stride + i] - boxes->runs[boxes->stride + i] + offset;
 }
 
-/* Lists them, leaving out those that have left the index `before`, if there is one. */
+/* Lists them. `before` is the index that this one replaces, or NULL: boxes that are out of it are decided. */
 static FG_NAME(boxes) FG_NAME(list_undecided)(fg_nms_group *group, const nms_index *before, uint32_t *positions)
 {
     const fg_nms_call *call = group->call;
@@ -43,7 +43,7 @@ static FG_NAME(boxes) FG_NAME(list_undecided)(fg_nms_group *group, const nms_ind
     return boxes;
 }
 
-/* LANES boxes from box i on; behind the last one stands that again. */
+/* LANES boxes from box i on; lanes behind the last box repeat it. */
 static inline void FG_NAME(load_lanes)(const FG_NAME(boxes) * boxes, int64_t i, vreal *box)
 {
     const int64_t left = boxes->n - i;
@@ -56,7 +56,7 @@ static inline void FG_NAME(load_lanes)(const FG_NAME(boxes) * boxes, int64_t i, 
     }
 }
 
-/* Lays out the items, leaf by leaf. */
+/* Transposes the items into leaves: sixteen of each value side by side. */
 static void FG_NAME(fill_leaves)(fg_nms_group *group, nms_index *index, const nms_index *before,
                                  const FG_NAME(item) * items)
 {

@@ -4,7 +4,7 @@
 /* What every comparison needs, in every lane. */
 typedef struct {
     vreal threshold;
-    vreal below; /* a little less, for a first test without division */
+    vreal below; /* a little less than the threshold, for a first test without division */
     vreal offset;
     int kind;
 } FG_NAME(limits);
@@ -28,18 +28,18 @@ static inline __attribute__((always_inline)) vmask FG_NAME(may_suppress)(const v
     return FG_NAME(v_may_exceed)(inter, both, limits->threshold);
 }
 
-/* Among the boxes `low` (x1 y1 x2 y2 area), those that a higher-scoring box `high` suppresses or the other way about:
-   `reduced` is the area of the lower-scoring one.
+/* Of LANES pairs of boxes `a` and `b` (x1 y1 x2 y2 area), those in which the higher-scoring box suppresses the other, whose
+   area is `reduced`.
 
-   The quotient decides, but a comparison without it sorts out most pairs: with u the union, inter / u rounds to more
-   than the threshold t only if inter >= u·t·(1 - 2ε), and rounding `below`·u stays at or under that. `rare` promises
-   that this often leaves none at all. */
+   The quotient decides, but a division is slow and a product rules out most pairs: with u the union, inter / u rounds to
+   more than the threshold t only if inter >= u·t·(1 - 2ε), and the rounded product `below`·u never exceeds that bound.
+   `rare` says that often no pair of a vector is left: then a branch around the division pays. */
 static inline __attribute__((always_inline)) vmask FG_NAME(suppressed)(const vreal *a, const vreal *b, vreal reduced,
                                                                        const FG_NAME(limits) * limits, int kind, int rare)
 {
     const vreal zero = v_set1(0);
     const vreal width = FG_NAME(v_extent)(v_max(a[0], b[0]), v_min(a[2], b[2]), &limits->offset);
-    /* Below 0 it makes the product not above 0, which is all that counts of one. */
+    /* Not clamped to 0: a negative height makes the product 0 or less, which is ruled out just the same. */
     const vreal height = v_add(v_sub(v_min(a[3], b[3]), v_max(a[1], b[1])), limits->offset);
     const vreal inter = v_mul(width, height);
     const vreal both = kind == FG_NMS_IOA ? reduced : v_sub(v_add(a[4], b[4]), inter);

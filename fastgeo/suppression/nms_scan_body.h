@@ -22,7 +22,7 @@ static inline __attribute__((always_inline)) int64_t FG_NAME(first_suppressor)(c
     return bits ? j + fg_lowest_bit(bits) : -1;
 }
 
-/* Lays out the boxes of a window in the order of the entries. A division by 1 takes its time, too, unless it is known. */
+/* Loads the boxes of a window by descending score. `repeat` of 1 has a loop of its own: box_at divides by it. */
 static void FG_NAME(lay_out)(const fg_nms_group *group, int64_t begin, int64_t end)
 {
     const real *boxes = group->call->boxes, offset = (real)group->call->offset;
@@ -35,7 +35,7 @@ static void FG_NAME(lay_out)(const fg_nms_group *group, int64_t begin, int64_t e
             FG_NAME(load_box)(boxes + 4 * box_at(group, p), group->call->fmt, offset, runs + p, group->n);
 }
 
-/* Every box of the window against those kept so far, which move to the front of the runs. */
+/* Compares each box of the window with those kept so far; the kept ones are packed at the front of the runs. */
 static inline __attribute__((always_inline)) void FG_NAME(scan_kept)(fg_nms_group *group, int64_t end, int kind)
 {
     const FG_NAME(limits) limits = FG_NAME(limits_of)(group->call);

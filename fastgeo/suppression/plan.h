@@ -8,10 +8,10 @@
 
 /* How greedy suppression finds the boxes that a kept one suppresses; none changes the answer.
      scan      each box is compared with the kept ones
-     grid      a kept box looks into the cells around its centre
+     grid      a kept box searches the cells around its centre
      tree      a kept box descends into the hulls that may hold a box it suppresses
      adaptive  scan, until an index over the boxes left pays; a grid if one suits them, until a tree pays
-     best_first  drops what the best boxes suppress, then goes on as adaptive: not in groups, and for no owners */
+     best_first  drops what the best boxes suppress, then goes on as adaptive; for one group, without owners */
 #define FG_NMS_ALGORITHMS(ROW) \
     ROW(scan, SCAN) ROW(grid, GRID) ROW(tree, TREE) ROW(adaptive, ADAPTIVE) ROW(best_first, BEST_FIRST)
 #define FG_NMS_ENUM(name, NAME) FG_NMS_##NAME,

@@ -67,12 +67,9 @@ def nms(
     Notes
     -----
     Kernel and reference agree to the last bit, and with ``torchvision.ops.nms`` where scores differ. The overlap is
-    computed in the type of `boxes` and compared in float64. The kernel compares each box with those kept so far and
-    goes over to an index of the boxes left where that would be slow: a grid, or a tree where sizes or places vary
-    widely. O(N log N) time unless very many boxes overlap by just less than the threshold, never more than O(N·K). Of
-    many boxes that lie deep it takes the best first, on as many threads as :func:`fastgeo.get_num_threads` says.
-    Memory O(N).
-    :func:`fastgeo.explain` tells what a call would run.
+    computed in the type of `boxes` and compared in float64. Time O(N log N) unless very many boxes overlap by just less
+    than the threshold, never more than O(N·K); memory O(N). Of several algorithms :func:`fastgeo.explain` tells which a
+    call would run.
 
     References
     ----------

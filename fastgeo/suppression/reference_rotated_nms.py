@@ -45,9 +45,8 @@ def rotated_nms(
     Notes
     -----
     The kernel gives the same bits on every instruction set. Its IoU agrees with the reference's to 1e-12, so both keep
-    the same boxes unless an IoU lies that close to the threshold. The reference compares each box with the K kept ones;
-    the kernel finds those near it by a grid, and never makes more comparisons. Long thin boxes are near many others: of
-    those that cross it decides by their widths and the angle, O(N·K) of some ten operations at worst. Memory O(N).
+    the same boxes unless an IoU lies that close to the threshold. Time O(N·K) at worst; the kernel compares only boxes
+    near each other. Memory O(N).
 
     References
     ----------

@@ -194,7 +194,8 @@ static inline void fg_grid_merge_levels(fg_box_grid *grid)
 static inline void fg_grid_fit(fg_grid_level *level)
 {
     const double most = 2 * (double)level->count + 64;
-    const double cells = ((level->max_x - level->min_x) * level->per_x + 1) * ((level->max_y - level->min_y) * level->per_y + 1);
+    const double width = level->max_x - level->min_x, height = level->max_y - level->min_y;
+    const double cells = (width * level->per_x + 1) * (height * level->per_y + 1);
     level->columns = 0;
     if (!(cells <= 8 * most))
         return;
@@ -203,8 +204,8 @@ static inline void fg_grid_fit(fg_grid_level *level)
         level->per_x *= scale;
         level->per_y *= scale;
     }
-    level->columns = (int64_t)((level->max_x - level->min_x) * level->per_x) + 1;
-    level->rows = (int64_t)((level->max_y - level->min_y) * level->per_y) + 1;
+    level->columns = (int64_t)(width * level->per_x) + 1;
+    level->rows = (int64_t)(height * level->per_y) + 1;
 }
 
 /* Lays out the buckets once every box is counted; returns how many there are. */

@@ -8,13 +8,13 @@
 #include "suppression/rotated_grid.h"
 #include "suppression/score_order.h"
 
-/* Pairs that a step of several boxes may compare, so that Ctrl-C is answered in time, and boxes it looks at at most. */
+/* A step is as many boxes as compare about STEP_PAIRS pairs, at most MOST_PER_STEP; signals are polled between steps. */
 enum { STEP_PAIRS = 1 << 17, MOST_PER_STEP = 64 };
 
-/* Boxes of a pass between two questions whether to stop: about a millisecond of sines and cosines. */
+/* Boxes of a pass between two polls: about a millisecond of sines and cosines. */
 enum { POLLED_BOXES = 1 << 14 };
 
-/* Fewer boxes are compared with each other without a grid. */
+/* Fewer boxes are compared pair by pair. */
 enum { MIN_BOXES_FOR_GRID = 48 };
 
 /* Boxes are numbered by position: 0 has the highest score. */
@@ -43,7 +43,7 @@ static fg_rotated_box load(const fg_rotated_nms_call *call, int64_t i)
     return fg_rotated_box_of(v[0], v[1], v[2], v[3], v[4]);
 }
 
-/* The upright box around it; only boxes with an area overlap any other. */
+/* The upright box around a rotated one. */
 static fg_grid_box hull(const fg_rotated_box *box)
 {
     const double cosine = fabs(box->cosine), sine = fabs(box->sine);
@@ -53,7 +53,7 @@ static fg_grid_box hull(const fg_rotated_box *box)
 
 static int has_area(const fg_rotated_box *box) { return box->area > 0; }
 
-/* Sorts the boxes with an area into the order of their buckets. FG_OK or FG_INTERRUPTED. */
+/* A counting sort of the boxes with an area by bucket. FG_OK or FG_INTERRUPTED. */
 static int place(rotated_job *job, uint64_t n_buckets)
 {
     uint32_t *starts = job->grid->starts;
@@ -92,7 +92,7 @@ static int measure(const rotated_job *job, fg_grid_level *all)
     return FG_OK;
 }
 
-/* A grid that finds all boxes that meet a given one. FG_OK, FG_NO_MEMORY or FG_INTERRUPTED. */
+/* A grid over the hulls of the boxes with an area: the others overlap nothing. FG_OK, FG_NO_MEMORY or FG_INTERRUPTED. */
 static int build_grid(rotated_job *job)
 {
     fg_grid_level all = {0};
@@ -120,12 +120,12 @@ static int build_grid(rotated_job *job)
     return place(job, n_buckets);
 }
 
-/* Box q falls to box p, if it comes after it and overlaps it. */
+/* Box p suppresses box q if q has a lower score and overlaps it. */
 static void compare(rotated_job *job, int64_t p, int64_t q)
 {
     if (q <= p || job->suppressed[q])
         return;
-    /* inter / (a + b - inter) > t where inter > t / (1 + t) · (a + b). */
+    /* inter / (a + b - inter) > t if and only if inter > t / (1 + t) · (a + b): a bound on inter rules out pairs. */
     const fg_rotated_box *a = &job->boxes[p], *b = &job->boxes[q];
     const double t = job->call->iou_threshold;
     if (!fg_rotated_may_share(a, b, t / (1 + t) * (a->area + b->area)))
@@ -203,7 +203,7 @@ static int run(rotated_job *job)
     int status = list_boxes(job);
     if (status != FG_OK || job->n == 0)
         return status;
-    /* The scratch of the sort lies where the boxes come to lie. */
+    /* The memory of the boxes, not filled yet, is the scratch of the sort. */
     if (fg_sort_ranked(team, 0, job->entries, (fg_ranked *)job->boxes, job->n, call->scores, call->scores_f64))
         return FG_INTERRUPTED;
     status = load_boxes(job);

@@ -1,7 +1,7 @@
 #include "suppression/score_order.h"
 
 enum { INSERTION_LIMIT = 40, BUCKET_LIMIT = 4096, FULLEST_BUCKET = 24 };
-/* Entries between two questions whether to stop: below a millisecond. */
+/* Entries between two polls: less than a millisecond. */
 enum { PIECE = 1 << 16 };
 enum { DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS, PASSES = 3 };
 
@@ -56,7 +56,8 @@ static void sort_by_digit(sort_context *context, const fg_ranked *from, fg_ranke
     }
 }
 
-/* By the upper 32 bits; entries come in the order of their indices and equal ones keep it. */
+/* A radix sort by the upper 32 bits, from the lowest digit up. It is stable and the entries come by ascending index, so that
+   ties keep that order. */
 static void radix_sort(sort_context *context, fg_ranked *entries, fg_ranked *scratch, int64_t n)
 {
     uint32_t counts[PASSES][DIGITS];
@@ -74,8 +75,8 @@ static void radix_sort(sort_context *context, fg_ranked *entries, fg_ranked *scr
         memcpy(entries, from, (size_t)n * sizeof *entries);
 }
 
-/* Spreads the entries over about as many buckets as there are, by the leading bits in which they differ; what is left
-   is small work inside the buckets. 0, and nothing done, if a bucket gets too full for that. */
+/* A bucket sort: at most as many buckets as entries, by the leading bits in which they differ, then an insertion sort that
+   moves entries inside their buckets only. 0, and nothing done, if a bucket gets too full for that. */
 static int bucket_sort(fg_ranked *entries, fg_ranked *scratch, int64_t n)
 {
     uint16_t counts[BUCKET_LIMIT + 1];
@@ -110,7 +111,7 @@ static void sort_by_upper(sort_context *context, fg_ranked *entries, fg_ranked *
         radix_sort(context, entries, scratch, n);
 }
 
-/* float64 keys have a lower half: sorts every run of equal upper halves by it. */
+/* float64 keys have 64 bits, of which an entry holds the upper half: sorts every run of equal upper halves by the lower. */
 static void sort_ties(sort_context *context, fg_ranked *entries, fg_ranked *scratch, int64_t n, const double *scores)
 {
     for (int64_t begin = 0, end, piece = 0; begin < n && !context->stopped; begin = end) {

@@ -6,7 +6,7 @@
 #include "runtime/fenv.h"
 #include "suppression/score_order.h"
 
-/* Box comparisons that one step makes: about a millisecond. */
+/* Box comparisons of one step: about a millisecond. */
 enum { STEP_PAIRS = 1 << 20 };
 
 /* Every run is padded to a multiple of the widest vector. */
@@ -33,7 +33,7 @@ typedef struct {
     int64_t highest, per_step;
 } soft_job;
 
-/* Takes the highest score and decays the rest, some hundred times over. */
+/* Takes the box with the highest score and decays the others, `per_step` times. */
 static void soft_step(void *argument, int64_t chunk, int slot)
 {
     (void)chunk, (void)slot;
