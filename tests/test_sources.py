@@ -100,3 +100,23 @@ def test_no_kernel_reads_a_mutable_global():
         for path in sources(family, ".pyx", ".pxi"):
             found += [f"{path.name}: {hit}" for hit in in_cython.findall(without_comments(path))]
     assert found == []
+
+
+LAYERS = {"runtime": 0, "cli": 2, "compat": 2, "distributed": 2}  # and 1: the families
+
+
+@IN_A_CHECKOUT
+def test_imports_point_down_only():
+    """The command, drop-ins and Dask stand on the families, these on the runtime; in C families do not share files."""
+    wrong = []
+    for path in sorted(PACKAGE.glob("*/**/*.py")) + sorted(PACKAGE.glob("*/*.p[xy][xid]")):
+        own = path.relative_to(PACKAGE).parts[0]
+        for layer in re.findall(r"(?m)^\s*(?:from|import|cimport) fastgeo\.([a-z]+)\b", without_comments(path)):
+            if (PACKAGE / layer).is_dir() and LAYERS.get(layer, 1) > LAYERS.get(own, 1):
+                wrong.append(f"{path.relative_to(PACKAGE)}: fastgeo.{layer}")
+    for path in sorted(PACKAGE.glob("*/**/*.[ch]")):
+        own = path.relative_to(PACKAGE).parts[0]
+        for layer in re.findall(r'(?m)^\s*#include "([a-z]+)/', path.read_text()):
+            if layer not in (own, "runtime") and (PACKAGE / layer).is_dir():
+                wrong.append(f"{path.relative_to(PACKAGE)}: {layer}/")
+    assert wrong == []

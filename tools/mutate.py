@@ -192,7 +192,7 @@ MUTANTS = [
     ),
     Mutant(
         "nms: the kept ones of a scan do not suppress in the index",
-        "fastgeo/suppression/nms_group.c",
+        "fastgeo/suppression/nms_adaptive.c",
         "group.n_scanned = group.n_kept;",
         "group.n_scanned = 0;",
         "tests/test_suppression.py",

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "runtime/fenv.h"
-#include "suppression/nms_group.h"
+#include "suppression/nms_adaptive.h"
 #include "suppression/plan.h"
 #include "suppression/score_order.h"
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "runtime/large_memory.h"
+#include "suppression/nms_adaptive.h"
 #include "suppression/nms_grid.h"
-#include "suppression/nms_group.h"
 #include "suppression/tuning.h"
 
 /* Boxes of a chunk: about a millisecond. It lays out BLOCK of them at a time, which stay in the first-level cache. */

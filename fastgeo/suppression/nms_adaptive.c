@@ -1,4 +1,4 @@
-#include "suppression/nms_group.h"
+#include "suppression/nms_adaptive.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,7 @@
-/* The state of greedy suppression in one group of boxes. */
-#ifndef FG_NMS_GROUP_H
-#define FG_NMS_GROUP_H
+/* The algorithm "adaptive": greedy suppression in one group of boxes by a scan, until an index over the boxes left pays; by a
+   grid if one suits them, until a tree pays. "scan", "grid" and "tree" are its parts, run alone. */
+#ifndef FG_NMS_ADAPTIVE_H
+#define FG_NMS_ADAPTIVE_H
 
 #include "suppression/nms.h"
 #include "suppression/nms_index.h"
