@@ -1,6 +1,9 @@
 """Awkward inputs, fed to every function: the same values in every memory layout, and box sets that break shortcuts."""
 
 import numpy as np
+import pytest
+
+from fastgeo import reference
 
 
 def layouts(array):
@@ -88,3 +91,12 @@ SCORE_MAPS = {
     "wide integers": lambda x: (x * 2.0**62).astype(np.int64) * 2 - 2**62,
     "unsigned": lambda x: (x * 2.0**62).astype(np.uint64) * np.uint64(4),
 }
+
+
+def same_exception(call, kernels):
+    """Reference and kernels raise the same type with the same message."""
+    with pytest.raises((TypeError, ValueError)) as expected:
+        call(reference)
+    with pytest.raises(type(expected.value)) as actual:
+        call(kernels)
+    assert str(actual.value) == str(expected.value)

@@ -223,7 +223,7 @@ MUTANTS = [
         "fastgeo/suppression/plan.c",
         "size.sets * size.n >= MIN_SCORES_FOR_THREADS",
         "size.sets * size.n <= MIN_SCORES_FOR_THREADS",
-        "tests/test_heads.py",
+        "tests/test_multiclass.py",
     ),
     Mutant(
         "nms: a score at score_threshold takes part (> becomes >=)",
@@ -512,7 +512,7 @@ MUTANTS = [
         "fastgeo/suppression/multiclass.c",
         "child <= 2 * place + 2 &&",
         "child <= 2 * place + 1 &&",
-        "tests/test_heads.py",
+        "tests/test_multiclass.py",
     ),
     Mutant(
         "dispatch: float64 is served by the float32 kernels",
