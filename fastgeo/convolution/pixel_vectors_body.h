@@ -152,13 +152,9 @@ static void FG_NAME(split_three)(const real *restrict from, int64_t n, real *res
     }
 }
 
-/* n cells of m values: value j of each goes to row j of `to`, `pitch` values long. */
+/* n cells of m values, at least 2: value j of each goes to row j of `to`, `pitch` values long. */
 static void FG_NAME(split_cells)(const real *from, int64_t n, int64_t m, real *to, int64_t pitch)
 {
-    if (m == 1) {
-        memcpy(to, from, (size_t)n * sizeof(real));
-        return;
-    }
     if (m == 3) {
         FG_NAME(split_three)(from, n, to, to + pitch, to + 2 * pitch);
         return;
@@ -188,12 +184,21 @@ static void FG_NAME(split_rows)(const fg_conv_call *call, int64_t image, int64_t
     const int64_t parts = call->planar ? call->channels : 1;
     part.channels = call->channels / parts;
     part.planar = 0;
-    const int64_t m = part.channels * call->stride_x;
+    const int64_t m = part.channels * call->stride_x, n = length * call->stride_x;
+    /* A column is at most one away from the one before: ends so far apart are those of one run, without padding. */
+    const int is_run = columns[0] >= 0 && columns[n - 1] - columns[0] == n - 1;
     for (int64_t i = 0; i < rows; i++) {
         const int64_t y = fg_padded_index(top + i, call->height, call->padding_mode);
         for (int64_t p = 0; p < parts; p++, to += m * length) {
-            FG_NAME(gather_row)(&part, image * parts + p, y, columns, length * call->stride_x, part.channels, line);
-            FG_NAME(split_cells)(line, length, m, to, length);
+            const int64_t plane = image * parts + p;
+            real *cells = m > 1 ? line : to;
+            if (is_run && y >= 0)
+                memcpy(cells, (const real *)call->input + ((plane * call->height + y) * call->width + columns[0]) * part.channels,
+                       (size_t)(n * part.channels) * sizeof(real));
+            else
+                FG_NAME(gather_row)(&part, plane, y, columns, n, part.channels, cells);
+            if (m > 1)
+                FG_NAME(split_cells)(line, length, m, to, length);
         }
     }
 }

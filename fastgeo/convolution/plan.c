@@ -322,10 +322,11 @@ static const char *plan_plane_stencil(const fg_team *team, fg_conv_plan *plan)
 
 static const char *plan_pixel_vectors(const fg_team *team, fg_conv_plan *plan)
 {
-    const fg_conv_call *call = &plan->call;
+    fg_conv_call *call = &plan->call;
     fg_pixels_plan *pixels = &plan->as.pixels;
     plan->packing = packing_of(team->isa, call, 0);
     plan->shape = shape_of(team->isa, call);
+    *call = as_one_row(call);
     if (call->groups != 1)
         return "there has to be one group";
     if (plan->shape->lanes == 1)
@@ -335,7 +336,9 @@ static const char *plan_pixel_vectors(const fg_team *team, fg_conv_plan *plan)
     if (call->out_width >= FG_PLANE_WIDTH || plan->packing.depth >= FG_PLANE_DEPTH)
         return "rows or kernels are too large for the scratch memory of a thread";
     const int64_t reach_y = reach(call->kernel_height, call->dilation_y);
-    pixels->columns = balanced(call->out_width, fg_least(FG_SPLIT_COLUMNS, call->out_width));
+    const int64_t near = FG_NEAR_BYTES / (plan->packing.depth * (int64_t)fg_value_size(call));
+    const int64_t most = call->height == 1 ? fg_clip(near, 6 * plan->shape->lanes, FG_SPLIT_COLUMNS) : FG_SPLIT_COLUMNS;
+    pixels->columns = balanced(call->out_width, fg_least(most, call->out_width));
     const int64_t row_work = plan->packing.depth * call->out_channels * pixels->columns;
     const int64_t work = 2 * FG_STRIP_CHUNKS * FG_CHUNK_WORK;
     pixels->rows = balanced(call->out_height, fg_clip(work / row_work, 1, call->out_height));
@@ -417,9 +420,10 @@ static int has_few_pixels(const fg_conv_call *call)
 /* Channels first, register tiles gather and scatter every value, which costs more than it saves where sums are short. */
 static int has_short_sums(const fg_conv_call *call, int64_t lanes)
 {
-    const int64_t most = call->kernel_height * call->kernel_width == 1 ? FG_POINTWISE_CHANNELS : FG_PLANAR_CHANNELS;
-    const int64_t width = call->out_width, filled = fg_pieces(width, lanes) * lanes;
-    return call->planar && call->channels <= most && 4 * width >= 3 * filled;
+    const int is_pointwise = call->kernel_height * call->kernel_width == 1;
+    const int64_t most = is_pointwise ? FG_POINTWISE_CHANNELS(lanes) : FG_PLANAR_CHANNELS;
+    const int64_t width = as_one_row(call).out_width, filled = fg_pieces(width, lanes) * lanes;
+    return call->planar && call->channels <= most && 8 * width >= 7 * filled;
 }
 
 /* Rows of pixels leave fewer lanes empty than output channels would, and windows touch, so that no cell is split in vain. */

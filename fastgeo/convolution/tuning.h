@@ -13,6 +13,10 @@
 /* Output pixels by one vector of channels, each with its own input vector (grouped lanes, depthwise rows). */
 #define FG_LANE_TILE(bits) ((bits) == 512 ? 14 : (bits) == 256 ? 8 : (bits) == 128 ? 14 : 4)
 
+/* Channels first, 1×1 kernels: input channels up to which pixel vectors beat register tiles, 256 of float32 with 32
+   registers of 512 bits, 64 with 16 of 256 ("1x1/1 24→144 @56", "1x1/1 256→64 @56", "1x1/1 128→512 @28"). */
+#define FG_POINTWISE_CHANNELS(lanes) ((lanes) * (lanes))
+
 enum {
     FG_MOST_PIXELS = 14, /* of any tile above */
 
@@ -65,11 +69,12 @@ enum {
     /* Pixel vectors: columns of a block, split at once; and where outputs leave more than a third of two vectors empty. */
     FG_SPLIT_COLUMNS = 1024,
 
-    /* Channels first: input channels up to which pixel vectors beat register tiles ("7x7/2 3→64 @224", "3x3/1 8→32 @56"),
-       of a 1×1 kernel ("1x1/1 24→144 @56"); output channels up to which one plane is taken to each of them by itself
-       ("5x5/1 1→8 @64"). */
+    /* Pixel vectors of a 1×1 kernel: the columns of a block stay in the first-level cache (bytes) while all outputs pass. */
+    FG_NEAR_BYTES = 24 << 10,
+
+    /* Channels first: input channels up to which pixel vectors beat register tiles ("7x7/2 3→64 @224", "3x3/1 8→32 @56");
+       output channels up to which one plane is taken to each of them by itself ("5x5/1 1→8 @64"). */
     FG_PLANAR_CHANNELS = 8,
-    FG_POINTWISE_CHANNELS = 24,
     FG_PLANE_OUTPUTS = 2,
 
     /* Planes and pixel vectors keep a row and the pointers of a kernel small; a row of outputs stays below some ms. */
