@@ -5,7 +5,18 @@ from typing import TYPE_CHECKING
 from fastgeo.startup import report_in_one_line
 
 try:
-    from fastgeo import assignment, boxes, clustering, convolution, heads, ranking, reference, suppression, testing
+    from fastgeo import (
+        assignment,
+        boxes,
+        clustering,
+        convolution,
+        evaluation,
+        heads,
+        ranking,
+        reference,
+        suppression,
+        testing,
+    )
 except (ImportError, ValueError, KeyboardInterrupt) as error:
     report_in_one_line(error)
     raise
@@ -14,6 +25,7 @@ from fastgeo.assignment import *
 from fastgeo.boxes import *
 from fastgeo.clustering import *
 from fastgeo.convolution import *
+from fastgeo.evaluation import *
 from fastgeo.heads import *
 from fastgeo.plans import Plan, explain
 from fastgeo.ranking import *
@@ -28,6 +40,7 @@ if TYPE_CHECKING:
     from fastgeo.boxes.reference import *
     from fastgeo.clustering.reference import *
     from fastgeo.convolution.reference import *
+    from fastgeo.evaluation.reference import *
     from fastgeo.heads.reference import *
     from fastgeo.ranking.reference import *
     from fastgeo.suppression.reference import *
@@ -51,3 +64,4 @@ __all__ += ranking.__all__
 __all__ += clustering.__all__
 __all__ += assignment.__all__
 __all__ += heads.__all__
+__all__ += evaluation.__all__

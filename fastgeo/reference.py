@@ -8,6 +8,8 @@ from fastgeo.clustering import reference as clustering
 from fastgeo.clustering.reference import *
 from fastgeo.convolution import reference as convolution
 from fastgeo.convolution.reference import *
+from fastgeo.evaluation import reference as evaluation
+from fastgeo.evaluation.reference import *
 from fastgeo.heads import reference as heads
 from fastgeo.heads.reference import *
 from fastgeo.ranking import reference as ranking
@@ -23,3 +25,4 @@ __all__ += ranking.__all__
 __all__ += clustering.__all__
 __all__ += assignment.__all__
 __all__ += heads.__all__
+__all__ += evaluation.__all__

@@ -96,6 +96,21 @@ def _head(n, dtype):
     return {"predictions": head.astype(dtype)}
 
 
+def _evaluated(n, dtype):
+    """n detections and half as many truths of three classes in a few images; scores, overlaps and images are tied."""
+    found, true = "detections['{}']".format, "truth['{}']".format
+    return {
+        found("image_id"): whole(n, 0, n // 8 + 2, seed=2),
+        found("class_id"): whole(n, 0, 3, seed=3),
+        found("boxes"): boxes(n, dtype, 1),
+        found("scores"): tied_scores(n, dtype, 3),
+        true("image_id"): whole(n // 2, 0, n // 8 + 2, seed=2),
+        true("class_id"): whole(n // 2, 0, 3, seed=3),
+        true("boxes"): boxes(n // 2, dtype, 1),
+        "fmt": "xyxy",
+    }
+
+
 def _ids(n, dtype):
     return whole(n, -2, 3, seed=7)
 
@@ -128,6 +143,14 @@ def _costs(n, dtype):
 def _gaps(n, dtype):
     """The same with every seventh pair forbidden."""
     return np.where(whole((n, n + 3), 0, 7, seed=2) == 0, np.inf, _costs(n, dtype)).astype(dtype)
+
+
+def _steps(first, last, count):
+    return lambda n, dtype: np.linspace(first, last, count)
+
+
+def _areas(share):
+    return lambda n, dtype: uniform(n // share, 0, 2000, dtype, seed=6)
 
 
 def _points(n, dtype, seed=11):
@@ -192,6 +215,7 @@ EXAMPLES = {
     "linear_assignment": lambda n, dtype: {"cost": _costs(n, dtype)},
     "match_boxes": _pair,
     "decode_predictions": _head,
+    "mean_average_precision": _evaluated,
 }
 
 _FORMATS = [{}, {"fmt": "xywh"}, {"fmt": "cxcywh", "offset": 1}]
@@ -298,6 +322,18 @@ VARIANTS = {
             "scale": 0.005,
         },
     ],
+    "mean_average_precision": [
+        {},
+        {"truth['iscrowd']": lambda n, dtype: whole(n // 2, 0, 2, bool, 5), "class_agnostic": True},
+        {"truth['ignore']": lambda n, dtype: whole(n // 2, 0, 2, seed=5), "truth['areas']": _areas(2)},
+        {
+            "images": lambda n, dtype: np.arange(n // 8 + 5)[::-1],
+            "classes": lambda n, dtype: np.arange(4)[::-1],
+            "detections['areas']": _areas(1),
+        },
+        {"fmt": "xywh", "max_detections": [2, 3], "area_ranges": {"all": (0, 1e9), "some": (20, 200)}},
+        {"fmt": "cxcywh", "iou_thresholds": _steps(0, 1, 33), "recall_thresholds": _steps(1, 0, 7)},
+    ],
 }
 
 # Sizes that reach tails of every vector width, several chunks, and the pool.
@@ -321,6 +357,7 @@ SIZES = {
     "assign": (5, 37, 5003),
     "kmeans_plusplus": (5, 20_001),
     "linear_assignment": (5, 37, 150),
+    "mean_average_precision": (5, 37, 300),
 }
 USUAL_SIZES = (5, 37, 700)
 
@@ -342,6 +379,7 @@ SHARED = {
     "StreamingKMeans": 50_000,
     "match_boxes": 700,
     "decode_predictions": 100_000,
+    "mean_average_precision": 20_000,
 }
 OF_EACH_FAMILY = ("box_iou", "batched_nms", "conv2d", "histogram_auc", "assign")
 
@@ -373,12 +411,27 @@ def _use_auc_histogram(namespace):
     return call
 
 
+def _use_mean_average_precision(namespace):
+    """A keyword "truth['boxes']" is a column of the table `truth`."""
+
+    def call(n_threads=None, **construction):
+        tables = {"detections": {}, "truth": {}}
+        for key in [key for key in construction if key.endswith("']")]:
+            table, column = key[:-2].split("['")
+            tables[table][column] = construction.pop(key)
+        answer = namespace.mean_average_precision(**{**tables, **construction}, n_threads=n_threads)
+        return answer.precision, answer.recall, answer.scores, answer.classes, answer.images
+
+    return call
+
+
 def _function(name):
     return lambda namespace: getattr(namespace, name)
 
 
 ENTRIES = {name: _function(name) for name in reference.__all__ if inspect.isfunction(getattr(reference, name))}
 ENTRIES |= {"Conv2d": _use_conv2d, "StreamingKMeans": _use_streaming_kmeans, "AUCHistogram": _use_auc_histogram}
+ENTRIES["mean_average_precision"] = _use_mean_average_precision
 
 
 def arguments(name, n, dtype=np.float64, variant=None):

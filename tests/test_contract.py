@@ -21,6 +21,7 @@ FAMILIES = [
     fastgeo.clustering,
     fastgeo.assignment,
     fastgeo.heads,
+    fastgeo.evaluation,
 ]
 NAMES = reference.__all__
 FUNCTIONS = [name for name in NAMES if not isinstance(getattr(reference, name), type)]

@@ -1,0 +1,326 @@
+"""mean_average_precision: values worked by hand, kernels against the reference and pycocotools, bad input."""
+
+import contextlib
+import io
+
+import numpy as np
+import pytest
+from calls import ENTRIES, arguments
+
+import fastgeo
+from fastgeo import reference
+from fastgeo.testing import assert_same_answer
+
+UNIT = [0.0, 0, 10, 10]
+ALMOST_1 = 1 / (1 + np.spacing(1))  # the precision of one detection, as pycocotools has it
+ARRAYS = ("precision", "recall", "scores")
+
+
+def columns(rows, *names):
+    return {name: [row[i] for row in rows] for i, name in enumerate(names)}
+
+
+def found(*rows):
+    return columns(rows, "image_id", "class_id", "boxes", "scores")
+
+
+def true(*rows, **more):
+    return columns(rows, "image_id", "class_id", "boxes") | more
+
+
+class TestByHand:
+    def test_one_of_two_is_found(self, impl):
+        # recall 0.5 at precision 1: 51 of 101 points
+        answer = impl.mean_average_precision(found((1, 1, UNIT, 0.9)), true((1, 1, UNIT), (2, 1, UNIT)))
+        assert answer.ap == answer.ap50 == pytest.approx(51 / 101)
+        assert answer.ar == 0.5
+        assert answer.precision.shape == (10, 101, 1, 4, 3)
+        assert (answer.precision[:, :51, 0, 0] == ALMOST_1).all()
+        assert not answer.precision[:, 51:, 0, 0].any()
+        assert (answer.scores[:, :51, 0, 0] == 0.9).all()
+        # an area of 100 is small, and there is nothing else
+        assert (answer.recall[:, 0, 1] == 0.5).all()
+        assert (answer.recall[:, 0, 2:] == -1).all()
+
+    def test_overlap_decides_at_which_thresholds(self, impl):
+        # 7 of 10 columns are covered: an overlap of 0.7, which reaches 0.5 … 0.7
+        answer = impl.mean_average_precision(found((1, 1, [0, 0, 7, 10], 0.5)), true((1, 1, UNIT)))
+        assert answer.recall[:, 0, 0, 0].tolist() == [1] * 5 + [0] * 5
+
+    def test_a_false_detection_before_the_true(self, impl):
+        answer = impl.mean_average_precision(
+            found((1, 1, [50, 50, 10, 10], 0.9), (1, 1, UNIT, 0.8)), true((1, 1, UNIT))
+        )
+        assert answer.precision[0, 0, 0, 0].tolist() == [0, 0.5, 0.5]  # by limits 1, 10, 100
+
+    def test_the_later_of_equal_truths_is_taken(self, impl):
+        # 0 and 1 are the same; a crowd as 1 leaves 0 to be found
+        rows = [(1, 1, UNIT), (1, 1, UNIT)]
+        for flags, recall in [([0, 1], 1), ([1, 0], 1), ([1, 1], -1), ([0, 0], 0.5)]:
+            answer = impl.mean_average_precision(found((1, 1, UNIT, 0.9)), true(*rows, iscrowd=flags))
+            assert answer.recall[0, 0, 0, 2] == recall, flags
+
+    def test_crowds_take_many_and_divide_by_the_detection(self, impl):
+        crowd = [0, 0, 100, 100]
+        detections = found((1, 1, UNIT, 0.9), (1, 1, [20, 0, 10, 10], 0.8), (1, 1, [200, 0, 10, 10], 0.7))
+        answer = impl.mean_average_precision(detections, true((1, 1, crowd), (1, 1, [200, 0, 10, 10]), iscrowd=[1, 0]))
+        assert (answer.precision[:, :, 0, 0, 2] == ALMOST_1).all()  # the first two are ignored
+        assert (answer.scores[:, 0, 0, 0, 2] == 0.9).all()  # but the first reaches a recall of 0
+        assert (answer.scores[:, 1, 0, 0, 2] == 0.7).all()
+
+    def test_what_is_ignored_is_taken_last(self, impl):
+        # the ignored truth overlaps more, and goes to the second detection
+        detections = found((1, 1, UNIT, 0.9), (1, 1, UNIT, 0.8))
+        truth = true((1, 1, UNIT), (1, 1, [0, 0, 10, 9]), ignore=[1, 0])
+        answer = impl.mean_average_precision(detections, truth)
+        assert (answer.precision[0, :, 0, 0, 2] == ALMOST_1).all()
+
+    def test_areas_are_closed_ranges(self, impl):
+        truth = true((1, 1, UNIT), areas=[1024.0])
+        answer = impl.mean_average_precision(found((1, 1, UNIT, 0.9)), truth)
+        assert (answer.recall[0, 0, :, 2] == [1, 1, 1, -1]).all()
+
+    def test_the_limit_is_for_each_image_and_class(self, impl):
+        detections = found((1, 1, UNIT, 0.1), (1, 1, [50, 0, 9, 9], 0.2), (1, 2, UNIT, 0.3), (2, 1, UNIT, 0.4))
+        truth = true((1, 1, UNIT), (1, 2, UNIT), (2, 1, UNIT))
+        answer = impl.mean_average_precision(detections, truth, max_detections=[1, 2])
+        assert answer.recall[0, :, 0].tolist() == [[0.5, 1], [1, 1]]
+
+    def test_text(self, impl):
+        answer = impl.mean_average_precision(found(("a", "cat", UNIT, 0.9)), true(("a", "cat", UNIT)))
+        lines = str(answer).splitlines()
+        assert lines[0] == " Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = 1.000"
+        assert lines[11] == " Average Recall     (AR) @[ IoU=0.50:0.95 | area= large | maxDets=100 ] = -1.000"
+        assert len(lines) == 12
+        assert answer.classes.tolist() == ["cat"]
+        assert "AP 1.000" in repr(answer)
+
+    def test_per_class_and_curves(self, impl):
+        answer = impl.mean_average_precision(
+            found((1, 3, UNIT, 0.9), (1, 8, UNIT, 0.9)), true((1, 3, UNIT), (1, 5, UNIT), (2, 3, UNIT))
+        )
+        rows = answer.per_class
+        assert rows["class_id"].tolist() == [3, 5, 8]
+        assert rows["ap"].tolist() == pytest.approx([51 / 101, 0, -1])
+        assert rows["ar"].tolist() == [0.5, 0, -1]
+        curve = answer.pr_curve(3, iou_threshold=0.5)
+        assert curve.precision.tolist() == [ALMOST_1] * 51 + [0] * 50
+        assert curve.recall.tolist() == answer.recall_thresholds.tolist()
+        assert answer.pr_curve().precision[0] == ALMOST_1 / 2
+        for wrong in ({"class_id": 8}, {"class_id": 9}, {"iou_threshold": 0.123}, {"area": "huge"}):
+            with pytest.raises(ValueError, match=next(iter(wrong))):
+                answer.pr_curve(**wrong)
+        assert answer.mean(area="huge") == -1
+
+
+class TestAgainstReference:
+    @pytest.mark.parametrize("n", [0, 1, 5, 40, 200])
+    @pytest.mark.parametrize("fmt", ["xyxy", "xywh", "cxcywh"])
+    def test_formats_and_sizes(self, kernels, n, fmt):
+        call = arguments("mean_average_precision", n, np.float32 if n % 2 else np.float64, {"fmt": fmt})
+        answers = [ENTRIES["mean_average_precision"](where)(**call) for where in (kernels, reference)]
+        assert_same_answer(*answers)
+
+    def test_more_than_64_lanes(self, kernels):
+        extra = {
+            "iou_thresholds": np.linspace(0.0, 1.0, 45),
+            "area_ranges": {"a": (0, 50), "b": (9, 99), "c": (0, 1e9)},
+        }
+        call = arguments("mean_average_precision", 150, np.float64, extra)
+        answers = [ENTRIES["mean_average_precision"](where)(**call) for where in (kernels, reference)]
+        assert_same_answer(*answers)
+
+    def test_more_than_255_in_a_lane(self, kernels):
+        """Counts are emptied before a byte overflows."""
+        call = arguments(
+            "mean_average_precision", 3000, np.float64, {"iou_thresholds": [0.5], "area_ranges": {"all": (0, 1e9)}}
+        )
+        call["detections['class_id']"][:] = 0
+        call["detections['image_id']"][:] %= 40
+        call["truth['image_id']"][:] %= 40
+        answers = [ENTRIES["mean_average_precision"](where)(**call) for where in (kernels, reference)]
+        assert_same_answer(*answers)
+
+    @pytest.mark.parametrize(
+        "ids", [np.array([5, -(2**62), 2**62]), np.array([0, 2**63, 7], np.uint64), np.array(["x", "yy", ""])]
+    )
+    def test_any_ids(self, kernels, ids):
+        call = arguments("mean_average_precision", 60)
+        for name in ("detections['class_id']", "truth['class_id']"):
+            call[name] = ids[call[name]]
+        for given in ({}, {"classes": ids}):
+            answers = [ENTRIES["mean_average_precision"](where)(**call, **given) for where in (kernels, reference)]
+            assert_same_answer(*answers)
+
+    def test_whole_numbers_in_other_types(self, kernels):
+        call = arguments("mean_average_precision", 60)
+        expected = ENTRIES["mean_average_precision"](reference)(**call)
+        for dtype in (np.int8, np.uint64, np.float32):
+            for name in ("detections['image_id']", "truth['class_id']"):
+                call[name] = call[name].astype(dtype)
+            assert_same_answer(ENTRIES["mean_average_precision"](kernels)(**call), expected)
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("side", "name", "value", "message"),
+        [
+            ("detections", "boxes", [[0, 0, 1, np.nan]], r"detections\['boxes'\]\[0, 3\]"),
+            ("detections", "boxes", [[0, 0, 1, 2.0**600]], r"detections\['boxes'\]\[0, 3\]"),
+            ("detections", "boxes", np.full((1, 4), 2.0**70, np.float32), r"detections\['boxes'\]\[0, 0\]"),
+            ("detections", "boxes", [[0, 0, 1]], "shape"),
+            ("detections", "scores", [np.nan], r"detections\['scores'\]\[0\]"),
+            ("detections", "scores", [0.5, 0.5], "length 1"),
+            ("detections", "class_id", [1, 2], "length 1"),
+            ("detections", "areas", [np.nan], r"detections\['areas'\]\[0\]"),
+            ("detections", "image_id", [0.5], "whole number"),
+            ("truth", "boxes", [[np.inf, 0, 1, 2]], r"truth\['boxes'\]\[0, 0\]"),
+            ("truth", "areas", [np.nan], r"truth\['areas'\]\[0\]"),
+            ("truth", "iscrowd", [2], r"truth\['iscrowd'\]\[0\]"),
+            ("truth", "ignore", [0, 0], "ignore"),
+        ],
+    )
+    def test_columns(self, impl, side, name, value, message):
+        sides = {"detections": found((1, 1, UNIT, 0.9)), "truth": true((1, 1, UNIT))}
+        sides[side][name] = value
+        with pytest.raises(ValueError, match=message):
+            impl.mean_average_precision(sides["detections"], sides["truth"])
+
+    @pytest.mark.parametrize(
+        ("options", "error", "message"),
+        [
+            ({"fmt": "yxyx"}, ValueError, "fmt"),
+            ({"iou_thresholds": []}, ValueError, "iou_thresholds"),
+            ({"iou_thresholds": [np.nan]}, ValueError, "iou_thresholds"),
+            ({"recall_thresholds": [np.nan]}, ValueError, "recall_thresholds"),
+            ({"area_ranges": {}}, TypeError, "area_ranges"),
+            ({"area_ranges": {"all": (0, np.nan)}}, ValueError, "area_ranges"),
+            ({"max_detections": []}, TypeError, "max_detections"),
+            ({"max_detections": [0]}, ValueError, "max_detections"),
+            ({"images": [2, 3]}, ValueError, r"detections\['image_id'\]\[0\]: expected one of `images`, got 1"),
+            ({"classes": []}, ValueError, "class_id"),
+            ({"classes": [1, 1]}, ValueError, "classes"),
+            ({"classes": ["1"]}, TypeError, "same kind"),
+        ],
+    )
+    def test_options(self, impl, options, error, message):
+        with pytest.raises(error, match=message):
+            impl.mean_average_precision(found((1, 1, UNIT, 0.9)), true((1, 1, UNIT)), **options)
+
+    def test_missing_columns(self, impl):
+        with pytest.raises(ValueError, match="scores"):
+            impl.mean_average_precision(true((1, 1, UNIT)), true((1, 1, UNIT)))
+        with pytest.raises(TypeError, match="mapping"):
+            impl.mean_average_precision([], true((1, 1, UNIT)))
+
+
+def test_nothing(impl):
+    empty = {"image_id": [], "class_id": [], "boxes": [], "scores": []}
+    answer = impl.mean_average_precision(empty, empty)
+    assert answer.precision.shape == (10, 101, 0, 4, 3)
+    assert (answer.stats == -1).all()
+    answer = impl.mean_average_precision(empty, empty, images=[1], classes=[1, 2])
+    assert (answer.precision == -1).all()
+    answer = impl.mean_average_precision(empty, true((1, 1, UNIT)))
+    assert answer.ap == 0
+
+
+def made_rows(rng, n_images, n_classes, grid):
+    """Truths and detections full of ties, with crowds; coordinates on a coarse grid let overlaps tie as well."""
+    truths, detections = [], []
+    for image in rng.permutation(n_images) + 1:
+        for _ in range(rng.integers(0, 6)):
+            box = np.concatenate([rng.uniform(0, 300, 2), np.exp(rng.uniform(1, 5.5, 2))])
+            class_id = int(rng.integers(1, n_classes + 1))
+            truths.append((int(image), class_id, box, float(box[2] * box[3] * 0.7), int(rng.random() < 0.15)))
+            for _ in range(rng.integers(0, 5)):
+                moved = box + rng.normal(0, 0.1, 4) * np.tile(box[2:], 2)
+                other = class_id if rng.random() < 0.9 else int(rng.integers(1, n_classes + 1))
+                detections.append((int(image), other, moved, round(float(rng.random()), 1)))
+    for rows in (truths, detections):
+        for i, row in enumerate(rows):
+            box = np.maximum(grid, np.rint(row[2] / grid) * grid) if grid else row[2]
+            rows[i] = (*row[:2], box.tolist(), *row[3:])
+    return truths, [detections[i] for i in rng.permutation(len(detections))]
+
+
+def by_pycocotools(truths, detections, n_images, n_classes, **params):
+    coco = pytest.importorskip("pycocotools.coco")
+    cocoeval = pytest.importorskip("pycocotools.cocoeval")
+    sides = []
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        for rows, names in ((truths, ("area", "iscrowd")), (detections, ("score",))):
+            side = coco.COCO()
+            side.dataset = {
+                "images": [{"id": i} for i in range(1, n_images + 3)],
+                "categories": [{"id": i} for i in range(1, n_classes + 2)],
+                "annotations": [
+                    {
+                        "id": i + 1,
+                        "image_id": image,
+                        "category_id": class_id,
+                        "bbox": box,
+                        "area": box[2] * box[3],
+                        "iscrowd": 0,
+                    }
+                    | dict(zip(names, rest, strict=True))
+                    for i, (image, class_id, box, *rest) in enumerate(rows)
+                ],
+            }
+            side.createIndex()
+            sides.append(side)
+        run = cocoeval.COCOeval(*sides, "bbox")
+        for name, value in params.items():
+            setattr(run.params, name, value)
+        run.evaluate()
+        run.accumulate()
+        output.truncate(output.seek(0))
+        if not params:
+            run.summarize()
+    return run, output.getvalue()
+
+
+PYCOCOTOOLS_NAMES = {
+    "max_detections": "maxDets",
+    "iou_thresholds": "iouThrs",
+    "recall_thresholds": "recThrs",
+    "area_ranges": "areaRng",
+}
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"max_detections": [1, 2, 3]},
+        {"iou_thresholds": np.array([0.0, 1.0, 0.3])},
+        {"iou_thresholds": np.linspace(0.05, 0.95, 40)},
+        {"recall_thresholds": np.array([0.1, 0.9, 0.2, 0, 0.5, 1.0, 1.1])},
+        {"area_ranges": {"all": (0, 1e10), "some": (200, 900)}},
+        {"class_agnostic": True},
+    ],
+    ids=lambda options: "-".join(options) or "default",
+)
+def test_arrays_of_pycocotools(seed, options):
+    rng = np.random.default_rng(seed)
+    n_images, n_classes = int(rng.integers(1, 30)), int(rng.integers(1, 6))
+    truths, detections = made_rows(rng, n_images, n_classes, [0, 20.0, 40.0][seed % 3])
+    params = {PYCOCOTOOLS_NAMES[name]: value for name, value in options.items() if name in PYCOCOTOOLS_NAMES}
+    if "area_ranges" in options:
+        params["areaRng"] = [list(limits) for limits in options["area_ranges"].values()]
+    if "class_agnostic" in options:
+        params["useCats"] = 0
+    expected, text = by_pycocotools(truths, detections, n_images, n_classes, **params)
+    answer = fastgeo.mean_average_precision(
+        columns(detections, "image_id", "class_id", "boxes", "scores"),
+        columns(truths, "image_id", "class_id", "boxes", "areas", "iscrowd"),
+        images=range(1, n_images + 3),
+        classes=range(1, n_classes + 2),
+        **options,
+    )
+    for name in ARRAYS:
+        assert getattr(answer, name).tobytes() == expected.eval[name].tobytes(), name
+    if not options:
+        assert f"{answer}\n" == text
+        assert answer.stats.tobytes() == expected.stats.tobytes()
