@@ -4,6 +4,7 @@ import contextlib
 import copy
 import gc
 import io
+import pickle
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from cases import random_boxes
 
 from fastgeo.compat import pycocotools as ours
+from fastgeo.compat.coco_columns import Later
 
 mask = pytest.importorskip("pycocotools.mask", reason="needs pycocotools")
 coco = pytest.importorskip("pycocotools.coco", reason="needs pycocotools")
@@ -138,15 +140,20 @@ def evaluation(data, kind="bbox", evaluator=None, **params):
     return run
 
 
-def assert_same_evaluation(data, *args, **params):
-    """The evaluation before and after `patch`: overlaps, records, curves, figures, what is printed, marks left."""
+def assert_same_evaluation(data, kind="bbox", evaluator=None, **params):
+    """The evaluation before and after `patch`: overlaps, records, curves, figures, what is printed, marks left.
+
+    An evaluator that is ours takes the place of the patched one.
+    """
     printed, runs, marks = [], [], []
+    args = (kind, evaluator)
     for patch in (False, True):
         if patch:
             ours.patch()
         try:
             with contextlib.redirect_stdout(io.StringIO()) as output:
-                runs.append(evaluation(data, *args, **params))
+                chosen = None if evaluator is ours.COCOeval and not patch else evaluator
+                runs.append(evaluation(data, kind, chosen, **params))
         finally:
             ours.unpatch()
         printed.append(re.sub(r"t=\d+\.\d\ds", "t=?", output.getvalue()))
@@ -175,6 +182,7 @@ def assert_same_evaluation(data, *args, **params):
     return before
 
 
+@pytest.mark.parametrize("evaluator", [None, ours.COCOeval], ids=["patched", "ours"])
 @pytest.mark.parametrize("kind", ["bbox", "segm", "keypoints"])
 @pytest.mark.parametrize(
     "params",
@@ -190,15 +198,88 @@ def assert_same_evaluation(data, *args, **params):
     ],
     ids=lambda params: "-".join(params) or "default",
 )
-def test_evaluation_is_the_same(kind, params):
-    before = assert_same_evaluation(made_data(), kind, **params)
+def test_evaluation_is_the_same(kind, params, evaluator):
+    before = assert_same_evaluation(made_data(), kind, evaluator, **params)
     if params.get("imgIds") != [] and not (kind == "keypoints" and "useCats" in params):  # nothing matches there
         assert np.asarray(before.eval["precision"]).max() > 0
 
 
+@pytest.mark.parametrize("evaluator", [None, ours.COCOeval], ids=["patched", "ours"])
 @pytest.mark.parametrize("seed", range(6))
-def test_ties_of_overlap_are_broken_the_same(seed):
-    assert_same_evaluation(made_data(40, 2, seed, grid=40.0))
+def test_ties_of_overlap_are_broken_the_same(seed, evaluator):
+    assert_same_evaluation(made_data(40, 2, seed, grid=40.0), "bbox", evaluator)
+
+
+class TestOfBoxes:
+    """Columns in the place of records."""
+
+    def run(self, evaluator=ours.COCOeval, **params):
+        with contextlib.redirect_stdout(io.StringIO()):
+            return evaluation(made_data(), "bbox", evaluator, **params)
+
+    def test_records_are_made_when_they_are_looked_at(self):
+        run = self.run()
+        assert isinstance(run.evalImgs, Later)
+        assert run.evalImgs._made is None
+        assert len(run.evalImgs) == 4 * 4 * 61
+        assert run.evalImgs._made is None
+        assert run.evalImgs[0] is run.evalImgs[0]
+        assert sum([run.evalImgs, run.evalImgs], []) == [*run.evalImgs, *run.evalImgs]  # noqa: RUF017
+        assert run.evalImgs == list(run.evalImgs)
+        assert np.asarray(run.evalImgs, dtype=object).shape == (4 * 4 * 61,)
+        assert (3, 1) in run.ious
+
+    def test_records_remember_what_was_evaluated(self):
+        run, other = self.run(), self.run()
+        run.params.catIds = []
+        assert len(list(run.evalImgs)) == len(list(other.evalImgs))
+
+    def test_other_parameters_are_accumulated_from_the_records(self):
+        run = self.run()
+        first = run.eval["precision"].copy()
+        run.params.recThrs = np.array([0.5])
+        with contextlib.redirect_stdout(io.StringIO()):
+            run.accumulate()
+        np.testing.assert_array_equal(run.eval["precision"], first[:, 50:51])
+
+    def test_changed_records_are_accumulated(self):
+        run = self.run()
+        run.evalImgs = [None] * len(run.evalImgs)
+        with contextlib.redirect_stdout(io.StringIO()):
+            run.accumulate()
+        assert (run.eval["precision"] == -1).all()
+
+    def test_pickles(self):
+        run = pickle.loads(pickle.dumps(self.run()))
+        assert len(list(run.evalImgs)) == 4 * 4 * 61
+
+    @pytest.mark.parametrize("name", ["id", "category_id"])
+    def test_ids_that_are_shared_or_no_numbers(self, name):
+        """Records are made at once, and hold what pycocotools makes of them."""
+        ground_truth, found = made_data(12)
+        for annotation in ground_truth.dataset["annotations"] + found.dataset["annotations"]:
+            annotation[name] = str(annotation[name]) if name == "category_id" else 1 + annotation[name] // 2
+        for category in ground_truth.dataset["categories"] + found.dataset["categories"]:
+            category["id"] = str(category["id"]) if name == "category_id" else category["id"]
+        ground_truth.createIndex()
+        found.createIndex()
+        assert_same_evaluation((ground_truth, found), "bbox", ours.COCOeval)
+
+
+def test_parameters_are_the_same():
+    for kind in ("bbox", "segm", "keypoints"):
+        mine, theirs = vars(ours.Params(kind)), vars(cocoeval.Params(kind))
+        assert sorted(mine) == sorted(theirs)
+        for name, value in theirs.items():
+            assert type(mine[name]) is type(value)
+            np.testing.assert_array_equal(mine[name], value)
+    with pytest.raises(Exception, match="iouType not supported"):
+        ours.Params("boxes")
+
+
+def test_order_of_calls():
+    with pytest.raises(Exception, match="accumulate"):
+        ours.COCOeval(iouType="bbox").summarize()
 
 
 def test_odd_ids_and_whole_scores_are_the_same():
@@ -238,11 +319,12 @@ def test_accumulate_takes_other_parameters():
     assert curves[0]["precision"].shape == (10, 101, 2, 4, 1)
 
 
+@pytest.mark.parametrize("base", [cocoeval.COCOeval, ours.COCOeval], ids=["patched", "ours"])
 @pytest.mark.parametrize("name", ["computeIoU", "evaluateImg"])
-def test_a_subclass_keeps_what_it_defines(name):
+def test_a_subclass_keeps_what_it_defines(name, base):
     calls = []
 
-    class Counted(cocoeval.COCOeval):
+    class Counted(base):
         pass
 
     def counted(self, *args):

@@ -1,9 +1,10 @@
-"""``COCOeval.evaluate`` and ``COCOeval.accumulate`` on whole arrays, for `fastgeo.compat.pycocotools.patch`.
+"""``COCOeval.evaluate`` and ``COCOeval.accumulate``, for `fastgeo.compat.pycocotools`.
 
-pycocotools walks through images, categories, ranges of areas, thresholds, detections and truths in nested Python loops.
-Here a pair of image and category without annotations costs nothing, and the others are matched side by side: the best
-detections of all pairs in one step, then the second best, at all thresholds and in all ranges of areas at once. Within
-a pair the order is pycocotools' own, so that the records, and the figures made of them, are equal bit for bit.
+Boxes go to `fastgeo.mean_average_precision` as columns, and the records that pycocotools makes on the way are made when
+they are looked at. Masks, keypoints and whatever a subclass computes by itself are matched on whole arrays: a pair of
+image and category without annotations costs nothing, and the others are matched side by side, the best detections of
+all pairs in one step, then the second best, at all thresholds and in all ranges of areas at once. Either way records
+and figures are pycocotools' own, bit for bit.
 """
 
 from __future__ import annotations
@@ -14,14 +15,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from fastgeo.compat.coco_columns import Later, LaterDict, box_scores
 from fastgeo.compat.coco_matching import Annotations, match
+from fastgeo.evaluation import DetectionScores
 from fastgeo.runtime.checks import Array
 
 Record = dict[str, Any]
+HOSTS = ("pycocotools.cocoeval", "fastgeo.compat.coco_evaluator")
 
 
 def evaluate(self: Any) -> None:
@@ -37,10 +42,16 @@ def evaluate(self: Any) -> None:
     if p.useCats:
         p.catIds = list(np.unique(p.catIds))
     p.maxDets = sorted(p.maxDets)
-    self._prepare()
+    self._paramsEval = copy.deepcopy(p)
+    self._scores = None
     with _no_collection():
-        _match_all(self, p, p.catIds if p.useCats else [-1])
-    self._paramsEval = copy.deepcopy(self.params)
+        if p.iouType == "bbox" and all(_is_own(self, name) for name in ("_prepare", "computeIoU", "evaluateImg")):
+            self._scores = box_scores(self.cocoGt, self.cocoDt, self._paramsEval)
+        if self._scores is None:
+            self._prepare()
+            self.ious, self.evalImgs = _matched(self, p)
+        else:
+            _match_later(self)
     print(f"DONE (t={time.time() - begin:0.2f}s).")
 
 
@@ -56,26 +67,48 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _match_all(self: Any, p: Any, categories: list[Any]) -> None:
-    from pycocotools.cocoeval import COCOeval
+def _is_own(self: Any, name: str) -> bool:
+    """Whether a method is that of pycocotools or its stand-in, not of a subclass."""
+    owner = next(base for base in type(self).__mro__ if name in vars(base))
+    return owner.__name__ == "COCOeval" and owner.__module__ in HOSTS
 
+
+def _match_later(self: Any) -> None:
+    """Records of what has been evaluated, made when they are looked at."""
+    done, copied = self._paramsEval, copy.copy(self)
+    copied.params = done
+    whole = Later(2, partial(_match_copy, copied))
+    self.ious = LaterDict(partial(whole.__getitem__, 0))
+    n_categories = len(done.catIds) if done.useCats else 1
+    self.evalImgs = Later(n_categories * len(done.areaRng) * len(done.imgIds), partial(whole.__getitem__, 1))
+    self.eval = {}
+
+
+def _match_copy(copied: Any) -> list[Any]:
+    with _no_collection():
+        copied._prepare()
+        return list(_matched(copied, copied.params))
+
+
+def _matched(self: Any, p: Any) -> tuple[dict[Any, Any], list[Any]]:
+    """`ious` and `evalImgs`."""
+    categories = p.catIds if p.useCats else [-1]
     found = Annotations(dict(_annotated_pairs(self, p)), p.maxDets[-1])
-    own_overlaps = type(self).computeIoU is COCOeval.computeIoU and p.iouType == "bbox"
-    if own_overlaps:
+    if _is_own(self, "computeIoU") and p.iouType == "bbox":
         ious = found.box_overlaps()
     else:
         compute = self.computeOks if p.iouType == "keypoints" else self.computeIoU
         ious = {pair: compute(*pair) for pair in found.pairs}
-    self.ious = {(image, category): ious.get((image, category), []) for image in p.imgIds for category in categories}
-    if type(self).evaluateImg is COCOeval.evaluateImg and not any(np.isnan(iou).any() for iou in ious.values()):
-        self.evalImgs = _records(found, list(ious.values()), p, categories)
-    else:  # a subclass decides for itself, and so does pycocotools about NaN
-        self.evalImgs = [
-            self.evaluateImg(image, category, areas, p.maxDets[-1])
-            for category in categories
-            for areas in p.areaRng
-            for image in p.imgIds
-        ]
+    whole = {(image, category): ious.get((image, category), []) for image in p.imgIds for category in categories}
+    if _is_own(self, "evaluateImg") and not any(np.isnan(iou).any() for iou in ious.values()):
+        return whole, _records(found, list(ious.values()), p, categories)
+    self.ious = whole  # a subclass decides for itself, and so does pycocotools about NaN
+    return whole, [
+        self.evaluateImg(image, category, areas, p.maxDets[-1])
+        for category in categories
+        for areas in p.areaRng
+        for image in p.imgIds
+    ]
 
 
 def _annotated_pairs(self: Any, p: Any) -> Iterator[tuple[tuple[Any, Any], tuple[list[Any], list[Any]]]]:
@@ -132,8 +165,25 @@ def accumulate(self: Any, p: Any = None) -> None:
     if p is None:
         p = self.params
     p.catIds = p.catIds if p.useCats == 1 else [-1]
+    counts, precision, recall, scores = _arrays(self, p)
+    self.eval = {
+        "params": p,
+        "counts": counts,
+        "date": datetime.now().strftime("%Y-%m-%d %H:%M:%S"),
+        "precision": precision,
+        "recall": recall,
+        "scores": scores,
+    }
+    print(f"DONE (t={time.time() - begin:0.2f}s).")
+
+
+def _arrays(self: Any, p: Any) -> tuple[list[int], Array, Array, Array]:
+    """Counts, precision, recall and scores: those that have been evaluated, or those of the records."""
     n_categories = len(p.catIds) if p.useCats else 1
     counts = [len(p.iouThrs), len(p.recThrs), n_categories, len(p.areaRng), len(p.maxDets)]
+    evaluated: DetectionScores | None = getattr(self, "_scores", None)
+    if evaluated is not None and isinstance(self.evalImgs, Later) and _are_same(p, self._paramsEval):
+        return counts, evaluated.precision.copy(), evaluated.recall.copy(), evaluated.scores.copy()
     precision, scores = -np.ones(counts), -np.ones(counts)
     recall = -np.ones([counts[0], *counts[2:]])
 
@@ -150,15 +200,15 @@ def accumulate(self: Any, p: Any = None) -> None:
             records = [record for i in chosen_images if (record := self.evalImgs[first + i]) is not None]
             for m, curve in _curves(records, max_dets, p.recThrs):
                 precision[:, :, k, a, m], recall[:, k, a, m], scores[:, :, k, a, m] = curve
-    self.eval = {
-        "params": p,
-        "counts": counts,
-        "date": datetime.now().strftime("%Y-%m-%d %H:%M:%S"),
-        "precision": precision,
-        "recall": recall,
-        "scores": scores,
-    }
-    print(f"DONE (t={time.time() - begin:0.2f}s).")
+    return counts, precision, recall, scores
+
+
+def _are_same(p: Any, done: Any) -> bool:
+    """Whether all that decides the figures is as it was when they were computed."""
+    if p.iouType != done.iouType or bool(p.useCats) != bool(done.useCats):
+        return False
+    names = ("imgIds", "iouThrs", "recThrs", "maxDets", "areaRng", *(["catIds"] if p.useCats else []))
+    return all(np.array_equal(getattr(p, name), getattr(done, name)) for name in names)
 
 
 def _curves(

@@ -1,4 +1,4 @@
-"""COCO box IoU: ``from fastgeo.compat.pycocotools import iou``, or `patch` and keep ``COCOeval`` as it is.
+"""COCO's evaluation of boxes: ``from fastgeo.compat.pycocotools import COCOeval``, or `patch` and keep yours as it is.
 
 `iou` is ``pycocotools.mask.iou`` for boxes (x, y, w, h), bit for bit, except:
 
@@ -8,13 +8,14 @@
 
 Run-length encodings and whatever else is no box go to pycocotools' own function, which is imported only then.
 
-After `patch` an unchanged ``COCOeval`` gives the same figures, bit for bit. The overlaps are a twentieth of the time of
-an evaluation, so `patch` also replaces ``COCOeval.evaluate`` and ``COCOeval.accumulate`` by forms that work on whole
-arrays and leave equal records, printing what pycocotools prints. A subclass keeps what it defines itself:
-``evaluate`` and ``accumulate``, or ``computeIoU``, ``computeOks`` and ``evaluateImg``, which are then called. Masks and
-keypoints are matched in the same way. Differences:
+`COCOeval` and `Params` do not need pycocotools, and take the ``COCO`` objects of any library. After `patch` an
+unchanged program's ``COCOeval`` does the same. Figures, curves and what is printed are pycocotools', bit for bit. A
+subclass keeps what it defines itself: ``evaluate`` and ``accumulate``, or ``computeIoU``, ``computeOks`` and
+``evaluateImg``, which are then called. Masks and keypoints are matched as records. Differences:
 
-- The arrays of the records in ``evalImgs`` are views of larger arrays.
+- Of boxes, the records in ``evalImgs`` and ``ious`` are made when they are looked at, of the annotations as they are
+  then.
+- The arrays of the records are views of larger arrays.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ import numpy as np
 
 import fastgeo
 from fastgeo.compat.coco_evaluation import accumulate, evaluate
+from fastgeo.compat.coco_evaluator import COCOeval, Params
 
-__all__ = ["iou", "patch", "unpatch"]
+__all__ = ["COCOeval", "Params", "iou", "patch", "unpatch"]
 
 _originals: tuple[Callable[..., Any], ...] | None = None
 
@@ -74,10 +76,10 @@ def patch() -> None:
     global _originals
     if _originals is None:
         from pycocotools import mask
-        from pycocotools.cocoeval import COCOeval
+        from pycocotools.cocoeval import COCOeval as Theirs
 
-        _originals = mask.iou, COCOeval.evaluate, COCOeval.accumulate
-        mask.iou, COCOeval.evaluate, COCOeval.accumulate = iou, evaluate, accumulate
+        _originals = mask.iou, Theirs.evaluate, Theirs.accumulate
+        mask.iou, Theirs.evaluate, Theirs.accumulate = iou, evaluate, accumulate
 
 
 def unpatch() -> None:
@@ -92,9 +94,9 @@ def unpatch() -> None:
     global _originals
     if _originals is not None:
         from pycocotools import mask
-        from pycocotools.cocoeval import COCOeval
+        from pycocotools.cocoeval import COCOeval as Theirs
 
-        mask.iou, COCOeval.evaluate, COCOeval.accumulate = _originals
+        mask.iou, Theirs.evaluate, Theirs.accumulate = _originals
         _originals = None
 
 

@@ -20,7 +20,8 @@ typedef struct {
 /* The curve of one lane at one limit of detections: only where recall rises does anything happen. */
 typedef struct {
     int64_t true_count;
-    int64_t next; /* the first point of recall that is not yet reached */
+    int64_t next;    /* the first of the ascending points of recall that is not yet reached */
+    int64_t reached; /* points of the answer with a value in the end, or -1: there are no truths */
 } lane_curve;
 
 /* Memory of one thread. Curves are by limit and lane, with their points in ascending order of recall. */
@@ -99,7 +100,7 @@ static void start_curves(const class_curves *here)
             const int64_t at = m * FG_LANES + lane;
             const int64_t *needed = here->slot->needed + (here->first_lane + lane) / call->n_thresholds * n;
             lane_curve *curve = here->slot->curves + at;
-            *curve = (lane_curve){0, 0};
+            *curve = (lane_curve){0, 0, 0};
             /* The first detection reaches a recall of 0, whatever becomes of it. */
             for (; found && curve->next < n && needed[curve->next] == 0; curve->next++)
                 here->slot->scores[at * n + curve->next] = call->found_scores[here->ranked[0].detection];
@@ -123,6 +124,7 @@ static inline void extend_curve(const class_curves *here, int64_t m, int lane, i
 
 static void pass_detections(const class_curves *here, int64_t word, int slot)
 {
+    enum { AHEAD = 16 };
     const fg_accumulate_call *call = here->call;
     const int64_t begin = call->starts[here->class_id], n = call->counts[here->class_id];
     const uint64_t *hits = call->hits + word * call->n_detections + begin;
@@ -131,6 +133,8 @@ static void pass_detections(const class_curves *here, int64_t word, int slot)
         int64_t within = 0;
         if (i % FG_POLLED_STEPS == 0 && here->job->team->stopped(slot))
             return;
+        if (i + AHEAD < n && hits[i + AHEAD])
+            __builtin_prefetch(call->found_scores + here->ranked[i + AHEAD].detection);
         while (call->rank[begin + i] >= call->limits[within])
             within++;
         add_lanes(here, here->slot->counts + within, counted[i]);
@@ -147,28 +151,52 @@ static void pass_detections(const class_curves *here, int64_t word, int slot)
     }
 }
 
-/* The highest precision at each point of recall or beyond; `known` is false where the class has no truths. */
-static void write_curve(const class_curves *here, int64_t m, int64_t lane, int known)
+/* Precision at a point becomes the highest there or beyond. Returns how many points of the answer are reached: those
+   behind one that is not stay at 0, as in pycocotools. */
+static int64_t finish_curve(const class_curves *here, int64_t at)
+{
+    const int64_t n = here->call->n_recalls;
+    double *best = here->slot->best + at * (n + 1);
+    int64_t reached = 0;
+    for (int64_t k = n; k > 0; k--)
+        best[k - 1] = best[k] > best[k - 1] ? best[k] : best[k - 1];
+    while (reached < n && here->call->place[reached] < here->slot->curves[at].next)
+        reached++;
+    return reached;
+}
+
+static void write_recall(const class_curves *here, int64_t lane, int64_t m)
 {
     const fg_accumulate_call *call = here->call;
-    const int64_t n = call->n_recalls, at = m * FG_LANES + lane;
     const int64_t t = (here->first_lane + lane) % call->n_thresholds, a = (here->first_lane + lane) / call->n_thresholds;
-    const int64_t cells = call->n_ranges * call->n_limits, cell = a * call->n_limits + m;
-    const lane_curve *curve = here->slot->curves + at;
-    double *best = here->slot->best + at * (n + 1);
-    for (int64_t k = n; k > 0; k--)
-        if (best[k] > best[k - 1])
-            best[k - 1] = best[k];
-    int reached = 1;
-    for (int64_t r = 0; r < n; r++) {
-        const int64_t out = ((t * n + r) * call->n_classes + here->class_id) * cells + cell, place = call->place[r];
-        reached = reached && place < curve->next; /* points behind one that is not reached stay at 0, as in pycocotools */
-        call->precision[out] = !known ? -1 : reached ? best[place + 1] : 0;
-        call->scores[out] = !known ? -1 : reached ? here->slot->scores[at * n + place] : 0;
-    }
-    const double positives = (double)call->positives[here->class_id * call->n_ranges + a];
-    call->recall[(t * call->n_classes + here->class_id) * cells + cell] =
-        known ? (double)curve->true_count / positives : -1;
+    const int64_t positives = call->positives[here->class_id * call->n_ranges + a];
+    lane_curve *curve = here->slot->curves + m * FG_LANES + lane;
+    call->recall[((t * call->n_classes + here->class_id) * call->n_ranges + a) * call->n_limits + m] =
+        positives ? (double)curve->true_count / (double)positives : -1;
+    curve->reached = positives ? finish_curve(here, m * FG_LANES + lane) : -1;
+}
+
+/* Row by row of the answer, which has the ranges and limits of a threshold, point and class side by side. */
+static void write_curves(const class_curves *here)
+{
+    const fg_accumulate_call *call = here->call;
+    const int64_t n = call->n_recalls, end = here->first_lane + here->n_lanes;
+    for (int64_t lane = 0; lane < here->n_lanes; lane++)
+        for (int64_t m = 0; m < call->n_limits; m++)
+            write_recall(here, lane, m);
+    for (int64_t t = 0; t < call->n_thresholds; t++)
+        for (int64_t r = 0; r < n; r++) {
+            const int64_t row = ((t * n + r) * call->n_classes + here->class_id) * call->n_ranges;
+            const int64_t before = here->first_lane - t + call->n_thresholds - 1;
+            for (int64_t a = before > 0 ? before / call->n_thresholds : 0; a * call->n_thresholds + t < end; a++)
+                for (int64_t m = 0; m < call->n_limits; m++) {
+                    const int64_t at = m * FG_LANES + a * call->n_thresholds + t - here->first_lane;
+                    const int64_t reached = here->slot->curves[at].reached, out = (row + a) * call->n_limits + m;
+                    const double none = reached < 0 ? -1 : 0;
+                    call->precision[out] = r < reached ? here->slot->best[at * (n + 1) + call->place[r] + 1] : none;
+                    call->scores[out] = r < reached ? here->slot->scores[at * n + call->place[r]] : none;
+                }
+        }
 }
 
 static void accumulate_class(void *argument, int64_t class_id, int slot)
@@ -193,9 +221,7 @@ static void accumulate_class(void *argument, int64_t class_id, int slot)
         };
         start_curves(&here);
         pass_detections(&here, w, slot);
-        for (int64_t m = 0; m < call->n_limits; m++)
-            for (int64_t lane = 0; lane < here.n_lanes; lane++)
-                write_curve(&here, m, lane, positives[(here.first_lane + lane) / call->n_thresholds] > 0);
+        write_curves(&here);
     }
     fg_fenv_leave(saved);
 }
