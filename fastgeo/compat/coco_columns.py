@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 import fastgeo
-from fastgeo.evaluation import DetectionScores
+from fastgeo.evaluation import DetectionScores, dict_columns
 from fastgeo.runtime.checks import Array
 
 
@@ -56,10 +55,7 @@ def _annotations(coco: Any, images: Sequence[Any]) -> tuple[list[Any], Array] | 
 
 def _columns(annotations: list[Any], counts: Array, last: str) -> dict[str, Array]:
     """Their columns; `last` names one that is this side's own. Ids that are not above 0 raise: they mean "none"."""
-    n = len(annotations)
-    numbers = chain.from_iterable(map(itemgetter("category_id", "area", "id", last), annotations))
-    table = np.fromiter(numbers, np.float64, 4 * n).reshape(n, 4)
-    boxes = np.fromiter(chain.from_iterable(map(itemgetter("bbox"), annotations)), np.float64, 4 * n)
+    table, boxes = dict_columns(annotations, ("category_id", "area", "id", last), "bbox")
     if not (table[:, 2] > 0).all():
         raise ValueError("id: expected a number above 0")
     classes = table[:, 0].astype(np.int64)
@@ -68,9 +64,9 @@ def _columns(annotations: list[Any], counts: Array, last: str) -> dict[str, Arra
     return {
         "image_id": np.repeat(np.arange(len(counts)), counts),
         "class_id": classes,
-        "boxes": boxes.reshape(n, 4),
-        "areas": table[:, 1],
-        last: table[:, 3],
+        "boxes": boxes,
+        "areas": table[:, 1].copy(),
+        last: table[:, 3].copy(),
     }
 
 

@@ -42,7 +42,10 @@ def evaluate(self: Any) -> None:
     if p.useCats:
         p.catIds = list(np.unique(p.catIds))
     p.maxDets = sorted(p.maxDets)
-    self._paramsEval = copy.deepcopy(p)
+    ids = {
+        id(values): list(values) for values in (p.imgIds, p.catIds)
+    }  # thousands of numbers need no copy of their own
+    self._paramsEval = copy.deepcopy(p, ids)
     self._scores = None
     with _no_collection():
         if p.iouType == "bbox" and all(_is_own(self, name) for name in ("_prepare", "computeIoU", "evaluateImg")):

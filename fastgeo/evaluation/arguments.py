@@ -117,6 +117,12 @@ def code_ids(name: str, found: Array, true: Array, given: Array | None) -> tuple
     return ids, codes[: len(found)], codes[len(found) :]
 
 
+def dict_columns(rows: list[dict[str, Any]], names: tuple[str, ...], box_name: str) -> tuple[Array, Array]:
+    """Numbers (n, len(names)) and boxes (n, 4) out of dictionaries, as float64."""
+    table = np.array([[row[name] for name in names] for row in rows], np.float64).reshape(len(rows), len(names))
+    return table, np.array([row[box_name] for row in rows], np.float64).reshape(len(rows), 4)
+
+
 def _one_of(name: str) -> str:
     return f"one of `{'images' if name == 'image_id' else 'classes'}`"
 
