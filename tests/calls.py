@@ -216,6 +216,7 @@ EXAMPLES = {
     "match_boxes": _pair,
     "decode_predictions": _head,
     "mean_average_precision": _evaluated,
+    "DetectionEvaluator": _evaluated,
 }
 
 _FORMATS = [{}, {"fmt": "xywh"}, {"fmt": "cxcywh", "offset": 1}]
@@ -335,6 +336,7 @@ VARIANTS = {
         {"fmt": "cxcywh", "iou_thresholds": _steps(0, 1, 33), "recall_thresholds": _steps(1, 0, 7)},
     ],
 }
+VARIANTS["DetectionEvaluator"] = VARIANTS["mean_average_precision"]
 
 # Sizes that reach tails of every vector width, several chunks, and the pool.
 _IMAGE_SIDES = (5, 18, 61)
@@ -358,6 +360,7 @@ SIZES = {
     "kmeans_plusplus": (5, 20_001),
     "linear_assignment": (5, 37, 150),
     "mean_average_precision": (5, 37, 300),
+    "DetectionEvaluator": (5, 37, 300),
 }
 USUAL_SIZES = (5, 37, 700)
 
@@ -380,6 +383,7 @@ SHARED = {
     "match_boxes": 700,
     "decode_predictions": 100_000,
     "mean_average_precision": 20_000,
+    "DetectionEvaluator": 20_000,
 }
 OF_EACH_FAMILY = ("box_iou", "batched_nms", "conv2d", "histogram_auc", "assign")
 
@@ -415,14 +419,29 @@ def _use_mean_average_precision(namespace):
     """A keyword "truth['boxes']" is a column of the table `truth`."""
 
     def call(n_threads=None, **construction):
-        tables = {"detections": {}, "truth": {}}
-        for key in [key for key in construction if key.endswith("']")]:
-            table, column = key[:-2].split("['")
-            tables[table][column] = construction.pop(key)
-        answer = namespace.mean_average_precision(**{**tables, **construction}, n_threads=n_threads)
+        answer = namespace.mean_average_precision(**_tables(construction), n_threads=n_threads)
         return answer.precision, answer.recall, answer.scores, answer.classes, answer.images
 
     return call
+
+
+def _use_detection_evaluator(namespace):
+    def call(**construction):
+        keywords = _tables(construction)
+        tables = keywords.pop("detections"), keywords.pop("truth")
+        evaluator = namespace.DetectionEvaluator(**keywords).update(*tables)
+        answer = namespace.DetectionEvaluator.from_bytes(evaluator.to_bytes()).compute()
+        return answer.precision, answer.recall, answer.scores, answer.classes, answer.images
+
+    return call
+
+
+def _tables(columns):
+    tables = {"detections": {}, "truth": {}}
+    for key in [key for key in columns if key.endswith("']")]:
+        table, column = key[:-2].split("['")
+        tables[table][column] = columns.pop(key)
+    return {**tables, **columns}
 
 
 def _function(name):
@@ -431,7 +450,7 @@ def _function(name):
 
 ENTRIES = {name: _function(name) for name in reference.__all__ if inspect.isfunction(getattr(reference, name))}
 ENTRIES |= {"Conv2d": _use_conv2d, "StreamingKMeans": _use_streaming_kmeans, "AUCHistogram": _use_auc_histogram}
-ENTRIES["mean_average_precision"] = _use_mean_average_precision
+ENTRIES |= {"mean_average_precision": _use_mean_average_precision, "DetectionEvaluator": _use_detection_evaluator}
 
 
 def arguments(name, n, dtype=np.float64, variant=None):

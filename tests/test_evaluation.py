@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import pickle
 
 import numpy as np
 import pytest
@@ -324,3 +325,106 @@ def test_arrays_of_pycocotools(seed, options):
     if not options:
         assert f"{answer}\n" == text
         assert answer.stats.tobytes() == expected.stats.tobytes()
+
+
+def scores_of(evaluator, tables, batches):
+    """Of the images of each batch in turn."""
+    for images in batches:
+        evaluator.update(
+            *({name: np.asarray(c)[np.isin(t["image_id"], images)] for name, c in t.items()} for t in tables)
+        )
+    return evaluator.compute()
+
+
+@pytest.mark.one_isa_at_a_time
+class TestEvaluator:
+    tables = (
+        found(*((i % 7, i % 3, [i % 5, i % 2, 9, 9 + i % 4], i % 11 / 11) for i in range(120))),
+        true(*((i % 7, i % 4, [i % 5, 0, 9, 9]) for i in range(40)), iscrowd=[int(i % 9 == 0) for i in range(40)]),
+    )
+
+    @pytest.mark.parametrize("agnostic", [False, True])
+    @pytest.mark.parametrize(
+        "batches", [[range(7)], [[3, 1], [0, 6, 5, 4], [2]], [[i] for i in (6, 2, 4, 0, 1, 3, 5)], [[], range(7)]]
+    )
+    def test_any_batching_gives_the_arrays_of_one_call(self, impl, batches, agnostic):
+        options = {"class_agnostic": agnostic, "max_detections": [1, 4]}
+        expected = reference.mean_average_precision(*self.tables, **options)
+        answer = scores_of(impl.DetectionEvaluator(**options), self.tables, batches)
+        assert_same_answer(tuple(answer), tuple(expected))
+
+    def test_images_and_classes_that_are_named(self, impl):
+        options = {"images": [6, 0, 5, 2, 4, 1, 3, 9], "classes": [3, 1, 2, 0, 8]}
+        expected = reference.mean_average_precision(*self.tables, **options)
+        evaluator = impl.DetectionEvaluator(**options)
+        assert (evaluator.compute().precision == -1).all()
+        assert_same_answer(tuple(scores_of(evaluator, self.tables, [[1, 2], [0, 3, 4, 5, 6]])), tuple(expected))
+        with pytest.raises(ValueError, match="images"):
+            evaluator.update(found((77, 1, UNIT, 0.5)), true())
+
+    def test_merge_and_add(self, impl):
+        expected = tuple(reference.mean_average_precision(*self.tables))
+        one, other = impl.DetectionEvaluator(), impl.DetectionEvaluator()
+        scores_of(one, self.tables, [[0, 2, 4]])
+        scores_of(other, self.tables, [[5, 1], [3, 6]])
+        assert_same_answer(tuple((one + other).compute()), expected)
+        assert_same_answer(tuple((other + one).compute()), expected)
+        assert repr(one).startswith("<DetectionEvaluator: 3 images, ")
+        assert one.merge(other) is one
+        assert_same_answer(tuple(one.compute()), expected)
+        with pytest.raises(ValueError, match="not been seen"):
+            one.merge(other)
+        with pytest.raises(TypeError, match="other"):
+            one.merge(3)
+        with pytest.raises(TypeError):
+            one + 3
+        with pytest.raises(ValueError, match="same parameters"):
+            one.merge(impl.DetectionEvaluator(fmt="xyxy"))
+
+    def test_an_image_comes_once(self, impl):
+        evaluator = impl.DetectionEvaluator().update(found((1, 1, UNIT, 0.5)), true((1, 1, UNIT)))
+        before = evaluator.to_bytes()
+        for tables in [
+            (found((2, 1, UNIT, 0.5), (1, 1, UNIT, 0.5)), true()),
+            (found(), true((1, 1, UNIT))),
+            (found((2, 1, UNIT, np.nan)), true()),
+            (found((2, 1, [0, 0, np.nan, 1], 0.5)), true()),
+        ]:
+            with pytest.raises(ValueError, match=r"detections|truth"):
+                evaluator.update(*tables)
+        with pytest.raises(TypeError, match="same kind"):
+            evaluator.update(found(("x", 1, UNIT, 0.5)), true())
+        with pytest.raises(TypeError, match="same kind"):
+            evaluator.update(found((2, "x", UNIT, 0.5)), true())
+        assert evaluator.to_bytes() == before
+
+    def test_bytes_and_pickle(self, impl):
+        evaluator = impl.DetectionEvaluator(max_detections=[3])
+        scores_of(evaluator, self.tables, [[0, 2, 4], [1]])
+        for copy in (impl.DetectionEvaluator.from_bytes(evaluator.to_bytes()), pickle.loads(pickle.dumps(evaluator))):
+            assert type(copy) is impl.DetectionEvaluator
+            assert copy.to_bytes() == evaluator.to_bytes()
+            assert_same_answer(tuple(copy.compute()), tuple(evaluator.compute()))
+            with pytest.raises(ValueError, match="seen"):
+                copy.update(found((1, 1, UNIT, 0.5)), true())
+        data = evaluator.to_bytes()
+        for spoiled in (b"", data[:-1], data[:30], data[:40] + b"?" + data[41:], b"x" + data):
+            with pytest.raises(ValueError, match="data"):
+                impl.DetectionEvaluator.from_bytes(spoiled)
+
+    def test_state_is_the_same_of_kernel_and_reference(self, kernels):
+        states = [type(self).filled(namespace).compute() for namespace in (kernels, reference)]
+        assert_same_answer(*map(tuple, states))
+
+    @classmethod
+    def filled(cls, namespace):
+        evaluator = namespace.DetectionEvaluator(iou_thresholds=np.linspace(0.1, 0.9, 40), max_detections=[2, 5])
+        scores_of(evaluator, cls.tables, [[0, 2, 4], [1, 3, 5, 6]])
+        other = fastgeo if namespace is reference else reference
+        return other.DetectionEvaluator.from_bytes(evaluator.to_bytes())
+
+    def test_nothing(self, impl):
+        evaluator = impl.DetectionEvaluator()
+        assert evaluator.compute().precision.shape == (10, 101, 0, 4, 3)
+        assert impl.DetectionEvaluator.from_bytes(evaluator.to_bytes()).compute().ap == -1
+        assert (evaluator + evaluator).compute().ap == -1

@@ -150,6 +150,7 @@ LONG_CALLS = {
     "decode_predictions": "kwargs = dict("
     "predictions=0.2 * np.random.default_rng(0).random((1, 84, 1_000_000), np.float32))",
     "mean_average_precision": "kwargs = calls.arguments({!r}, 300_000, np.float32)",
+    "DetectionEvaluator": "kwargs = calls.arguments({!r}, 300_000, np.float32)",
     "kmeans": _POINTS,
     "kmeans among many centroids": "kwargs = {{**calls.arguments({!r}, 12_000, np.float32), 'k': 6000}}",
     "kmeans_plusplus": _POINTS,

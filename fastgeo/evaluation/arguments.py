@@ -89,8 +89,7 @@ def problem(
 ) -> Problem:
     """What is evaluated."""
     checks.choice("fmt", fmt, checks.FORMATS)
-    if class_agnostic not in (True, False):
-        raise TypeError(f"class_agnostic: expected True or False, got {class_agnostic!r}")
+    class_agnostic = flag("class_agnostic", class_agnostic)
     image_ids, found_images, true_images = code("image_id", *_both(detections, truth, "image_id", images))
     class_ids, found_classes, true_classes = code("class_id", *_both(detections, truth, "class_id", classes))
     found = _objects("detections", detections, found_images, found_classes)
@@ -207,24 +206,42 @@ def _both(
     arrays = [_ids(f"{side}['{name}']", _column(side, columns, name)) for side, columns in sides]
     if len(arrays[0]) + len(arrays[1]) > MOST_ROWS:
         raise ValueError(f"detections: expected fewer than 2**31 rows in all, got {len(arrays[0]) + len(arrays[1])}")
+    names = [f"{side}['{name}']" for side, _ in sides]
     if given is not None:
-        parameter = "images" if name == "image_id" else "classes"
-        arrays.append(_ids(parameter, given))
-        ordered = np.sort(arrays[2])
-        checks.reject(parameter, ordered[1:], ordered[1:] == ordered[:-1], "ids that differ")
+        names.append("images" if name == "image_id" else "classes")
+        arrays.append(distinct_ids(names[2], given))
+    arrays = same_kind(names, arrays)
+    return arrays[0], arrays[1], arrays[2] if given is not None else None
+
+
+def same_kind(names: list[str], arrays: list[Array]) -> list[Array]:
+    """Arrays of ids in one type."""
     filled = [array for array in arrays if len(array)]
     text = [array for array in filled if array.dtype.kind == "U"]
     if len(text) not in (0, len(filled)):
-        names = [f"{side}['{name}']" for side, _ in sides] + ["images" if name == "image_id" else "classes"]
-        odd = next(i for i, array in enumerate(arrays) if array.dtype.kind == "U")
+        odd = next(i for i, array in enumerate(arrays) if array.dtype.kind == "U" and len(array))
         raise TypeError(f"{names[odd]}: expected ids of the same kind as the others, numbers, got text")
+    if text:
+        return [array if len(array) else array.astype(text[0].dtype) for array in arrays]
     if any(array.dtype == np.uint64 for array in filled):
         if min(int(array.min()) for array in filled) < 0:
-            raise ValueError(f"truth['{name}']: expected ids that fit one integer type, got negative and beyond 2**63")
-        arrays = [array.astype(np.uint64) for array in arrays]
-    elif text:
-        arrays = [array if len(array) else array.astype(text[0].dtype) for array in arrays]
-    return arrays[0], arrays[1], arrays[2] if given is not None else None
+            raise ValueError(f"{names[0]}: expected ids that fit one integer type, got some below 0 and beyond 2**63")
+        return [array.astype(np.uint64) for array in arrays]
+    return [array.astype(np.int64, copy=False) if len(array) == 0 else array for array in arrays]
+
+
+def distinct_ids(name: str, value: Any) -> Array:
+    """The ids that are evaluated."""
+    ids = _ids(name, value)
+    ordered = np.sort(ids)
+    checks.reject(name, ordered[1:], ordered[1:] == ordered[:-1], "ids that differ")
+    return ids
+
+
+def flag(name: str, value: Any) -> bool:
+    if value not in (True, False):
+        raise TypeError(f"{name}: expected True or False, got {value!r}")
+    return bool(value)
 
 
 def _ids(name: str, value: Any) -> Array:

@@ -10,7 +10,8 @@ from fastgeo.runtime.core cimport fg_team, open_team, raise_status
 
 import numpy as np
 
-from fastgeo.evaluation import arguments
+from fastgeo.evaluation import arguments, evaluator
+from fastgeo.evaluation.evaluator import Block
 from fastgeo.evaluation.reference import __all__
 from fastgeo.evaluation.scores import DetectionScores
 from fastgeo.runtime import checks
@@ -116,10 +117,43 @@ def mean_average_precision(detections, truth, *, fmt="xywh", iou_thresholds=None
     open_team(&team, n_threads)
     grid = arguments.grid(iou_thresholds, recall_thresholds, area_ranges, max_detections)
     whole = arguments.problem(detections, truth, grid, fmt, class_agnostic, images, classes, code_ids)
-    buffers = order_detections(&team, whole, &order)
+    buffers = order_detections(&team, whole, &order)  # owns what `order` points to
     matches = match_detections(&team, whole, &order)
     precision, recall, scores = accumulate(&team, grid, &order, matches)
     return DetectionScores(precision, recall, scores, whole.classes, whole.images, *grid)
+
+
+class DetectionEvaluator(evaluator.DetectionEvaluator):
+    __doc__ = evaluator.DetectionEvaluator.__doc__
+
+    @staticmethod
+    def _coder():
+        return code_ids
+
+    @staticmethod
+    def _matched(whole):
+        cdef fg_team team
+        cdef fg_order_call order
+        open_team(&team, None)
+        buffers = order_detections(&team, whole, &order)  # owns what `order` points to
+        ranked, _, starts, counts = buffers[:4]
+        hits, counted, positives = match_detections(&team, whole, &order)
+        place = np.arange(len(ranked)) - np.repeat(starts[:len(counts)], np.diff(starts))
+        kept = np.flatnonzero(place < np.repeat(counts, np.diff(starts)))
+        rows = ranked["detection"][kept]
+        return Block(whole.images, whole.images[whole.detections.images[rows]],
+                     whole.classes[whole.detections.classes[rows]], whole.scores[rows], hits[:, kept],
+                     counted[:, kept], whole.classes, positives)
+
+    def _accumulated(self, images, classes, n_images, block, positives):
+        cdef fg_team team
+        cdef fg_order_call order
+        open_team(&team, None)
+        whole = evaluator.as_problem(self._grid, images, classes, n_images, block, len(positives))
+        buffers = order_detections(&team, whole, &order)  # owns what `order` points to
+        rows = buffers[0]["detection"]
+        matches = [np.ascontiguousarray(lanes[:, rows]) for lanes in (block.hits, block.counted)]
+        return accumulate(&team, self._grid, &order, (*matches, positives))
 
 
 cdef object order_detections(const fg_team *team, whole, fg_order_call *call):

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgeo.boxes.reference import box_iou
 from fastgeo.evaluation import arguments
-from fastgeo.evaluation.arguments import Objects, Problem
+from fastgeo.evaluation.evaluator import DetectionEvaluator
+from fastgeo.evaluation.matching import curve, match_image
 from fastgeo.evaluation.scores import DetectionScores
 from fastgeo.runtime import checks
-from fastgeo.runtime.box_math import corners
-from fastgeo.runtime.checks import Array
 
-__all__ = ["mean_average_precision"]
+__all__ = ["DetectionEvaluator", "mean_average_precision"]
 
 
 def mean_average_precision(
@@ -123,76 +121,3 @@ def mean_average_precision(
                         found, positives, grid.recall_thresholds
                     )
     return DetectionScores(precision, recall, scores, whole.classes, whole.images, *grid)
-
-
-class Found(NamedTuple):
-    """A detection at one threshold of overlap and in one range of areas."""
-
-    score: float
-    is_true: bool
-    is_ignored: bool
-
-
-class Matched(NamedTuple):
-    """An image and class in one range of areas."""
-
-    positives: int
-    found: list[list[Found]]  # for each threshold, by descending score
-
-
-def match_image(whole: Problem, k: int, image: int, limits: tuple[float, float]) -> Matched:
-    """Match the detections of one class in an image at every threshold of overlap."""
-    true = np.flatnonzero((whole.truth.images == image) & (whole.truth.classes == k))
-    found = np.flatnonzero((whole.detections.images == image) & (whole.detections.classes == k))
-    found = found[np.argsort(-whole.scores[found], kind="stable")][: whole.grid.max_detections[-1]]
-    ignored = whole.ignored[true] | outside(areas_of(whole.truth, whole.fmt)[true], limits)
-    too_big_or_small = outside(areas_of(whole.detections, whole.fmt)[found], limits)
-    overlaps = box_iou(whole.detections.boxes[found], whole.truth.boxes[true], fmt=whole.fmt, iscrowd=whole.crowd[true])
-    answer = []
-    for threshold in whole.grid.iou_thresholds:
-        partners = match(overlaps, ignored, whole.crowd[true], min(threshold, 1 - 1e-10))
-        rows = []
-        for d, partner in enumerate(partners):
-            no_matter = bool(too_big_or_small[d] if partner < 0 else ignored[partner])
-            rows.append(Found(float(whole.scores[found[d]]), partner >= 0 and not no_matter, no_matter))
-        answer.append(rows)
-    return Matched(int(np.count_nonzero(~ignored)), answer)
-
-
-def match(overlaps: Array, ignored: Array, crowd: Array, threshold: float) -> list[int]:
-    """The truth of each detection, or -1. Rows of `overlaps` are detections by descending score."""
-    taken: set[int] = set()
-    partners = []
-    for row in overlaps:
-        free = [g for g in range(len(row)) if row[g] >= threshold and (crowd[g] or g not in taken)]
-        # those that count come first, then the highest overlap, then the later
-        partner = max(free, key=lambda g: (not ignored[g], row[g], g), default=-1)
-        taken.add(partner)
-        partners.append(partner)
-    return partners
-
-
-def curve(found: list[Found], positives: int, recall_thresholds: Array) -> tuple[float, Array, Array]:
-    """Recall of all, and precision and score at each threshold of recall."""
-    found = sorted(found, key=lambda row: -row.score)  # equal scores stay in order
-    recalls, precisions = [], []
-    true = counted = 0
-    for row in found:
-        true, counted = true + row.is_true, counted + (not row.is_ignored)
-        recalls.append(true / positives)
-        precisions.append(true / (counted + np.spacing(1)))
-    precision, score = np.zeros(len(recall_thresholds)), np.zeros(len(recall_thresholds))
-    for r, threshold in enumerate(recall_thresholds):
-        first = next((i for i, recall in enumerate(recalls) if recall >= threshold), None)
-        if first is None:
-            break  # as pycocotools: thresholds after one that is not reached stay at 0
-        precision[r], score[r] = max(precisions[first:]), found[first].score
-    return recalls[-1] if found else 0.0, precision, score
-
-
-def outside(areas: Array, limits: tuple[float, float]) -> Array:
-    return (areas < limits[0]) | (areas > limits[1])
-
-
-def areas_of(objects: Objects, fmt: str) -> Array:
-    return corners(objects.boxes, fmt, 0).area if objects.areas is None else objects.areas
