@@ -667,3 +667,87 @@ class TestDemo:
         code, out, err = fastgeo_command("demo", *args)
         assert (code, out) == (2, "")
         assert err.startswith("fastgeo demo: ") and message in err
+
+
+ANNOTATED = {
+    "images": [{"id": 1}, {"id": 2}],
+    "categories": [{"id": 3, "name": "cat"}, {"id": 5, "name": "dog"}, {"id": 9}],
+    "annotations": [
+        {"image_id": 1, "category_id": 3, "bbox": [0, 0, 40, 40]},
+        {"image_id": 2, "category_id": 3, "bbox": [0, 0, 40, 40], "iscrowd": 0, "area": 1500},
+        {"image_id": 2, "category_id": 5, "bbox": [0, 0, 40, 40], "iscrowd": 0, "area": 1500},
+        {"image_id": 7, "category_id": 5, "bbox": [0, 0, 40, 40]},
+    ],
+}
+DETECTED = [
+    {"image_id": 1, "category_id": 3, "bbox": [0, 0, 40, 40], "score": 0.9},
+    {"image_id": 2, "category_id": 5, "bbox": [0, 0, 40, 40], "score": 0.5},
+]
+
+
+class TestEvaluate:
+    @pytest.fixture
+    def files(self, tmp_path):
+        paths = tmp_path / "truth.json", tmp_path / "detections.json"
+        for path, content in zip(paths, (ANNOTATED, DETECTED), strict=True):
+            path.write_text(json.dumps(content))
+        return paths
+
+    def test_lines_of_coco(self, fastgeo_command, files):
+        code, out, err = fastgeo_command("evaluate", *files)
+        assert (code, err) == (0, "")
+        lines = out.splitlines()
+        assert len(lines) == 12
+        assert lines[0] == " Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = 0.752"
+        assert lines[8] == " Average Recall     (AR) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = 0.750"
+
+    def test_per_class(self, fastgeo_command, files):
+        lines = fastgeo_command("evaluate", *files, "--per-class")[1].splitlines()
+        assert [line.split() for line in lines[-3:]] == [
+            ["cat", "0.505", "0.505", "0.505", "0.500"],
+            ["dog", "1.000", "1.000", "1.000", "1.000"],
+            ["9", "-", "-", "-", "-"],
+        ]
+
+    def test_json(self, fastgeo_command, files):
+        code, out, _ = fastgeo_command("evaluate", files[0], "-", "--json", "--per-class", stdin=files[1].read_text())
+        answer = json.loads(out)
+        assert code == 0
+        assert answer["AR100"] == 0.75
+        assert answer["APl"] is None
+        assert answer["per_class"][1]["name"] == "dog"
+        assert answer["per_class"][2] == {"id": 9, "name": "9", "AP": None, "AP50": None, "AP75": None, "AR": None}
+        answer = json.loads(fastgeo_command("evaluate", *files, "--json", "--class-agnostic")[1])
+        assert answer["AR100"] == pytest.approx(2 / 3)
+
+    def test_plot(self, fastgeo_command, files, tmp_path):
+        pytest.importorskip("matplotlib", reason="needs Matplotlib; CI runs this on the installed wheel")
+        assert fastgeo_command("evaluate", *files, "--plot", tmp_path / "curves.png")[0] == 0
+        assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+        assert "folder" in fastgeo_command("evaluate", *files, "--plot", tmp_path / "no" / "curves.png")[2]
+
+    def test_categories_that_are_not_annotated(self, fastgeo_command, files):
+        content = json.dumps([*DETECTED, {**DETECTED[0], "category_id": 77}])
+        code, out, err = fastgeo_command("evaluate", files[0], "-", stdin=content)
+        assert (code, out) == fastgeo_command("evaluate", *files)[:2]
+        assert err.startswith("fastgeo evaluate: 1 of 3 detections are of categories")
+
+    @pytest.mark.parametrize(
+        ("content", "args", "message"),
+        [
+            ("{", [], "not JSON"),
+            ("{}", [], "expected a list of detections"),
+            ("[1]", [], "detection 0"),
+            ('[{"image_id": 1, "category_id": 3, "bbox": [0, 0, 1], "score": 1}]', [], "detection 0"),
+            ('[{"image_id": "1", "category_id": 3, "bbox": [0, 0, 1, 1], "score": 1}]', [], "detection 0"),
+            ('[{"image_id": 8, "category_id": 3, "bbox": [0, 0, 1, 1], "score": 1}]', [], "image 8 is not among"),
+            ('[{"image_id": 1, "category_id": 3, "bbox": [0, 0, 1, NaN], "score": 1}]', [], "boxes"),
+            ("[]", ["--per-class", "--class-agnostic"], "--per-class"),
+        ],
+    )
+    def test_bad_input_exits_2(self, fastgeo_command, files, content, args, message):
+        code, out, err = fastgeo_command("evaluate", files[0], "-", *args, stdin=content)
+        assert (code, out) == (2, "")
+        assert err.startswith("fastgeo evaluate: ") and message in err
+        assert "two files" in fastgeo_command("evaluate", "-", "-")[2]
+        assert "COCO's images" in fastgeo_command("evaluate", files[1], files[1])[2]

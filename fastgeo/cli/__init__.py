@@ -11,13 +11,21 @@ from fastgeo.startup import INTERRUPTED, USAGE, report_in_one_line
 from fastgeo.version import __version__
 
 try:
-    from fastgeo.cli import anchors, auc, bench, demo, info, nms
+    from fastgeo.cli import anchors, auc, bench, demo, evaluate, info, nms
     from fastgeo.cli.common import CommandError
 except KeyboardInterrupt as error:
     report_in_one_line(error)
     raise
 
-COMMANDS = {"info": info, "demo": demo, "bench": bench, "auc": auc, "nms": nms, "anchors": anchors}
+COMMANDS = {
+    "info": info,
+    "demo": demo,
+    "bench": bench,
+    "auc": auc,
+    "nms": nms,
+    "anchors": anchors,
+    "evaluate": evaluate,
+}
 
 CLOSED_PIPE = 141  # the exit code, as a shell reports it
 
