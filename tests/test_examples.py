@@ -35,7 +35,7 @@ def lines_of_the_readme():
 
 
 def test_the_readme_has_a_line_for_each_program():
-    assert len(lines_of_the_readme()) == 10
+    assert len(lines_of_the_readme()) == 11
 
 
 # what `patch()` does, the tests of the drop-in hold
@@ -48,6 +48,8 @@ def test_line_of_the_readme_runs(line):
         "output": np.zeros((1, 84, 100), np.float32),
         "tracks": boxes,
         "detections": boxes + 1,
+        "found": {"image_id": [1], "class_id": [1], "boxes": [[0, 0, 9, 9]], "scores": [0.5]},
+        "true": {"image_id": [1], "class_id": [1], "boxes": [[0, 0, 9, 9]]},
         "pixels": rng.integers(0, 256, (500, 3)).astype(np.float32),
     }
     host = re.search(r"compat\.(sklearn|pycocotools)", line)
