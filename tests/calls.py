@@ -334,6 +334,8 @@ VARIANTS = {
         },
         {"fmt": "xywh", "max_detections": [2, 3], "area_ranges": {"all": (0, 1e9), "some": (20, 200)}},
         {"fmt": "cxcywh", "iou_thresholds": _steps(0, 1, 33), "recall_thresholds": _steps(1, 0, 7)},
+        {"convention": "voc2007", "truth['ignore']": lambda n, dtype: whole(n // 2, 0, 2, seed=5)},
+        {"convention": "voc2012", "iou_thresholds": _steps(0.1, 0.9, 5), "max_detections": [2, 50]},
     ],
 }
 VARIANTS["DetectionEvaluator"] = VARIANTS["mean_average_precision"]
@@ -420,7 +422,7 @@ def _use_mean_average_precision(namespace):
 
     def call(n_threads=None, **construction):
         answer = namespace.mean_average_precision(**_tables(construction), n_threads=n_threads)
-        return answer.precision, answer.recall, answer.scores, answer.classes, answer.images
+        return *answer[:3], answer.classes, answer.images, *([] if answer.areas is None else [answer.areas])
 
     return call
 
@@ -431,7 +433,7 @@ def _use_detection_evaluator(namespace):
         tables = keywords.pop("detections"), keywords.pop("truth")
         evaluator = namespace.DetectionEvaluator(**keywords).update(*tables)
         answer = namespace.DetectionEvaluator.from_bytes(evaluator.to_bytes()).compute()
-        return answer.precision, answer.recall, answer.scores, answer.classes, answer.images
+        return *answer[:3], answer.classes, answer.images, *([] if answer.areas is None else [answer.areas])
 
     return call
 

@@ -428,3 +428,119 @@ class TestEvaluator:
         assert evaluator.compute().precision.shape == (10, 101, 0, 4, 3)
         assert impl.DetectionEvaluator.from_bytes(evaluator.to_bytes()).compute().ap == -1
         assert (evaluator + evaluator).compute().ap == -1
+
+
+class TestVOC:
+    """Rules of the devkit, by hand."""
+
+    def ap(self, impl, convention, detections, truth, **options):
+        return impl.mean_average_precision(detections, truth, convention=convention, fmt="xyxy", **options)
+
+    # true, false, true of three truths: precision 1, 1/2, 2/3 at recalls 1/3, 1/3, 2/3
+    detections = found(
+        (1, 1, [0, 0, 9, 9], 0.9), (1, 1, [50, 50, 59, 59], 0.8), (2, 1, [0, 0, 9, 9], 0.7), (2, 1, [0, 0, 9, 9], 0.6)
+    )
+    truth = true((1, 1, [0, 0, 9, 9]), (2, 1, [0, 0, 9, 9]), (3, 1, [0, 0, 9, 9]))
+
+    def test_eleven_points(self, impl):
+        # 4 points up to recall 1/3 at 1, 3 up to 2/3 at 2/3, the rest at 0
+        answer = self.ap(impl, "voc2007", self.detections, self.truth)
+        assert answer.precision.shape == (1, 11, 1, 1, 1)
+        assert answer.precision.ravel().tolist() == [1] * 4 + [2 / 3] * 3 + [0] * 4
+        assert answer.ap == answer.ap50 == pytest.approx((4 + 3 * 2 / 3) / 11)
+        assert answer.areas is None
+
+    def test_area_under_the_curve(self, impl):
+        answer = self.ap(impl, "voc2012", self.detections, self.truth)
+        assert answer.areas.shape == (1, 1, 1, 1)
+        assert answer.ap == answer.ap50 == pytest.approx(1 / 3 + 1 / 3 * 2 / 3)
+        assert answer.per_class["ap"].tolist() == [answer.ap]
+        assert answer.ar == 2 / 3
+        assert str(answer) == f" mean average precision (voc2012) @[ IoU=0.50 ] = {answer.ap:.3f}"
+
+    def test_pixels_are_inclusive_and_the_threshold_is_not_reached_by_its_equal(self, impl):
+        # 10 by 10 pixels and 5 of their rows: an overlap of 0.5
+        detections, truth = found((1, 1, [0, 0, 9, 4], 0.9)), true((1, 1, [0, 0, 9, 9]))
+        for threshold, ap in [(0.5, 0), (0.4999, 1)]:
+            assert self.ap(impl, "voc2012", detections, truth, iou_thresholds=[threshold]).ap == ap
+
+    def test_difficult_truths_neither_add_nor_take_away(self, impl):
+        truth = dict(self.truth, ignore=[0, 1, 0])
+        answer = self.ap(impl, "voc2012", self.detections, truth)
+        assert answer.ap == 1 / 2  # one of two is found, at precision 1
+        assert answer.precision[0, 0, 0, 0, 0] == 1
+
+    def test_a_detection_belongs_to_the_truth_of_highest_overlap_even_where_that_is_taken(self, impl):
+        boxes = [[0, 0, 9, 9], [0, 0, 9, 10]]
+        detections = found((1, 1, boxes[0], 0.9), (1, 1, boxes[0], 0.8))
+        truth = true((1, 1, boxes[0]), (1, 1, boxes[1]))
+        assert self.ap(impl, "voc2012", detections, truth).ar == 0.5
+        assert self.ap(impl, "coco", detections, truth).ar > 0.5
+
+    def test_text_and_no_area_ranges(self, impl):
+        with pytest.raises(ValueError, match="area_ranges"):
+            self.ap(impl, "voc2007", self.detections, self.truth, area_ranges={"all": (0, 1)})
+
+    @pytest.mark.one_isa_at_a_time
+    @pytest.mark.parametrize("convention", ["voc2007", "voc2012"])
+    def test_streams(self, impl, convention):
+        expected = reference.mean_average_precision(*TestEvaluator.tables, convention=convention)
+        evaluator = impl.DetectionEvaluator(convention=convention)
+        answer = scores_of(evaluator, TestEvaluator.tables, [[3, 1], [0, 6, 5, 4], [2]])
+        assert_same_answer(tuple(answer), tuple(expected))
+        again = impl.DetectionEvaluator.from_bytes(evaluator.to_bytes())
+        assert_same_answer(tuple(again.compute()), tuple(expected))
+
+    def devkit(self, detections, truth, use_07_metric, threshold):
+        """voc_eval.py of Fast R-CNN, on columns of one class."""
+        order = np.argsort(-np.array(detections["scores"]), kind="stable")
+        boxes = np.array(detections["boxes"])
+        taken = np.zeros(len(truth["boxes"]), bool)
+        difficult = np.array(truth["ignore"], bool)
+        hits, misses = np.zeros(len(order)), np.zeros(len(order))
+        for place, d in enumerate(order):
+            own = np.flatnonzero(np.array(truth["image_id"]) == detections["image_id"][d])
+            real = np.array(truth["boxes"])[own].reshape(-1, 4)
+            size = np.minimum(real[:, 2:], boxes[d, 2:]) - np.maximum(real[:, :2], boxes[d, :2]) + 1
+            inside = np.maximum(size, 0).prod(axis=1)
+            whole = (real[:, 2:] - real[:, :2] + 1).prod(axis=1) + (boxes[d, 2:] - boxes[d, :2] + 1).prod() - inside
+            overlaps = inside / whole
+            if len(own) and overlaps.max() > threshold:
+                g = own[overlaps.argmax()]
+                if not difficult[g]:
+                    hits[place], misses[place] = not taken[g], taken[g]
+                    taken[g] = True
+            else:
+                misses[place] = 1
+        hits, misses = np.cumsum(hits), np.cumsum(misses)
+        recall = hits / np.count_nonzero(~difficult)
+        precision = hits / np.maximum(hits + misses, np.finfo(np.float64).eps)
+        if use_07_metric:
+            return sum(max(precision[recall >= t], default=0) / 11 for t in np.arange(0.0, 1.1, 0.1))
+        recall, precision = np.concatenate([[0], recall, [1]]), np.concatenate([[0], precision, [0]])
+        precision = np.maximum.accumulate(precision[::-1])[::-1]
+        steps = np.flatnonzero(recall[1:] != recall[:-1])
+        return np.sum((recall[steps + 1] - recall[steps]) * precision[steps + 1])
+
+    @pytest.mark.parametrize("seed", range(8))
+    def test_against_the_devkit(self, kernels, seed):
+        rng = np.random.default_rng(seed)
+        corners = rng.integers(0, 40, (60, 2))
+        truth = {
+            "image_id": rng.integers(0, 6, 60),
+            "class_id": np.ones(60, np.int64),
+            "boxes": np.hstack([corners, corners + rng.integers(4, 30, (60, 2))]),
+            "ignore": rng.integers(0, 2, 60) * rng.integers(0, 2, 60),
+        }
+        of = rng.integers(0, 60, 200)
+        detections = {
+            "image_id": truth["image_id"][of],
+            "class_id": np.ones(200, np.int64),
+            "boxes": truth["boxes"][of] + rng.integers(-4, 5, (200, 4)),
+            "scores": rng.permutation(200) / 200,
+        }
+        for convention in ("voc2007", "voc2012"):
+            for threshold in (0.3, 0.5):
+                answer = self.ap(kernels, convention, detections, truth, iou_thresholds=[threshold])
+                expected = self.devkit(detections, truth, convention == "voc2007", threshold)
+                assert answer.ap == pytest.approx(expected, abs=1e-14)

@@ -358,7 +358,8 @@ BAD_SCALARS = {
     "detections": [None, 1, [], "x", [{}]],
     "truth": [None, 1, [], "x", [{}]],
     "area_ranges": [1, [], {}, [(0, 1)], {"all": (0, NAN)}, {"all": 1}, {"all": (1,)}, {"all": "ab"}],
-    "max_detections": [None, 1, (), [0], [1.5], "12", {}],
+    "max_detections": [1, (), [0], [1.5], "12", {}],
+    "convention": ["pascal", "", 0, None],
     # Taken by their truth value, as everywhere in Python.
     "ceil_mode": [],
     "count_include_pad": [],

@@ -1,6 +1,5 @@
 #include "evaluation/accumulate.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,7 +116,7 @@ static inline void extend_curve(const class_curves *here, int64_t m, int lane, i
     curve->true_count++;
     for (; curve->next < n && needed[curve->next] <= curve->true_count; curve->next++)
         here->slot->scores[at * n + curve->next] = score;
-    const double precision = (double)curve->true_count / ((double)counted + DBL_EPSILON);
+    const double precision = (double)curve->true_count / ((double)counted + here->call->margin);
     if (precision > best[curve->next])
         best[curve->next] = precision;
 }
@@ -199,6 +198,49 @@ static void write_curves(const class_curves *here)
         }
 }
 
+/* The area under a curve whose precision is the highest at each recall or beyond: from the last detection to the first,
+   so that the highest so far is at hand. */
+static double area_of_curve(const class_curves *here, int64_t lane, int64_t m, int slot)
+{
+    const fg_accumulate_call *call = here->call;
+    const int64_t begin = call->starts[here->class_id], n = call->counts[here->class_id];
+    const int64_t row = lane / FG_LANES * call->n_detections + begin;
+    const uint64_t bit = (uint64_t)1 << lane % FG_LANES;
+    const double positives = (double)call->positives[here->class_id * call->n_ranges + lane / call->n_thresholds];
+    double true_count = 0, counted = 0, best = 0, area = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (call->rank[begin + i] < call->limits[m]) {
+            true_count += (call->hits[row + i] & bit) != 0;
+            counted += (call->counted[row + i] & bit) != 0;
+        }
+    for (int64_t i = n - 1; i >= 0; i--) {
+        if (i % FG_POLLED_STEPS == 0 && here->job->team->stopped(slot))
+            return 0;
+        if (call->rank[begin + i] >= call->limits[m] || !(call->counted[row + i] & bit))
+            continue;
+        if (call->hits[row + i] & bit) {
+            const double precision = true_count / (counted + call->margin);
+            best = precision > best ? precision : best;
+            area += best * (true_count / positives - (true_count - 1) / positives);
+            true_count--;
+        }
+        counted--;
+    }
+    return area;
+}
+
+static void write_areas(const class_curves *here, int slot)
+{
+    const fg_accumulate_call *call = here->call;
+    for (int64_t lane = here->first_lane; lane < here->first_lane + here->n_lanes; lane++)
+        for (int64_t m = 0; m < call->n_limits; m++) {
+            const int64_t t = lane % call->n_thresholds, a = lane / call->n_thresholds;
+            const int known = call->positives[here->class_id * call->n_ranges + a] > 0;
+            call->areas[((t * call->n_classes + here->class_id) * call->n_ranges + a) * call->n_limits + m] =
+                known ? area_of_curve(here, lane, m, slot) : -1;
+        }
+}
+
 static void accumulate_class(void *argument, int64_t class_id, int slot)
 {
     const accumulate_job *job = argument;
@@ -222,6 +264,8 @@ static void accumulate_class(void *argument, int64_t class_id, int slot)
         start_curves(&here);
         pass_detections(&here, w, slot);
         write_curves(&here);
+        if (call->areas)
+            write_areas(&here, slot);
     }
     fg_fenv_leave(saved);
 }

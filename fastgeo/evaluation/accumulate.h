@@ -1,4 +1,4 @@
-/* Precision, recall and scores of matched detections, as the COCO API accumulates them. */
+/* Precision, recall and scores of matched detections. */
 #ifndef FG_EVALUATION_ACCUMULATE_H
 #define FG_EVALUATION_ACCUMULATE_H
 
@@ -17,6 +17,8 @@ typedef struct {
     const int64_t *place;     /* (n_recalls,): which of them each point of the answer is */
     double *precision, *scores; /* (n_thresholds, n_recalls, n_classes, n_ranges, n_limits) */
     double *recall;             /* (n_thresholds, n_classes, n_ranges, n_limits) */
+    double *areas;              /* the same: of the whole area under each curve; or NULL */
+    double margin;              /* added to the denominator of precision */
 } fg_accumulate_call;
 
 /* FG_OK, FG_NO_MEMORY, FG_INTERRUPTED or FG_FORKED. */

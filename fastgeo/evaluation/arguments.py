@@ -15,6 +15,9 @@ IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALL_THRESHOLDS = np.linspace(0.0, 1.0, 101)
 AREA_RANGES = {"all": (0.0, 1e5**2), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e5**2)}
 
+CONVENTIONS = ("coco", "voc2007", "voc2012")
+VOC_RECALL_THRESHOLDS = {"voc2007": np.arange(0.0, 1.1, 0.1), "voc2012": RECALL_THRESHOLDS}
+
 MOST_ROWS = 2**31 - 1
 
 # Takes (name, ids of detections, ids of truths, the ids that are evaluated or None); returns the ids that are
@@ -38,6 +41,7 @@ class Grid(NamedTuple):
     recall_thresholds: Array
     area_ranges: dict[str, tuple[float, float]]
     max_detections: Array  # int64, ascending
+    convention: str
 
     @property
     def ranges(self) -> Array:
@@ -67,14 +71,29 @@ class Problem(NamedTuple):
     ignored: Array  # bool, crowds among them
 
 
-def grid(iou_thresholds: Any, recall_thresholds: Any, area_ranges: Any, max_detections: Any) -> Grid:
-    """The grid of an evaluation; None stands for COCO's."""
+def grid(convention: Any, iou_thresholds: Any, recall_thresholds: Any, area_ranges: Any, max_detections: Any) -> Grid:
+    """The grid of an evaluation; None stands for that of the convention."""
+    checks.choice("convention", convention, CONVENTIONS)
+    usual: tuple[Array, Array, dict[str, tuple[float, float]], tuple[int, ...]]
+    if convention == "coco":
+        usual = IOU_THRESHOLDS, RECALL_THRESHOLDS, AREA_RANGES, (1, 10, 100)
+    else:
+        everything = {"all": (-np.inf, np.inf)}
+        usual = np.array([0.5]), VOC_RECALL_THRESHOLDS[convention], everything, (MOST_ROWS,)
+        if area_ranges is not None:
+            raise ValueError(f"area_ranges: expected None with convention {convention!r}, got {area_ranges!r}")
     return Grid(
-        _thresholds("iou_thresholds", IOU_THRESHOLDS if iou_thresholds is None else iou_thresholds),
-        _thresholds("recall_thresholds", RECALL_THRESHOLDS if recall_thresholds is None else recall_thresholds),
-        _area_ranges(AREA_RANGES if area_ranges is None else area_ranges),
-        _limits(max_detections),
+        _thresholds("iou_thresholds", usual[0] if iou_thresholds is None else iou_thresholds),
+        _thresholds("recall_thresholds", usual[1] if recall_thresholds is None else recall_thresholds),
+        _area_ranges(usual[2] if area_ranges is None else area_ranges),
+        _limits(usual[3] if max_detections is None else max_detections),
+        convention,
     )
+
+
+def margin(convention: str) -> float:
+    """What is added to the denominator of precision."""
+    return float(np.spacing(1)) if convention == "coco" else 0.0
 
 
 def problem(

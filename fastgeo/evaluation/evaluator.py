@@ -54,7 +54,7 @@ class DetectionEvaluator:
 
     Parameters
     ----------
-    fmt, iou_thresholds, recall_thresholds, area_ranges, max_detections, class_agnostic, images, classes
+    convention, fmt, iou_thresholds, recall_thresholds, area_ranges, max_detections, class_agnostic, images, classes
         As in :func:`fastgeo.mean_average_precision`.
 
     Raises
@@ -98,16 +98,17 @@ class DetectionEvaluator:
     def __init__(
         self,
         *,
+        convention: str = "coco",
         fmt: str = "xywh",
         iou_thresholds: ArrayLike | None = None,
         recall_thresholds: ArrayLike | None = None,
         area_ranges: Mapping[str, tuple[float, float]] | None = None,
-        max_detections: Sequence[int] = (1, 10, 100),
+        max_detections: Sequence[int] | None = None,
         class_agnostic: bool = False,
         images: ArrayLike | None = None,
         classes: ArrayLike | None = None,
     ) -> None:
-        self._grid = arguments.grid(iou_thresholds, recall_thresholds, area_ranges, max_detections)
+        self._grid = arguments.grid(convention, iou_thresholds, recall_thresholds, area_ranges, max_detections)
         self._fmt = checks.choice("fmt", fmt, checks.FORMATS)
         self._class_agnostic = arguments.flag("class_agnostic", class_agnostic)
         self._images = None if images is None else arguments.distinct_ids("images", images)
@@ -153,8 +154,8 @@ class DetectionEvaluator:
         image_ids, images, _ = self._coder()("image_id", *_alike(block.image_ids, block.images, self._images))
         positives = np.zeros((len(class_ids), len(self._grid.area_ranges)), np.int64)
         np.add.at(positives, places, block.positives)
-        precision, recall, scores = self._accumulated(images, found, len(image_ids), block, positives)
-        return DetectionScores(precision, recall, scores, class_ids, image_ids, *self._grid)
+        precision, recall, scores, areas = self._accumulated(images, found, len(image_ids), block, positives)
+        return DetectionScores(precision, recall, scores, areas, class_ids, image_ids, *self._grid)
 
     def __add__(self: Self, other: DetectionEvaluator) -> Self:
         if not isinstance(other, DetectionEvaluator):
@@ -200,7 +201,8 @@ class DetectionEvaluator:
             "fmt": self._fmt,
             "iou_thresholds": grid.iou_thresholds.tolist(),
             "recall_thresholds": grid.recall_thresholds.tolist(),
-            "area_ranges": {name: list(limits) for name, limits in grid.area_ranges.items()},
+            "convention": grid.convention,
+            "area_ranges": {n: list(r) for n, r in grid.area_ranges.items()} if grid.convention == "coco" else None,
             "max_detections": grid.max_detections.tolist(),
             "class_agnostic": self._class_agnostic,
             "images": None if self._images is None else self._images.tolist(),
@@ -254,12 +256,13 @@ class DetectionEvaluator:
 
     def _accumulated(
         self, images: Array, classes: Array, n_images: int, block: Block, positives: Array
-    ) -> tuple[Array, Array, Array]:
-        """Precision, recall and scores."""
+    ) -> tuple[Array, Array, Array, Array | None]:
+        """Precision, recall, scores, and areas where the convention takes them."""
         grid = self._grid
         shape = grid.shape(len(positives))
         precision, scores = np.full(shape, -1.0), np.full(shape, -1.0)
         recall = np.full((shape[0], *shape[2:]), -1.0)
+        areas = np.full(recall.shape, -1.0) if grid.convention == "voc2012" else None
         for k in range(len(positives)):
             own = np.flatnonzero(classes == k)
             own = own[np.argsort(images[own], kind="stable")]
@@ -275,10 +278,12 @@ class DetectionEvaluator:
                         )
                         for i in own[rank < grid.max_detections[m]]
                     ]
-                    recall[t, k, a, m], precision[t, :, k, a, m], scores[t, :, k, a, m] = curve(
-                        found, int(positives[k, a]), grid.recall_thresholds
-                    )
-        return precision, recall, scores
+                    points, limit = grid.recall_thresholds, arguments.margin(grid.convention)
+                    of = curve(found, int(positives[k, a]), points, limit)
+                    recall[t, k, a, m], precision[t, :, k, a, m], scores[t, :, k, a, m] = of[:3]
+                    if areas is not None:
+                        areas[t, k, a, m] = of.area
+        return precision, recall, scores, areas
 
 
 def _words(lanes: list[int], words: int) -> Array:

@@ -52,6 +52,9 @@ cdef extern from "evaluation/order.h" nogil:
     int fg_order_detections(const fg_team *team, const fg_order_call *call)
 
 cdef extern from "evaluation/match.h" nogil:
+    enum:
+        FG_COCO
+        FG_VOC
     ctypedef struct fg_objects:
         int64_t n
         const int32_t *image
@@ -63,6 +66,7 @@ cdef extern from "evaluation/match.h" nogil:
         fg_objects truths
         const uint8_t *crowd
         const uint8_t *ignored
+        int rules
         int format
         int64_t n_images
         int64_t n_classes
@@ -100,6 +104,8 @@ cdef extern from "evaluation/accumulate.h" nogil:
         double *precision
         double *scores
         double *recall
+        double *areas
+        double margin
     int fg_accumulate(const fg_team *team, const fg_accumulate_call *call)
 
 cdef enum:
@@ -109,18 +115,18 @@ cdef enum:
 RANKED = np.dtype([("key", np.uint64), ("detection", np.uint32), ("image", np.uint32)])
 
 
-def mean_average_precision(detections, truth, *, fmt="xywh", iou_thresholds=None, recall_thresholds=None,
-                           area_ranges=None, max_detections=(1, 10, 100), class_agnostic=False, images=None,
-                           classes=None, n_threads=None):
+def mean_average_precision(detections, truth, *, convention="coco", fmt="xywh", iou_thresholds=None,
+                           recall_thresholds=None, area_ranges=None, max_detections=None, class_agnostic=False,
+                           images=None, classes=None, n_threads=None):
     cdef fg_team team
     cdef fg_order_call order
     open_team(&team, n_threads)
-    grid = arguments.grid(iou_thresholds, recall_thresholds, area_ranges, max_detections)
+    grid = arguments.grid(convention, iou_thresholds, recall_thresholds, area_ranges, max_detections)
     whole = arguments.problem(detections, truth, grid, fmt, class_agnostic, images, classes, code_ids)
     buffers = order_detections(&team, whole, &order)  # owns what `order` points to
     matches = match_detections(&team, whole, &order)
-    precision, recall, scores = accumulate(&team, grid, &order, matches)
-    return DetectionScores(precision, recall, scores, whole.classes, whole.images, *grid)
+    arrays = accumulate(&team, grid, &order, matches)
+    return DetectionScores(*arrays, whole.classes, whole.images, *grid)
 
 
 class DetectionEvaluator(evaluator.DetectionEvaluator):
@@ -186,6 +192,7 @@ cdef object match_detections(const fg_team *team, whole, const fg_order_call *or
     fill_objects(&call.detections, whole.detections)
     fill_objects(&call.truths, whole.truth)
     call.crowd, call.ignored = <const uint8_t *>data(whole.crowd), <const uint8_t *>data(whole.ignored)
+    call.rules = FG_COCO if whole.grid.convention == "coco" else FG_VOC
     call.format = checks.FORMATS.index(whole.fmt)
     call.n_images, call.n_classes = order.n_images, order.n_classes
     call.n_thresholds, call.n_ranges = len(thresholds), len(ranges)
@@ -200,7 +207,7 @@ cdef object match_detections(const fg_team *team, whole, const fg_order_call *or
 
 
 cdef object accumulate(const fg_team *team, grid, const fg_order_call *order, matches):
-    """Precision, recall and scores."""
+    """Precision, recall, scores, and the areas under the curves where the convention takes them."""
     cdef fg_accumulate_call call
     cdef int status
     hits, counted, positives = matches
@@ -217,11 +224,15 @@ cdef object accumulate(const fg_team *team, grid, const fg_order_call *order, ma
     call.positives, call.limits = <const int64_t *>data(positives), <const int64_t *>data(limits)
     call.recalls, call.place = <const double *>data(ascending), <const int64_t *>data(place)
     call.precision, call.scores = <double *>data(precision), <double *>data(scores)
-    call.recall = <double *>data(recall)
+    call.recall, call.areas = <double *>data(recall), NULL
+    call.margin = arguments.margin(grid.convention)
+    areas = np.empty(recall.shape) if grid.convention == "voc2012" else None
+    if areas is not None:
+        call.areas = <double *>data(areas)
     with nogil:
         status = fg_accumulate(team, &call)
     raise_status(status)
-    return precision, recall, scores
+    return precision, recall, scores, areas
 
 
 cdef int fill_objects(fg_objects *out, objects) except -1:

@@ -63,10 +63,14 @@ typedef struct {
 static inline double larger(double a, double b) { return a > b ? a : b; }
 static inline double smaller(double a, double b) { return a < b ? a : b; }
 
-static inline box_corners corners_of(const double *b, int format)
+/* What is added to every extent. */
+static inline double offset_of(const fg_match_call *call) { return call->rules == FG_VOC; }
+
+static inline box_corners corners_of(const fg_match_call *call, const double *b)
 {
+    const int format = call->format;
     const double w = format == FG_XYXY ? b[2] - b[0] : b[2], h = format == FG_XYXY ? b[3] - b[1] : b[3];
-    const double area = larger(w, 0) * larger(h, 0);
+    const double area = larger(w + offset_of(call), 0) * larger(h + offset_of(call), 0);
     if (format == FG_XYXY)
         return (box_corners){b[0], b[1], b[2], b[3], area};
     if (format == FG_XYWH)
@@ -74,10 +78,11 @@ static inline box_corners corners_of(const double *b, int format)
     return (box_corners){b[0] - b[2] / 2, b[1] - b[3] / 2, b[0] + b[2] / 2, b[1] + b[3] / 2, area};
 }
 
-static inline double overlap_of(const box_corners *d, const truth_state *truth)
+static inline double overlap_of(const box_corners *d, const truth_state *truth, double offset)
 {
     const box_corners *g = &truth->box;
-    const double w = smaller(d->x2, g->x2) - larger(d->x1, g->x1), h = smaller(d->y2, g->y2) - larger(d->y1, g->y1);
+    const double w = smaller(d->x2, g->x2) - larger(d->x1, g->x1) + offset;
+    const double h = smaller(d->y2, g->y2) - larger(d->y1, g->y1) + offset;
     if (!(w > 0 && h > 0))
         return 0;
     const double shared = w * h, whole = truth->crowd ? d->area : d->area + g->area - shared;
@@ -118,7 +123,7 @@ static int64_t find_candidates(const class_lanes *here, const box_corners *box, 
     int64_t found = 0;
     for (uint32_t i = 0; i < span.count; i++) {
         truth_state *truth = here->truths + span.begin + i;
-        const double overlap = overlap_of(box, truth);
+        const double overlap = overlap_of(box, truth, 0);
         const uint64_t reached = lanes_reached(here, overlap), free = truth->crowd ? reached : reached & ~truth->taken;
         if (free)
             here->slot->candidates[found++] = (candidate){overlap, free, truth};
@@ -151,12 +156,42 @@ static uint64_t take_best(const class_lanes *here, int64_t n, uint64_t open, int
     }
 }
 
+/* By the rules of the VOC devkit. */
+static void match_as_voc(const class_lanes *here, const box_corners *box, truth_span span, uint64_t *hits,
+                         uint64_t *counted)
+{
+    const double *limits = here->job->limits;
+    const int64_t n = here->job->call->n_thresholds;
+    truth_state *best = NULL;
+    double highest = -1;
+    int64_t k = 0;
+    for (uint32_t i = 0; i < span.count; i++) {
+        truth_state *truth = here->truths + span.begin + i;
+        const double overlap = overlap_of(box, truth, 1);
+        if (overlap > highest) {
+            highest = overlap;
+            best = truth;
+        }
+    }
+    while (k < n && limits[k] < highest)
+        k++;
+    const uint64_t reached = best ? here->reached[k] : 0, ignored = best ? reached & best->ignored : 0;
+    *hits = best ? reached & ~ignored & ~best->taken : 0;
+    *counted = here->all & ~ignored;
+    if (best)
+        best->taken |= *hits;
+}
+
 /* Returns the number of overlaps it took. */
 static int64_t match_one(const class_lanes *here, fg_ranked ranked, uint64_t *hits, uint64_t *counted)
 {
     const fg_match_call *call = here->job->call;
     const truth_span span = here->slot->spans[ranked.image];
-    const box_corners box = corners_of(call->detections.boxes + 4 * (int64_t)ranked.detection, call->format);
+    const box_corners box = corners_of(call, call->detections.boxes + 4 * (int64_t)ranked.detection);
+    if (call->rules == FG_VOC) {
+        match_as_voc(here, &box, span, hits, counted);
+        return span.count;
+    }
     const double area = call->detections.areas ? call->detections.areas[ranked.detection] : box.area;
     uint64_t open = here->all;
     *hits = 0;
@@ -216,9 +251,9 @@ static int open_class(const match_job *job, const match_slot *slot, int64_t clas
         truth_state *truth = job->truths + i;
         truth_span *span = slot->spans + call->truths.image[row];
         good &= is_box(call->truths.boxes + 4 * (int64_t)row);
-        truth->box = corners_of(call->truths.boxes + 4 * (int64_t)row, call->format);
+        truth->box = corners_of(call, call->truths.boxes + 4 * (int64_t)row);
         truth->row = row;
-        truth->crowd = call->crowd[row];
+        truth->crowd = call->rules == FG_COCO && call->crowd[row];
         const double area = call->truths.areas ? call->truths.areas[row] : truth->box.area;
         good &= area == area;
         for (int64_t a = 0; a < call->n_ranges && !call->ignored[row]; a++)
@@ -273,20 +308,26 @@ static void prepare_chunk(void *argument, int64_t chunk, int slot)
     }
 }
 
+/* The least overlap of a threshold. */
+static double limit_of(const fg_match_call *call, int64_t threshold)
+{
+    return call->rules == FG_VOC ? call->thresholds[threshold] : smaller(call->thresholds[threshold], 1 - 1e-10);
+}
+
 /* Which lanes an overlap reaches, and which belong to a range of areas. */
 static void lay_lanes(const match_job *job)
 {
     const fg_match_call *call = job->call;
     const int64_t n = call->n_thresholds, lanes = n * call->n_ranges;
     for (int64_t i = 0; i < n; i++) {
-        const double limit = smaller(call->thresholds[i], 1 - 1e-10);
+        const double limit = limit_of(call, i);
         int64_t k = i;
         for (; k > 0 && job->limits[k - 1] > limit; k--)
             job->limits[k] = job->limits[k - 1];
         job->limits[k] = limit;
     }
     for (int64_t lane = 0; lane < lanes; lane++) {
-        const double limit = smaller(call->thresholds[lane % n], 1 - 1e-10);
+        const double limit = limit_of(call, lane % n);
         const int64_t w = lane / FG_LANES;
         const uint64_t bit = (uint64_t)1 << lane % FG_LANES;
         job->lanes_of[w * call->n_ranges + lane / n] |= bit;

@@ -1,9 +1,13 @@
-/* Matching of ranked detections to truths, by the rules of the COCO API, in all lanes at once. */
+/* Matching of ranked detections to truths in all lanes at once. */
 #ifndef FG_EVALUATION_MATCH_H
 #define FG_EVALUATION_MATCH_H
 
 #include "evaluation/records.h"
 #include "runtime/box_format.h"
+
+/* Whose rules: those of the COCO API, or of the VOC devkit (inclusive pixels; a detection belongs to the truth of highest
+   overlap, the first of equals, and is false where that is taken; overlaps have to be above a threshold). */
+enum { FG_COCO, FG_VOC };
 
 /* Boxes in images. */
 typedef struct {
@@ -17,6 +21,7 @@ typedef struct {
     fg_objects detections, truths;
     const uint8_t *crowd;   /* of each truth: takes any number of detections */
     const uint8_t *ignored; /* of each truth: does not count, nor what is matched to it */
+    int rules;              /* FG_COCO or FG_VOC */
     int format;             /* FG_XYXY, FG_XYWH or FG_CXCYWH */
     int64_t n_images, n_classes, n_thresholds, n_ranges;
     const double *thresholds; /* (n_thresholds,) */

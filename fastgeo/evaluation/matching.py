@@ -1,4 +1,4 @@
-"""Matching and curves as the COCO API defines them, in plain Python: what the references are made of."""
+"""Matching and curves as the COCO API and the VOC devkit define them: what the references are made of."""
 
 from __future__ import annotations
 
@@ -29,15 +29,21 @@ class Matched(NamedTuple):
 
 def match_image(whole: Problem, k: int, image: int, limits: tuple[float, float]) -> Matched:
     """Match the detections of one class in an image at every threshold of overlap."""
+    voc = whole.grid.convention != "coco"
     true = np.flatnonzero((whole.truth.images == image) & (whole.truth.classes == k))
     found = np.flatnonzero((whole.detections.images == image) & (whole.detections.classes == k))
     found = found[np.argsort(-whole.scores[found], kind="stable")][: whole.grid.max_detections[-1]]
     ignored = whole.ignored[true] | outside(areas_of(whole.truth, whole.fmt)[true], limits)
     too_big_or_small = outside(areas_of(whole.detections, whole.fmt)[found], limits)
-    overlaps = box_iou(whole.detections.boxes[found], whole.truth.boxes[true], fmt=whole.fmt, iscrowd=whole.crowd[true])
+    crowd = np.zeros(len(true), bool) if voc else whole.crowd[true]
+    boxes = whole.detections.boxes[found], whole.truth.boxes[true]
+    overlaps = box_iou(*boxes, fmt=whole.fmt, offset=int(voc), iscrowd=crowd)
     answer = []
     for threshold in whole.grid.iou_thresholds:
-        partners = match(overlaps, ignored, whole.crowd[true], min(threshold, 1 - 1e-10))
+        if voc:
+            partners = match_as_voc(overlaps, ignored, threshold)
+        else:
+            partners = match(overlaps, ignored, crowd, min(threshold, 1 - 1e-10))
         rows = []
         for d, partner in enumerate(partners):
             no_matter = bool(too_big_or_small[d] if partner < 0 else ignored[partner])
@@ -59,22 +65,52 @@ def match(overlaps: Array, ignored: Array, crowd: Array, threshold: float) -> li
     return partners
 
 
-def curve(found: list[Found], positives: int, recall_thresholds: Array) -> tuple[float, Array, Array]:
-    """Recall of all, and precision and score at each threshold of recall."""
+def match_as_voc(overlaps: Array, ignored: Array, threshold: float) -> list[int]:
+    """The same by the rules of the VOC devkit: the truth of highest overlap, or none where that is taken."""
+    taken: set[int] = set()
+    partners = []
+    for row in overlaps:
+        best = int(np.argmax(row)) if len(row) else -1  # the first of equals
+        if best < 0 or not row[best] > threshold or best in taken:
+            best = -1
+        elif not ignored[best]:
+            taken.add(best)
+        partners.append(best)
+    return partners
+
+
+class Curve(NamedTuple):
+    recall: float  # of all detections
+    precision: Array  # at each threshold of recall, as the next
+    scores: Array
+    area: float  # under the whole curve
+
+
+def curve(found: list[Found], positives: int, recall_thresholds: Array, margin: float) -> Curve:
+    """Precision and score at each threshold of recall; `margin` is added to the denominator of precision."""
     found = sorted(found, key=lambda row: -row.score)  # equal scores stay in order
     recalls, precisions = [], []
     true = counted = 0
     for row in found:
         true, counted = true + row.is_true, counted + (not row.is_ignored)
         recalls.append(true / positives)
-        precisions.append(true / (counted + np.spacing(1)))
+        precisions.append(true / (counted + margin) if true else 0.0)
     precision, score = np.zeros(len(recall_thresholds)), np.zeros(len(recall_thresholds))
     for r, threshold in enumerate(recall_thresholds):
         first = next((i for i, recall in enumerate(recalls) if recall >= threshold), None)
         if first is None:
             break  # as pycocotools: thresholds after one that is not reached stay at 0
         precision[r], score[r] = max(precisions[first:]), found[first].score
-    return recalls[-1] if found else 0.0, precision, score
+    return Curve(recalls[-1] if found else 0.0, precision, score, area(recalls, precisions))
+
+
+def area(recalls: list[float], precisions: list[float]) -> float:
+    """Under the highest precision at each recall or beyond, summed from the highest recall down."""
+    total = highest = 0.0
+    for i in reversed(range(len(recalls))):
+        highest = max(highest, precisions[i])
+        total += highest * (recalls[i] - (recalls[i - 1] if i else 0.0))
+    return total
 
 
 def outside(areas: Array, limits: tuple[float, float]) -> Array:

@@ -21,11 +21,12 @@ def mean_average_precision(
     detections: Mapping[str, Any],
     truth: Mapping[str, Any],
     *,
+    convention: str = "coco",
     fmt: str = "xywh",
     iou_thresholds: ArrayLike | None = None,
     recall_thresholds: ArrayLike | None = None,
     area_ranges: Mapping[str, tuple[float, float]] | None = None,
-    max_detections: Sequence[int] = (1, 10, 100),
+    max_detections: Sequence[int] | None = None,
     class_agnostic: bool = False,
     images: ArrayLike | None = None,
     classes: ArrayLike | None = None,
@@ -42,17 +43,21 @@ def mean_average_precision(
         ``image_id``, ``class_id``, ``boxes`` and ``areas`` in the same way; optionally ``iscrowd`` and ``ignore`` (G,),
         flags. A crowd takes any number of detections, and overlap with it is taken relative to the detection. What is
         found of crowds and of ignored truths counts neither for nor against the detector.
+    convention : {"coco", "voc2007", "voc2012"}, default "coco"
+        Whose rules: those of the COCO API, or of the VOC devkit with 11 points of the curve (2007) or all of it (2012).
     fmt : {"xywh", "xyxy", "cxcywh"}, default "xywh"
         Format of the boxes.
     iou_thresholds : array_like, shape (T,), optional
-        A detection may match a truth whose overlap reaches this; by default 0.5, 0.55, … 0.95.
+        A detection may match a truth whose overlap reaches this (VOC: is above it); by default 0.5, 0.55, … 0.95, of
+        VOC 0.5.
     recall_thresholds : array_like, shape (R,), optional
-        Where precision is read off; by default 0, 0.01, … 1.
+        Where precision is read off; by default 0, 0.01, … 1, of "voc2007" 0, 0.1, … 1.
     area_ranges : mapping of str to (low, high), optional
         Truths, and detections without a match, count where their area lies in the closed range; by default COCO's
-        all, small, medium and large.
-    max_detections : sequence of int, default (1, 10, 100)
-        How many detections of an image and class take part at most, those of highest score.
+        all, small, medium and large. Only with "coco".
+    max_detections : sequence of int, optional
+        How many detections of an image and class take part at most, those of highest score; by default 1, 10, 100, of
+        VOC all.
     class_agnostic : bool, default False
         Take all classes as one.
     images, classes : array_like, optional
@@ -80,6 +85,11 @@ def mean_average_precision(
     first those of the earlier image, then of the earlier row. Each takes the free truth of highest overlap, the later
     of two equals, and an ignored one only where no other is left.
 
+    VOC's rules differ: extents are those of inclusive pixels, one more than the difference of the coordinates; a
+    detection belongs to the truth of highest overlap, the first of equals, and is false where that is taken. Flag
+    "difficult" truths as ``ignore``. The average precision of "voc2012" is the area under the curve, summed from the
+    highest recall down.
+
     Areas decide which range a truth belongs to; COCO's annotations have those of masks, so pass them as ``areas`` for
     its figures. Boxes are computed in float64. Time O(D log D) and the overlaps within each image and class, memory
     about 60 bytes a detection.
@@ -104,12 +114,13 @@ def mean_average_precision(
     (0.835, 0.85)
     """
     checks.thread_count(n_threads)
-    grid = arguments.grid(iou_thresholds, recall_thresholds, area_ranges, max_detections)
+    grid = arguments.grid(convention, iou_thresholds, recall_thresholds, area_ranges, max_detections)
     whole = arguments.problem(detections, truth, grid, fmt, class_agnostic, images, classes, arguments.code_ids)
     arguments.values(whole)
     shape = grid.shape(len(whole.classes))
     precision, scores = np.full(shape, -1.0), np.full(shape, -1.0)
     recall = np.full((shape[0], *shape[2:]), -1.0)
+    areas = np.full(recall.shape, -1.0) if convention == "voc2012" else None
     for k in range(len(whole.classes)):
         for a, limits in enumerate(grid.area_ranges.values()):
             matched = [match_image(whole, k, image, limits) for image in range(len(whole.images))]
@@ -117,7 +128,8 @@ def mean_average_precision(
             for m, limit in enumerate(grid.max_detections if positives else []):
                 for t in range(len(grid.iou_thresholds)):
                     found = [row for image in matched for row in image.found[t][:limit]]
-                    recall[t, k, a, m], precision[t, :, k, a, m], scores[t, :, k, a, m] = curve(
-                        found, positives, grid.recall_thresholds
-                    )
-    return DetectionScores(precision, recall, scores, whole.classes, whole.images, *grid)
+                    of = curve(found, positives, grid.recall_thresholds, arguments.margin(convention))
+                    recall[t, k, a, m], precision[t, :, k, a, m], scores[t, :, k, a, m] = of[:3]
+                    if areas is not None:
+                        areas[t, k, a, m] = of.area
+    return DetectionScores(precision, recall, scores, areas, whole.classes, whole.images, *grid)

@@ -45,23 +45,28 @@ class DetectionScores(NamedTuple):
         Recall of all detections; -1 for a class without truths.
     scores : ndarray of float64, shape (T, R, K, A, M)
         Score at which each recall is reached; 0 where it is not.
+    areas : ndarray of float64, shape (T, K, A, M), or None
+        Whole area under each curve, which is the average precision of convention "voc2012"; None with the others, which
+        take the mean of `precision`.
     classes : ndarray, shape (K,)
         Ids of the classes; [-1] for all of them as one.
     images : ndarray
         Ids of the images.
-    iou_thresholds, recall_thresholds, area_ranges, max_detections
+    iou_thresholds, recall_thresholds, area_ranges, max_detections, convention
         As in the call.
     """
 
     precision: Array
     recall: Array
     scores: Array
+    areas: Array | None
     classes: Array
     images: Array
     iou_thresholds: Array
     recall_thresholds: Array
     area_ranges: dict[str, tuple[float, float]]
     max_detections: Array
+    convention: str
 
     def mean(
         self, kind: str = "precision", *, iou_threshold: float | None = None, area: str = "all", limit: int = -1
@@ -87,7 +92,7 @@ class DetectionScores(NamedTuple):
         names = list(self.area_ranges)
         if area not in names or not -len(self.max_detections) <= limit < len(self.max_detections):
             return -1.0
-        values = {"precision": self.precision, "recall": self.recall}[kind][..., names.index(area), limit]
+        values = {"precision": self._precisions, "recall": self.recall}[kind][..., names.index(area), limit]
         if iou_threshold is not None:
             values = values[self.iou_thresholds == iou_threshold]
         return _mean(values)
@@ -120,7 +125,8 @@ class DetectionScores(NamedTuple):
     @property
     def per_class(self) -> dict[str, Array]:
         """Columns, one row for each class: `class_id`, `ap`, `ap50`, `ap75` and `ar`; -1 where there are no truths."""
-        precision = np.moveaxis(self.precision[..., 0, -1], 2, 0)
+        values = self._precisions[..., 0, -1]
+        precision = np.moveaxis(values, values.ndim - 1, 0)
         columns = {"class_id": self.classes, "ap": np.array([_mean(rows) for rows in precision])}
         for name, threshold in (("ap50", 0.5), ("ap75", 0.75)):
             columns[name] = np.array([_mean(rows[self.iou_thresholds == threshold]) for rows in precision])
@@ -163,7 +169,12 @@ class DetectionScores(NamedTuple):
         return Curve(self.recall_thresholds, precision[:, known].mean(axis=1), scores[:, known].mean(axis=1))
 
     def __str__(self) -> str:
-        """The 12 lines that COCOeval prints."""
+        """The 12 lines that COCOeval prints; of VOC's conventions one for each threshold of overlap."""
+        if self.convention != "coco":
+            pairs = [(t, self.mean(iou_threshold=t)) for t in self.iou_thresholds]
+            return "\n".join(
+                f" mean average precision ({self.convention}) @[ IoU={t:0.2f} ] = {ap:0.3f}" for t, ap in pairs
+            )
         return "\n".join(
             line(kind, threshold, area, self._limit(limit), value, self.iou_thresholds)
             for (kind, threshold, area, limit), value in zip(FIGURES, self.stats, strict=True)
@@ -171,6 +182,11 @@ class DetectionScores(NamedTuple):
 
     def __repr__(self) -> str:
         return f"<DetectionScores: AP {self.ap:.3f}, {len(self.images)} images, {len(self.classes)} classes>"
+
+    @property
+    def _precisions(self) -> Array:
+        """What average precision is the mean of."""
+        return self.precision if self.areas is None else self.areas
 
     def _limit(self, place: int) -> int:
         inside = -len(self.max_detections) <= place < len(self.max_detections)
