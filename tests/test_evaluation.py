@@ -423,6 +423,61 @@ class TestEvaluator:
         other = fastgeo if namespace is reference else reference
         return other.DetectionEvaluator.from_bytes(evaluator.to_bytes())
 
+    def test_small_updates_are_put_off_and_change_nothing(self, kernels):
+        """Plain arrays are collected before they are matched."""
+        call = arguments("mean_average_precision", 1200, np.float64)
+        call["truth['areas']"] = np.linspace(0, 900, 600)
+        found = {name: call[f"detections['{name}']"] for name in ("image_id", "class_id", "boxes", "scores")}
+        true = {name: call[f"truth['{name}']"] for name in ("image_id", "class_id", "boxes", "areas")}
+        expected = reference.mean_average_precision(found, true, fmt="xyxy")
+        images = np.unique(np.concatenate([found["image_id"], true["image_id"]]))
+        evaluator = kernels.DetectionEvaluator(fmt="xyxy")
+        for i, image in enumerate(np.split(images, range(7, len(images), 7))):
+            tables = [{n: c[np.isin(t["image_id"], image)] for n, c in t.items()} for t in (found, true)]
+            if i % 5 == 4:  # another form, and other columns
+                tables[1]["iscrowd"] = np.zeros(len(tables[1]["image_id"]), [bool, np.int64][i % 2])
+            if i % 7 == 6:
+                tables[0]["scores"] = tables[0]["scores"].tolist()
+            evaluator.update(*tables)
+            kept = [{name: column.copy() for name, column in table.items()} for table in tables if i % 7 != 6]
+            for table in kept and tables:
+                for column in table.values():
+                    column[...] = 0  # what was handed over is free again
+            if i == 1:
+                assert evaluator._rows_put_off > 0
+                with pytest.raises(ValueError, match="not been seen"):
+                    evaluator.update(*kept)
+            if i % 5 == 0:
+                evaluator = kernels.DetectionEvaluator.from_bytes(evaluator.to_bytes())
+        assert_same_answer(tuple(evaluator.compute()), tuple(expected))
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf, 1e200])
+    def test_plain_arrays_are_looked_at(self, kernels, value):
+        for side, name in ((0, "boxes"), (0, "scores"), (1, "boxes"), (1, "areas")):
+            tables = [found((1, 1, UNIT, 0.5)), true((1, 1, UNIT), areas=[9.0])]
+            tables = [{n: np.array(c) for n, c in table.items()} for table in tables]
+            tables[side][name].flat[-1] = value
+            outcomes = []
+            for namespace in (kernels, reference):
+                try:
+                    outcomes.append(namespace.DetectionEvaluator().update(*tables).compute().ap)
+                except ValueError as error:
+                    outcomes.append(str(error))
+            assert outcomes[0] == outcomes[1]
+
+    def test_enough_rows_are_matched_at_once(self, kernels):
+        rng = np.random.default_rng(0)
+        evaluator, parts = kernels.DetectionEvaluator(max_detections=[500]), []
+        for image in range(4):
+            corners = np.round(rng.uniform(0, 5000, (20_000, 4)))
+            table = {"image_id": np.full(20_000, image), "class_id": rng.integers(0, 99, 20_000), "boxes": corners + 1}
+            parts.append(({**table, "scores": rng.random(20_000)}, {n: c[::4].copy() for n, c in table.items()}))
+            evaluator.update(*parts[-1])
+            assert (evaluator._rows_put_off == 0) == (image == 2)
+        whole = [{n: np.concatenate([p[side][n] for p in parts]) for n in parts[0][side]} for side in (0, 1)]
+        expected = fastgeo.mean_average_precision(*whole, max_detections=[500])
+        assert_same_answer(tuple(evaluator.compute()), tuple(expected))
+
     def test_nothing(self, impl):
         evaluator = impl.DetectionEvaluator()
         assert evaluator.compute().precision.shape == (10, 101, 0, 4, 3)

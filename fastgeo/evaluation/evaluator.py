@@ -118,14 +118,8 @@ class DetectionEvaluator:
 
     def update(self: Self, detections: Mapping[str, Any], truth: Mapping[str, Any]) -> Self:
         """Add images, each whole; see :func:`fastgeo.mean_average_precision` for the tables."""
-        whole = arguments.problem(
-            detections, truth, self._grid, self._fmt, self._class_agnostic, self._images, self._classes, self._coder()
-        )
-        block = self._matched(whole)
-        if self._images is not None:  # of the list only those that have come
-            came = np.unique(np.concatenate([whole.detections.images, whole.truth.images]))
-            block = block._replace(images=whole.images[came])
-        self._add(block)
+        self._settle()
+        self._add(self._block(detections, truth))
         return self
 
     def merge(self: Self, other: DetectionEvaluator) -> Self:
@@ -134,12 +128,15 @@ class DetectionEvaluator:
             raise TypeError(f"other: expected a DetectionEvaluator, got {type(other).__name__}")
         if self._settings() != other._settings():
             raise ValueError("other: expected an evaluator with the same parameters, got others")
+        self._settle()
+        other._settle()
         if other._blocks:
             self._add(_joined(other._blocks))
         return self
 
     def compute(self) -> DetectionScores:
         """The scores of everything seen."""
+        self._settle()
         empty: dict[str, Any] = {"image_id": [], "class_id": [], "boxes": [], "scores": []}
         whole = arguments.problem(
             empty, empty, self._grid, self._fmt, False, self._images, self._classes, arguments.code_ids
@@ -163,6 +160,7 @@ class DetectionEvaluator:
         return type(self).from_bytes(self.to_bytes()).merge(other)
 
     def __repr__(self) -> str:
+        self._settle()
         found = sum(len(block.scores) for block in self._blocks)
         return f"<DetectionEvaluator: {len(self._seen)} images, {found} detections>"
 
@@ -171,6 +169,7 @@ class DetectionEvaluator:
 
     def to_bytes(self) -> bytes:
         """The whole state, in the same bytes on every platform."""
+        self._settle()
         settings = json.dumps([self._settings(), bool(self._blocks)]).encode()
         body = io.BytesIO()
         for array in _joined(self._blocks) if self._blocks else ():
@@ -209,6 +208,19 @@ class DetectionEvaluator:
             "classes": None if self._classes is None else self._classes.tolist(),
         }
 
+    def _settle(self) -> None:
+        """Match what has been put off; here nothing is."""
+
+    def _block(self, detections: Mapping[str, Any], truth: Mapping[str, Any]) -> Block:
+        whole = arguments.problem(
+            detections, truth, self._grid, self._fmt, self._class_agnostic, self._images, self._classes, self._coder()
+        )
+        block = self._matched(whole)
+        if self._images is None:
+            return block
+        came = np.unique(np.concatenate([whole.detections.images, whole.truth.images]))  # of the list
+        return block._replace(images=whole.images[came])
+
     def _add(self, block: Block) -> None:
         again = self._seen.intersection(block.images.tolist())
         if again:
@@ -218,6 +230,9 @@ class DetectionEvaluator:
         for name in ("images", "classes"):  # raises before anything changes
             _alike_all(name, [*self._blocks, block])
         self._seen.update(block.images.tolist())
+        self._push(block)
+
+    def _push(self, block: Block) -> None:
         self._blocks.append(block)
         while len(self._blocks) > 1 and len(self._blocks[-2].scores) < 2 * len(self._blocks[-1].scores) + LANES:
             self._blocks[-2:] = [_joined(self._blocks[-2:])]

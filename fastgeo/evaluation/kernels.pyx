@@ -6,6 +6,7 @@ from cpython.float cimport PyFloat_AsDouble
 from cpython.object cimport PyObject
 from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
+from fastgeo.runtime.arrays cimport is_plain
 from fastgeo.runtime.core cimport fg_team, open_team, raise_status
 
 import numpy as np
@@ -111,6 +112,7 @@ cdef extern from "evaluation/accumulate.h" nogil:
 cdef enum:
     PART = 1 << 22  # rows between two looks for Ctrl-C
     PART_OF_DICTS = 1 << 16
+    ROWS_PUT_OFF = 1 << 16  # that updates of few rows collect, some megabytes, before they are matched
 
 RANKED = np.dtype([("key", np.uint64), ("detection", np.uint32), ("image", np.uint32)])
 
@@ -129,8 +131,47 @@ def mean_average_precision(detections, truth, *, convention="coco", fmt="xywh", 
     return DetectionScores(*arrays, whole.classes, whole.images, *grid)
 
 
+# The columns of plain tables: arrays of these types, which small updates collect until there are enough to match.
+FOUND = {"image_id": np.dtype(np.int64), "class_id": np.dtype(np.int64), "boxes": np.dtype(np.float64),
+         "scores": np.dtype(np.float64), "areas": np.dtype(np.float64)}
+TRUE = {"image_id": np.dtype(np.int64), "class_id": np.dtype(np.int64), "boxes": np.dtype(np.float64),
+        "areas": np.dtype(np.float64), "iscrowd": None, "ignore": None}
+MUST = ("image_id", "class_id", "boxes")
+
+
 class DetectionEvaluator(evaluator.DetectionEvaluator):
     __doc__ = evaluator.DetectionEvaluator.__doc__
+    _put_off = ()  # plain tables, all with the same columns
+    _rows_put_off = 0
+
+    def update(self, detections, truth):
+        plain = self._images is None and self._classes is None and all([_has_plain_ids(b) for b in self._blocks])
+        found = plain_columns(detections, FOUND) if plain else None
+        true = plain_columns(truth, TRUE) if found is not None else None
+        if true is None or "scores" not in found:
+            return super().update(detections, truth)
+        images = set()
+        for table in (found, true):
+            collect_ids(table["image_id"], images)
+        if not self._seen.isdisjoint(images):
+            return super().update(detections, truth)  # says which
+        if self._put_off and any([a.keys() != b.keys() for a, b in zip(self._put_off[0], (found, true))]):
+            self._settle()
+        self._put_off = self._put_off or []
+        self._put_off.append((found, true))
+        self._seen |= images
+        self._rows_put_off += len(found["image_id"]) + len(true["image_id"])
+        if self._rows_put_off > ROWS_PUT_OFF:
+            self._settle()
+        return self
+
+    def _settle(self):
+        if not self._put_off:
+            return
+        sides = [{name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+                 for tables in zip(*self._put_off)]
+        self._push(self._block(*sides))
+        self._put_off, self._rows_put_off = (), 0
 
     @staticmethod
     def _coder():
@@ -312,6 +353,57 @@ def dict_columns(list rows, tuple names, box_name):
         for j in range(4):
             corners[4 * i + j] = PyFloat_AsDouble(box[j])
     return table, boxes
+
+
+def _has_plain_ids(block):
+    return block.images.dtype == np.int64 and block.classes.dtype == np.int64
+
+
+cdef object plain_columns(table, dict types):
+    """Copies of the columns of a table if all are plain and right, else None: then the way of the reference says why."""
+    cdef cnp.npy_intp n = -1
+    columns = {}
+    if type(table) is not dict:
+        return None
+    for name, dtype in types.items():
+        column = table.get(name)
+        if column is None and name in MUST:
+            return None
+        if column is None:
+            continue
+        if not is_plain(column, 2 if name == "boxes" else 1):
+            return None
+        if dtype is None and column.dtype != bool:
+            if column.dtype != np.int64 or ((column != 0) & (column != 1)).any():
+                return None
+        elif dtype is not None and column.dtype != dtype:
+            return None
+        if n < 0:
+            n = cnp.PyArray_DIM(column, 0)
+        if cnp.PyArray_DIM(column, 0) != n or (name == "boxes" and cnp.PyArray_DIM(column, 1) != 4):
+            return None
+        if dtype == np.float64 and not are_small(<const double *>data(column), cnp.PyArray_SIZE(column)):
+            return None
+        columns[name] = column.astype(bool) if dtype is None else column.copy()
+    return columns
+
+
+cdef bint are_small(const double *values, int64_t n) noexcept nogil:
+    """No NaN, nothing infinite, and nothing whose square times four overflows."""
+    cdef bint good = True
+    cdef int64_t i
+    for i in range(n):
+        good &= -1e150 <= values[i] <= 1e150
+    return good
+
+
+cdef int collect_ids(ids, set found) except -1:
+    cdef const int64_t *values = <const int64_t *>data(ids)
+    cdef int64_t i
+    for i in range(cnp.PyArray_DIM(ids, 0)):
+        if i == 0 or values[i] != values[i - 1]:
+            found.add(values[i])
+    return 0
 
 
 cdef inline object entry(dict row, name):
