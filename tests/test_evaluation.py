@@ -113,6 +113,22 @@ class TestByHand:
                 answer.pr_curve(**wrong)
         assert answer.mean(area="huge") == -1
 
+    def test_best_f1_and_where_to_cut(self, impl):
+        # class 3: one of two at precision 1, then a false one; class 5: nothing found; class 8: no truths
+        answer = impl.mean_average_precision(
+            found((1, 3, UNIT, 0.9), (1, 3, [50, 50, 9, 9], 0.8), (1, 8, UNIT, 0.9)),
+            true((1, 3, UNIT), (1, 5, UNIT), (2, 3, UNIT)),
+        )
+        for options in ({}, {"iou_threshold": 0.75, "limit": 2}):
+            best = answer.f1(**options)
+            assert best["class_id"].tolist() == [3, 5, 8]
+            assert best["f1"].tolist() == pytest.approx([2 / 3, 0, -1])
+            assert best["recall"].tolist() == [0.5, 0, -1]
+            assert best["precision"].tolist() == pytest.approx([1, 0, -1])
+            assert best["score"].tolist() == [0.9, 0, -1]
+        with pytest.raises(ValueError, match="iou_threshold"):
+            answer.f1(iou_threshold=0.1)
+
 
 class TestAgainstReference:
     @pytest.mark.parametrize("n", [0, 1, 5, 40, 200])

@@ -158,8 +158,7 @@ class DetectionScores(NamedTuple):
         ValueError
             If it was not evaluated, or has no truths.
         """
-        t = 0 if iou_threshold is None else _place("iou_threshold", self.iou_thresholds, iou_threshold)
-        a = _place("area", np.array(list(self.area_ranges)), area)
+        t, a = self._curve_places(iou_threshold, area)
         precision, scores = self.precision[t, :, :, a, limit], self.scores[t, :, :, a, limit]
         known = self.recall[t, :, a, limit] >= 0
         if class_id is not None:
@@ -167,6 +166,40 @@ class DetectionScores(NamedTuple):
         if not known.any():
             raise ValueError(f"class_id: expected a class with truths, got {class_id!r}")
         return Curve(self.recall_thresholds, precision[:, known].mean(axis=1), scores[:, known].mean(axis=1))
+
+    def f1(self, *, iou_threshold: float | None = None, area: str = "all", limit: int = -1) -> dict[str, Array]:
+        """The best F1 of each class over the points of its curve, and the score to cut at.
+
+        Parameters
+        ----------
+        iou_threshold, area, limit
+            As in :meth:`pr_curve`.
+
+        Returns
+        -------
+        dict of ndarray, shape (K,)
+            Columns, one row for each class: `class_id`; `f1`, ``2 p r / (p + r)`` at its highest; `precision`,
+            `recall` and `score` of that point, the first of equals. -1 where there are no truths.
+
+        Raises
+        ------
+        ValueError
+            If it was not evaluated.
+        """
+        t, a = self._curve_places(iou_threshold, area)
+        precision = self.precision[t, :, :, a, limit]
+        known = self.recall[t, :, a, limit] >= 0
+        recall = np.where(precision > 0, self.recall_thresholds[:, None], 0.0)
+        both = precision + recall
+        f1 = np.divide(2 * precision * recall, both, out=np.zeros(both.shape), where=both > 0)
+        best = f1.argmax(axis=0), np.arange(len(self.classes))
+        columns = {"f1": f1, "precision": precision, "recall": recall, "score": self.scores[t, :, :, a, limit]}
+        of_best = {name: np.where(known, values[best], -1.0) for name, values in columns.items()}
+        return {"class_id": self.classes, **of_best}
+
+    def _curve_places(self, iou_threshold: float | None, area: str) -> tuple[int, int]:
+        t = 0 if iou_threshold is None else _place("iou_threshold", self.iou_thresholds, iou_threshold)
+        return t, _place("area", np.array(list(self.area_ranges)), area)
 
     def __str__(self) -> str:
         """The 12 lines that COCOeval prints; of VOC's conventions one for each threshold of overlap."""
