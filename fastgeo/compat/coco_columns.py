@@ -5,7 +5,9 @@ The records that pycocotools makes on the way, ``evalImgs`` and ``ious``, are ma
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
@@ -84,6 +86,18 @@ def _mark(truths: list[Any], areas: Array, flags: Array, p: Any) -> None:
     for truth, mark in zip(truths, ignored.astype(int).tolist(), strict=True):
         if truth["category_id"] in categories:
             truth["ignore"], truth["_ignore"] = truth["iscrowd"], mark
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """A million new objects and no garbage: the collector would visit every annotation again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class Later(Sequence[Any]):

@@ -10,17 +10,15 @@ and figures are pycocotools' own, bit for bit.
 from __future__ import annotations
 
 import copy
-import gc
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from fastgeo.compat.coco_columns import Later, LaterDict, box_scores
+from fastgeo.compat.coco_columns import Later, LaterDict, box_scores, no_collection
 from fastgeo.compat.coco_matching import Annotations, match
 from fastgeo.evaluation import DetectionScores
 from fastgeo.runtime.checks import Array
@@ -47,7 +45,7 @@ def evaluate(self: Any) -> None:
     }  # thousands of numbers need no copy of their own
     self._paramsEval = copy.deepcopy(p, ids)
     self._scores = None
-    with _no_collection():
+    with no_collection():
         if p.iouType == "bbox" and all(_is_own(self, name) for name in ("_prepare", "computeIoU", "evaluateImg")):
             self._scores = box_scores(self.cocoGt, self.cocoDt, self._paramsEval)
         if self._scores is None:
@@ -56,18 +54,6 @@ def evaluate(self: Any) -> None:
         else:
             _match_later(self)
     print(f"DONE (t={time.time() - begin:0.2f}s).")
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """A million new objects and no garbage: the collector would visit every annotation again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _is_own(self: Any, name: str) -> bool:
@@ -88,7 +74,7 @@ def _match_later(self: Any) -> None:
 
 
 def _match_copy(copied: Any) -> list[Any]:
-    with _no_collection():
+    with no_collection():
         copied._prepare()
         return list(_matched(copied, copied.params))
 

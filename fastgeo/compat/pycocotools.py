@@ -8,9 +8,9 @@
 
 Run-length encodings and whatever else is no box go to pycocotools' own function, which is imported only then.
 
-`COCOeval` and `Params` do not need pycocotools, and take the ``COCO`` objects of any library. After `patch` an
-unchanged program's ``COCOeval`` does the same. Figures, curves and what is printed are pycocotools', bit for bit. A
-subclass keeps what it defines itself: ``evaluate`` and ``accumulate``, or ``computeIoU``, ``computeOks`` and
+`COCO`, `COCOeval` and `Params` do not need pycocotools, and `COCOeval` takes the ``COCO`` objects of any library. After
+`patch` an unchanged program's ``COCOeval`` does the same. Figures, curves and what is printed are pycocotools', bit for
+bit. A subclass keeps what it defines itself: ``evaluate`` and ``accumulate``, or ``computeIoU``, ``computeOks`` and
 ``evaluateImg``, which are then called. Masks and keypoints are matched as records. Differences:
 
 - Of boxes, the records in ``evalImgs`` and ``ious`` are made when they are looked at, of the annotations as they are
@@ -26,10 +26,11 @@ from typing import Any
 import numpy as np
 
 import fastgeo
+from fastgeo.compat.coco_dataset import COCO
 from fastgeo.compat.coco_evaluation import accumulate, evaluate
 from fastgeo.compat.coco_evaluator import COCOeval, Params
 
-__all__ = ["COCOeval", "Params", "iou", "patch", "unpatch"]
+__all__ = ["COCO", "COCOeval", "Params", "iou", "patch", "unpatch"]
 
 _originals: tuple[Callable[..., Any], ...] | None = None
 
