@@ -3,14 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evaluation/box_corners.h"
 #include "evaluation/order.h"
 #include "runtime/fenv.h"
-
-#define LARGEST 0x1p508 /* of a coordinate: the area of a larger box could overflow */
-
-typedef struct {
-    double x1, y1, x2, y2, area;
-} box_corners;
 
 typedef struct {
     box_corners box;
@@ -48,7 +43,8 @@ typedef struct {
     uint64_t *lanes_of;    /* (words, n_ranges): lanes of each range of areas */
     match_slot *slots;
     int status;   /* of the chunk that groups */
-    int *bad;     /* (n_classes,): whether a value broke the contract */
+    int *bad;     /* (n_classes,): whether a truth broke the contract */
+    int *bad_parts; /* (n_parts,): the same of some detections */
 } match_job;
 
 /* Everything at hand where the detections of a class are matched in the lanes of one word. */
@@ -60,41 +56,23 @@ typedef struct {
     uint64_t all;
 } class_lanes;
 
-static inline double larger(double a, double b) { return a > b ? a : b; }
-static inline double smaller(double a, double b) { return a < b ? a : b; }
-
 /* What is added to every extent. */
 static inline double offset_of(const fg_match_call *call) { return call->rules == FG_VOC; }
 
-static inline box_corners corners_of(const fg_match_call *call, const double *b)
+static inline box_corners corners_of(const fg_match_call *call, const double *box)
 {
-    const int format = call->format;
-    const double w = format == FG_XYXY ? b[2] - b[0] : b[2], h = format == FG_XYXY ? b[3] - b[1] : b[3];
-    const double area = larger(w + offset_of(call), 0) * larger(h + offset_of(call), 0);
-    if (format == FG_XYXY)
-        return (box_corners){b[0], b[1], b[2], b[3], area};
-    if (format == FG_XYWH)
-        return (box_corners){b[0], b[1], b[0] + b[2], b[1] + b[3], area};
-    return (box_corners){b[0] - b[2] / 2, b[1] - b[3] / 2, b[0] + b[2] / 2, b[1] + b[3] / 2, area};
+    return fg_corners(box, call->format, offset_of(call));
 }
 
 static inline double overlap_of(const box_corners *d, const truth_state *truth, double offset)
 {
     const box_corners *g = &truth->box;
-    const double w = smaller(d->x2, g->x2) - larger(d->x1, g->x1) + offset;
-    const double h = smaller(d->y2, g->y2) - larger(d->y1, g->y1) + offset;
+    const double w = fg_smaller(d->x2, g->x2) - fg_larger(d->x1, g->x1) + offset;
+    const double h = fg_smaller(d->y2, g->y2) - fg_larger(d->y1, g->y1) + offset;
     if (!(w > 0 && h > 0))
         return 0;
     const double shared = w * h, whole = truth->crowd ? d->area : d->area + g->area - shared;
     return whole > 0 ? shared / whole : 0;
-}
-
-static int is_box(const double *box)
-{
-    int good = 1;
-    for (int i = 0; i < 4; i++)
-        good &= box[i] >= -LARGEST && box[i] <= LARGEST;
-    return good;
 }
 
 /* The lanes of the ranges that do not hold an area. */
@@ -250,7 +228,7 @@ static int open_class(const match_job *job, const match_slot *slot, int64_t clas
         const uint32_t row = job->order[i];
         truth_state *truth = job->truths + i;
         truth_span *span = slot->spans + call->truths.image[row];
-        good &= is_box(call->truths.boxes + 4 * (int64_t)row);
+        good &= fg_is_box(call->truths.boxes + 4 * (int64_t)row);
         truth->box = corners_of(call, call->truths.boxes + 4 * (int64_t)row);
         truth->row = row;
         truth->crowd = call->rules == FG_COCO && call->crowd[row];
@@ -290,28 +268,33 @@ static void match_class(void *argument, int64_t class_id, int slot)
     fg_fenv_leave(saved);
 }
 
-/* Groups the truths, and looks at every box: a value that is no number must not reach a comparison. */
-static void prepare_chunk(void *argument, int64_t chunk, int slot)
+static void group_truths(void *argument, int64_t chunk, int slot)
 {
     match_job *job = argument;
-    const fg_match_call *call = job->call;
-    const fg_objects *truths = &call->truths, *detections = &call->detections;
+    const fg_objects *truths = &job->call->truths;
     (void)chunk;
     (void)slot;
-    job->status = fg_group_rows(job->team, truths->n, truths->image, call->n_images, truths->class_id, call->n_classes,
-                                job->order, job->truth_starts);
-    for (int64_t i = 0; i < detections->n && job->status == FG_OK; i++) {
-        if (i % FG_POLLED_STEPS == 0 && job->team->stopped(0))
-            job->status = FG_INTERRUPTED;
-        else if (!is_box(detections->boxes + 4 * i) || (detections->areas && detections->areas[i] != detections->areas[i]))
-            job->status = FG_BAD_VALUE;
-    }
+    job->status = fg_group_rows(job->team, truths->n, truths->image, job->call->n_images, truths->class_id,
+                                job->call->n_classes, job->order, job->truth_starts);
+}
+
+/* Looks at some detections, those too that no one will match. */
+static void check_detections(void *argument, int64_t chunk, int slot)
+{
+    const match_job *job = argument;
+    const fg_objects *detections = &job->call->detections;
+    const int64_t begin = chunk * FG_POLLED_STEPS, left = detections->n - begin;
+    int good = 1;
+    (void)slot;
+    for (int64_t i = begin; i < begin + (left < FG_POLLED_STEPS ? left : FG_POLLED_STEPS); i++)
+        good &= fg_is_box(detections->boxes + 4 * i) && !(detections->areas && detections->areas[i] != detections->areas[i]);
+    job->bad_parts[chunk] = !good;
 }
 
 /* The least overlap of a threshold. */
 static double limit_of(const fg_match_call *call, int64_t threshold)
 {
-    return call->rules == FG_VOC ? call->thresholds[threshold] : smaller(call->thresholds[threshold], 1 - 1e-10);
+    return call->rules == FG_VOC ? call->thresholds[threshold] : fg_smaller(call->thresholds[threshold], 1 - 1e-10);
 }
 
 /* Which lanes an overlap reaches, and which belong to a range of areas. */
@@ -336,12 +319,21 @@ static void lay_lanes(const match_job *job)
     }
 }
 
+static int64_t parts_of(const fg_match_call *call) { return (call->detections.n + FG_POLLED_STEPS - 1) / FG_POLLED_STEPS; }
+
 static int match_all(match_job *job, int threads)
 {
     const fg_match_call *call = job->call;
-    int status = job->team->parallel(1, 1, prepare_chunk, job);
+    const int64_t parts = parts_of(call);
+    int status = job->team->parallel(1, 1, group_truths, job);
     if (status != FG_OK || job->status != FG_OK)
         return status != FG_OK ? status : job->status;
+    status = parts ? job->team->parallel(parts, parts < job->team->size ? (int)parts : job->team->size, check_detections, job)
+                   : FG_OK;
+    for (int64_t i = 0; i < parts && status == FG_OK; i++)
+        status = job->bad_parts[i] ? FG_BAD_VALUE : FG_OK;
+    if (status != FG_OK)
+        return status;
     int64_t most = 0;
     for (int64_t k = 0; k < call->n_classes; k++)
         if (job->truth_starts[k + 1] - job->truth_starts[k] > most)
@@ -375,12 +367,15 @@ int fg_match_detections(const fg_team *team, const fg_match_call *call)
     job.lanes_of = calloc(words * (size_t)call->n_ranges, sizeof *job.lanes_of);
     job.slots = calloc((size_t)threads, sizeof *job.slots);
     job.bad = calloc((size_t)call->n_classes, sizeof *job.bad);
-    if (job.truths && job.order && job.truth_starts && job.limits && job.reached && job.lanes_of && job.slots && job.bad)
+    job.bad_parts = calloc((size_t)parts_of(call) + 1, sizeof *job.bad_parts);
+    if (job.truths && job.order && job.truth_starts && job.limits && job.reached && job.lanes_of && job.slots && job.bad &&
+        job.bad_parts)
         status = match_all(&job, threads);
     for (int s = 0; job.slots && s < threads; s++) {
         free(job.slots[s].spans);
         free(job.slots[s].candidates);
     }
+    free(job.bad_parts);
     free(job.bad);
     free(job.slots);
     free(job.lanes_of);

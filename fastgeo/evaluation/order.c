@@ -13,7 +13,8 @@ typedef struct {
     uint32_t *order;  /* (n,): rows by class and image */
     fg_ranked *spare; /* (n,) */
     uint32_t *seen;   /* (slots, n_images): how many of an image have passed, zeros between classes */
-    int status;
+    int *bad;         /* (n_classes,): whether a score is no number */
+    int status;       /* of the grouping */
 } order_job;
 
 /* Unsigned integers in the order of the scores, reversed. -0 is 0. */
@@ -33,14 +34,21 @@ static void group_chunk(void *argument, int64_t chunk, int slot)
     (void)slot;
     job->status = fg_group_rows(job->team, call->n, call->image, call->n_images, call->class_id, call->n_classes,
                                 job->order, call->starts);
-    for (int64_t i = 0; i < call->n && job->status == FG_OK; i++) {
-        if (i % FG_POLLED_STEPS == 0 && job->team->stopped(0))
-            job->status = FG_INTERRUPTED;
+}
+
+/* The records of a class, not yet sorted. Says whether it went to the end; `bad` is whether a score is no number. */
+static int fill_records(const order_job *job, int slot, int64_t begin, int64_t end, int *bad)
+{
+    const fg_order_call *call = job->call;
+    *bad = 0;
+    for (int64_t i = begin; i < end; i++) {
+        if ((i - begin) % FG_POLLED_STEPS == 0 && job->team->stopped(slot))
+            return 0;
         const uint32_t row = job->order[i];
-        if (call->scores[row] != call->scores[row])
-            job->status = FG_BAD_VALUE;
+        *bad |= call->scores[row] != call->scores[row];
         call->ranked[i] = (fg_ranked){key_of(call->scores[row]), row, (uint32_t)call->image[row]};
     }
+    return 1;
 }
 
 /* How often each value of each digit occurs. Says whether it went to the end. */
@@ -111,33 +119,39 @@ static void order_class(void *argument, int64_t class_id, int slot)
 {
     const order_job *job = argument;
     const int64_t begin = job->call->starts[class_id], n = job->call->starts[class_id + 1] - begin;
-    if (sort_by_score(job, slot, job->call->ranked + begin, job->spare + begin, n))
+    const fg_fenv saved = fg_fenv_enter();
+    if (fill_records(job, slot, begin, begin + n, job->bad + class_id) &&
+        sort_by_score(job, slot, job->call->ranked + begin, job->spare + begin, n))
         rank_in_images(job, slot, class_id);
+    fg_fenv_leave(saved);
 }
 
 static int order_all(order_job *job, int threads)
 {
     const fg_team *team = job->team;
-    const int status = team->parallel(1, 1, group_chunk, job);
+    int status = team->parallel(1, 1, group_chunk, job);
     if (status != FG_OK || job->status != FG_OK)
         return status != FG_OK ? status : job->status;
-    return team->parallel(job->call->n_classes, threads, order_class, job);
+    status = team->parallel(job->call->n_classes, threads, order_class, job);
+    for (int64_t k = 0; k < job->call->n_classes && status == FG_OK; k++)
+        status = job->bad[k] ? FG_BAD_VALUE : FG_OK;
+    return status;
 }
 
 int fg_order_detections(const fg_team *team, const fg_order_call *call)
 {
-    const fg_fenv saved = fg_fenv_enter();
     const int threads = call->n_classes < team->size ? (int)call->n_classes : team->size;
     order_job job = {.team = team, .call = call};
     int status = FG_NO_MEMORY;
     job.order = malloc(((size_t)call->n + 1) * sizeof *job.order);
     job.spare = malloc(((size_t)call->n + 1) * sizeof *job.spare);
     job.seen = calloc((size_t)(threads + 1) * ((size_t)call->n_images + 1), sizeof *job.seen);
-    if (job.order && job.spare && job.seen)
+    job.bad = calloc((size_t)call->n_classes + 1, sizeof *job.bad);
+    if (job.order && job.spare && job.seen && job.bad)
         status = call->n_classes ? order_all(&job, threads) : FG_OK;
+    free(job.bad);
     free(job.seen);
     free(job.spare);
     free(job.order);
-    fg_fenv_leave(saved);
     return status;
 }
