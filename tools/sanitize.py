@@ -52,7 +52,8 @@ def with_address_sanitizer(copy, *arguments):
 
 def run_tests(copy, seconds, short):
     chosen = ["tests/test_robustness.py"] if short else ["tests", *LEFT_OUT]
-    return with_address_sanitizer(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen)
+    # A report goes to file descriptor 2, which pytest would keep to itself to the end of a test that has none.
+    return with_address_sanitizer(copy, "-m", "pytest", "-q", "--capture=sys", "-p", "no:cacheprovider", *chosen)
 
 
 def run_fuzz(copy, seconds, short):
