@@ -25,6 +25,7 @@ assert_same(fastgeo.batched_nms, boxes, scores, labels, 0.5)
 assert_same(fastgeo.conv2d, inputs, kernel, padding=1)
 assert_same(fastgeo.histogram_auc, labels, scores)
 assert_same(fastgeo.roc_auc, labels, scores)
+assert_same(fastgeo.mask_iou, inputs[..., 0] > 0, inputs[..., 1] > 0)
 assert_same(fastgeo.kmeans_plusplus, boxes, 5, seed=0)
 np.testing.assert_array_equal(fastgeo.assign(boxes, boxes[:9])[0], fastgeo.reference.assign(boxes, boxes[:9])[0])
 centroids, truth = fastgeo.kmeans(boxes, 5, seed=0).centroids, fastgeo.reference.kmeans(boxes, 5, seed=0).centroids

@@ -85,6 +85,18 @@ FAMILIES = {
         "decode_predictions 1×84×8400 float16",
         "decode_predictions 1×84×8400 uint8",
     ],
+    "masks": [
+        "Masks encode 30×480×640, columns side by side",
+        "Masks encode 30×480×640, rows side by side",
+        "Masks decode 30×480×640",
+        "Masks polygons of 40 corners, 30 of 480×640",
+        "mask_iou 30×30 of 480×640",
+        "mask_iou 100×100 dense, 480×640",
+        "mask_nms 100 of 480×640",
+        "mask_to_boxes 30×480×640",
+        "boundary_iou 30×30 of 480×640",
+        "paste_masks 100 of 28×28, 480×640",
+    ],
 }
 
 

@@ -12,6 +12,7 @@ try:
         convolution,
         evaluation,
         heads,
+        masks,
         ranking,
         reference,
         suppression,
@@ -27,6 +28,7 @@ from fastgeo.clustering import *
 from fastgeo.convolution import *
 from fastgeo.evaluation import *
 from fastgeo.heads import *
+from fastgeo.masks import *
 from fastgeo.plans import Plan, explain
 from fastgeo.ranking import *
 from fastgeo.runtime.core import get_num_threads, set_num_threads, threads
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from fastgeo.convolution.reference import *
     from fastgeo.evaluation.reference import *
     from fastgeo.heads.reference import *
+    from fastgeo.masks.reference import *
     from fastgeo.ranking.reference import *
     from fastgeo.suppression.reference import *
 
@@ -65,3 +68,4 @@ __all__ += clustering.__all__
 __all__ += assignment.__all__
 __all__ += heads.__all__
 __all__ += evaluation.__all__
+__all__ += masks.__all__

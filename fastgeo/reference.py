@@ -12,6 +12,8 @@ from fastgeo.evaluation import reference as evaluation
 from fastgeo.evaluation.reference import *
 from fastgeo.heads import reference as heads
 from fastgeo.heads.reference import *
+from fastgeo.masks import reference as masks
+from fastgeo.masks.reference import *
 from fastgeo.ranking import reference as ranking
 from fastgeo.ranking.reference import *
 from fastgeo.suppression import reference as suppression
@@ -26,3 +28,4 @@ __all__ += clustering.__all__
 __all__ += assignment.__all__
 __all__ += heads.__all__
 __all__ += evaluation.__all__
+__all__ += masks.__all__

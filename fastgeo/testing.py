@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastgeo import reference
+from fastgeo.masks.run_lengths import RunLengths
 from fastgeo.plans import choice_of, public_name
 from fastgeo.runtime import core
 
@@ -124,7 +125,10 @@ def assert_same(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 def assert_same_answer(actual: Any, expected: Any) -> None:
     """Assert that two answers agree to the last bit, NaN to NaN."""
-    if isinstance(expected, (tuple, list)):
+    if isinstance(expected, RunLengths):
+        assert isinstance(actual, RunLengths), type(actual)
+        assert_same_answer(*((masks.counts, masks.offsets, masks.sizes) for masks in (actual, expected)))
+    elif isinstance(expected, (tuple, list)):
         assert type(actual) is type(expected) and len(actual) == len(expected), (type(actual), type(expected))
         for one, other in zip(actual, expected, strict=True):
             assert_same_answer(one, other)

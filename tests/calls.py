@@ -175,6 +175,33 @@ def _same_count(n, dtype):
     return {"boxes1": boxes(n, dtype, 1), "boxes2": boxes(n, dtype, 5)}
 
 
+def dense_masks(n, seed=0, height=24, width=20):
+    """Diamonds of different places and sizes with a little noise; some are empty, some reach over the edge."""
+    y, x = np.mgrid[:height, :width]
+    centres, slopes = whole((n, 2, 1, 1), -2, height + 2, seed=seed), whole((n, 2, 1, 1), 1, 4, seed=seed + 1)
+    distance = abs(y - centres[:, 0]) * slopes[:, 0] + abs(x - centres[:, 1]) * slopes[:, 1]
+    noise = whole((n, height, width), 0, 200, seed=seed + 2) == 0
+    return (distance < whole((n, 1, 1), 0, 30, seed=seed + 3)) ^ noise
+
+
+def _mask_columns(n, dtype):
+    masks = reference.Masks.encode(dense_masks(n))
+    return {"counts": masks.counts, "offsets": masks.offsets, "sizes": masks.sizes}
+
+
+def _mask_pair(n, dtype):
+    return {"masks1": dense_masks(n, 1), "masks2": dense_masks(n + 3, 5)}
+
+
+def _pasted(n, dtype):
+    return {
+        "probabilities": uniform((n, 7, 5), 0, 1, dtype, seed=1),
+        "boxes": boxes(n, dtype, 2) / 2 - 4,
+        "height": 40,
+        "width": 30,
+    }
+
+
 EXAMPLES = {
     "box_iou": _pair,
     "generalized_box_iou": _pair,
@@ -217,6 +244,16 @@ EXAMPLES = {
     "decode_predictions": _head,
     "mean_average_precision": _evaluated,
     "DetectionEvaluator": _evaluated,
+    "Masks": _mask_columns,
+    "mask_iou": _mask_pair,
+    "mask_nms": lambda n, dtype: {
+        "masks": dense_masks(n),
+        "scores": tied_scores(n, dtype, 3),
+        "iou_threshold": 0.25,
+    },
+    "mask_to_boxes": lambda n, dtype: {"dense": dense_masks(n)},
+    "boundary_iou": _mask_pair,
+    "paste_masks": _pasted,
 }
 
 _FORMATS = [{}, {"fmt": "xywh"}, {"fmt": "cxcywh", "offset": 1}]
@@ -337,6 +374,16 @@ VARIANTS = {
         {"convention": "voc2007", "truth['ignore']": lambda n, dtype: whole(n // 2, 0, 2, seed=5)},
         {"convention": "voc2012", "iou_thresholds": _steps(0.1, 0.9, 5), "max_detections": [2, 50]},
     ],
+    "Masks": [{}, {"fmt": "cxcywh", "owner": _ids}],
+    "mask_iou": [
+        {},
+        {"iscrowd": lambda n, dtype: whole(n + 3, 0, 2, bool)},
+        {"masks1": lambda n, dtype: dense_masks(n, 2).astype(np.int32).transpose(0, 2, 1).copy().transpose(0, 2, 1)},
+    ],
+    "mask_nms": [{}, {"idxs": _ids, "score_threshold": 0.25, "max_output": 4}],
+    "mask_to_boxes": [{}],
+    "boundary_iou": [{}, {"dilation_ratio": 0.1}],
+    "paste_masks": [{}, {"threshold": 0.25}],
 }
 VARIANTS["DetectionEvaluator"] = VARIANTS["mean_average_precision"]
 
@@ -363,6 +410,8 @@ SIZES = {
     "linear_assignment": (5, 37, 150),
     "mean_average_precision": (5, 37, 300),
     "DetectionEvaluator": (5, 37, 300),
+    "mask_iou": (5, 37, 300),
+    "boundary_iou": (5, 37, 300),
 }
 USUAL_SIZES = (5, 37, 700)
 
@@ -386,6 +435,7 @@ SHARED = {
     "decode_predictions": 100_000,
     "mean_average_precision": 20_000,
     "DetectionEvaluator": 20_000,
+    **dict.fromkeys(["mask_iou", "mask_to_boxes", "boundary_iou", "paste_masks"], 700),
 }
 OF_EACH_FAMILY = ("box_iou", "batched_nms", "conv2d", "histogram_auc", "assign")
 
@@ -427,6 +477,17 @@ def _use_mean_average_precision(namespace):
     return call
 
 
+def _use_masks(namespace):
+    def call(counts, offsets, sizes, fmt="xywh", owner=None):
+        masks = namespace.Masks(counts, offsets, sizes)
+        strings = [rle["counts"] for rle in masks.to_coco()]
+        joined = masks.merge(owner)
+        columns = (joined.counts, joined.offsets, joined.sizes, masks[::2].counts)
+        return masks.boxes(fmt), masks.area(), masks.decode(), b" ".join(strings), *columns
+
+    return call
+
+
 def _use_detection_evaluator(namespace):
     def call(**construction):
         keywords = _tables(construction)
@@ -434,6 +495,14 @@ def _use_detection_evaluator(namespace):
         evaluator = namespace.DetectionEvaluator(**keywords).update(*tables)
         answer = namespace.DetectionEvaluator.from_bytes(evaluator.to_bytes()).compute()
         return *answer[:3], answer.classes, answer.images, *([] if answer.areas is None else [answer.areas])
+
+    return call
+
+
+def _use_paste_masks(namespace):
+    def call(probabilities, boxes, height, width, threshold=0.5, n_threads=None):
+        masks = namespace.paste_masks(probabilities, boxes, height, width, threshold=threshold, n_threads=n_threads)
+        return masks.counts, masks.offsets, masks.sizes
 
     return call
 
@@ -453,6 +522,7 @@ def _function(name):
 ENTRIES = {name: _function(name) for name in reference.__all__ if inspect.isfunction(getattr(reference, name))}
 ENTRIES |= {"Conv2d": _use_conv2d, "StreamingKMeans": _use_streaming_kmeans, "AUCHistogram": _use_auc_histogram}
 ENTRIES |= {"mean_average_precision": _use_mean_average_precision, "DetectionEvaluator": _use_detection_evaluator}
+ENTRIES |= {"Masks": _use_masks, "paste_masks": _use_paste_masks}
 
 
 def arguments(name, n, dtype=np.float64, variant=None):

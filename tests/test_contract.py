@@ -22,6 +22,7 @@ FAMILIES = [
     fastgeo.assignment,
     fastgeo.heads,
     fastgeo.evaluation,
+    fastgeo.masks,
 ]
 NAMES = reference.__all__
 FUNCTIONS = [name for name in NAMES if not isinstance(getattr(reference, name), type)]

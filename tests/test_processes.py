@@ -151,6 +151,17 @@ LONG_CALLS = {
     "predictions=0.2 * np.random.default_rng(0).random((1, 84, 1_000_000), np.float32))",
     "mean_average_precision": "kwargs = calls.arguments({!r}, 300_000, np.float32)",
     "DetectionEvaluator": "kwargs = calls.arguments({!r}, 300_000, np.float32)",
+    "Masks": "counts = np.ones(40_000_000, np.uint32); kwargs = "
+    "dict(counts=counts, offsets=[0, len(counts)], sizes=[[8000, 5000]])",
+    "mask_iou": "kwargs = dict(masks1=calls.dense_masks(300, 0, 300, 300), masks2=calls.dense_masks(300, 1, 300, 300))",
+    "mask_iou of two large masks": "masks = np.random.default_rng(0).random((1, 7000, 7000), np.float32) < 0.5; "
+    "kwargs = dict(masks1=masks, masks2=masks)",
+    "mask_nms": "n = 3000; "
+    "kwargs = dict(masks=calls.dense_masks(n, 0, 100, 100), scores=np.arange(1.0 * n), iou_threshold=0.9)",
+    "mask_to_boxes": "kwargs = dict(dense=np.zeros((20, 20_000, 8000), bool))",
+    "boundary_iou": "masks = calls.dense_masks(300, 0, 300, 300); kwargs = dict(masks1=masks, masks2=masks[::-1])",
+    "paste_masks": "n = 300; kwargs = dict(probabilities=np.random.default_rng(0).random((n, 28, 28)), "
+    "boxes=np.tile([0.0, 0, 2000, 2000], (n, 1)), height=2000, width=2000)",
     "kmeans": _POINTS,
     "kmeans among many centroids": "kwargs = {{**calls.arguments({!r}, 12_000, np.float32), 'k': 6000}}",
     "kmeans_plusplus": _POINTS,

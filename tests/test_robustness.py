@@ -189,6 +189,7 @@ REFUSED = {
     "iou_threshold": (*NOT_FINITE, -0.01, 1.01),
     "score_threshold": (np.nan,),
     "cost": (np.nan,),  # an infinity may forbid a pair
+    "probabilities": NOT_FINITE,
     "predictions": (),  # a NaN is no score, and boxes of survivors alone are read
     **dict.fromkeys(["inputs", "kernel", "bias"], ()),
     **dict.fromkeys(["detections['boxes']", "truth['boxes']"], (*NOT_FINITE, "too large")),
@@ -360,6 +361,9 @@ BAD_SCALARS = {
     "area_ranges": [1, [], {}, [(0, 1)], {"all": (0, NAN)}, {"all": 1}, {"all": (1,)}, {"all": "ab"}],
     "max_detections": [1, (), [0], [1.5], "12", {}],
     "convention": ["pascal", "", 0, None],
+    "height": [0, -1, 2**31, None, *NOT_A_COUNT],
+    "width": [0, -1, 2**31, None, *NOT_A_COUNT],
+    "dilation_ratio": [-0.01, 1.01, NAN, None, *NOT_A_NUMBER],
     # Taken by their truth value, as everywhere in Python.
     "ceil_mode": [],
     "count_include_pad": [],
@@ -525,7 +529,8 @@ def test_overlapping_out(name):
         # The layer has packed its weights by the time `out` is seen.
         if isinstance(array, np.ndarray) and (name, parameter) != ("Conv2d", "kernel"):
             shared = np.zeros(max(right.size, array.size) + 1)
-            source = shared[1 : array.size + 1].reshape(array.shape)
+            behind_the_first = shared[1:].view(array.dtype)
+            source = behind_the_first[: array.size].reshape(array.shape)
             source[...] = array
             out = shared[: right.size].reshape(right.shape)
             error, message = both_raise(name, {**good, parameter: source, "out": out})

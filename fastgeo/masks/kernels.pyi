@@ -1,0 +1,2 @@
+from fastgeo.masks.reference import *
+from fastgeo.masks.reference import __all__ as __all__

@@ -1,0 +1,168 @@
+#include "masks/overlap.h"
+
+#include <string.h>
+
+#include "runtime/fenv.h"
+
+enum { MIN_PAIRS_FOR_THREADS = 256, POLL_STEPS = 1 << 20 };
+
+typedef struct {
+    const fg_team *team;
+    const fg_mask_iou_call *call;
+    fg_geometry geometry1, geometry2;
+} iou_job;
+
+typedef struct {
+    const fg_team *team;
+    fg_mask_nms_call *call;
+    fg_geometry geometry;
+    uint8_t *suppressed; /* by rank */
+} nms_job;
+
+/* Whether to leave the rest undone; asked every POLL_STEPS steps. */
+static int is_stopped(const fg_team *team, int slot, int64_t *steps)
+{
+    if (*steps < POLL_STEPS)
+        return 0;
+    *steps = 0;
+    return team->stopped(slot);
+}
+
+/* An upper bound: the area that two boxes share. */
+static int64_t shared_by_boxes(const fg_mask_box *a, const fg_mask_box *b)
+{
+    const int64_t width = (int64_t)(a->right < b->right ? a->right : b->right) - (a->left > b->left ? a->left : b->left);
+    const int64_t height = (int64_t)(a->bottom < b->bottom ? a->bottom : b->bottom) - (a->top > b->top ? a->top : b->top);
+    return width > 0 && height > 0 ? width * height : 0;
+}
+
+/* The first foreground run that ends behind the position. */
+static int64_t first_behind(const fg_outline *mask, uint32_t position)
+{
+    int64_t low = 0, high = mask->n_runs;
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        if (mask->borders[2 * middle + 1] <= position)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Foreground that both masks share, whose boxes overlap. */
+static int64_t shared_pixels(const fg_team *team, int slot, const fg_outline *a, const fg_outline *b, int64_t *steps)
+{
+    int64_t i = first_behind(a, b->borders[0]), j = first_behind(b, a->borders[0]), shared = 0;
+    while (i < a->n_runs && j < b->n_runs && !is_stopped(team, slot, steps)) {
+        const int64_t stop1 = a->n_runs - i < POLL_STEPS ? a->n_runs : i + POLL_STEPS;
+        const int64_t stop2 = b->n_runs - j < POLL_STEPS ? b->n_runs : j + POLL_STEPS;
+        *steps += 16 - i - j;
+        while (i < stop1 && j < stop2) { /* branches, which outlines let a processor foresee, run ahead of the loads */
+            const uint32_t begin1 = a->borders[2 * i], begin2 = b->borders[2 * j];
+            const uint32_t end1 = a->borders[2 * i + 1], end2 = b->borders[2 * j + 1];
+            if (end1 <= begin2) {
+                i++;
+            } else if (end2 <= begin1) {
+                j++;
+            } else {
+                shared += (end1 < end2 ? end1 : end2) - (begin1 > begin2 ? begin1 : begin2);
+                if (end1 <= end2)
+                    i++;
+                else
+                    j++;
+            }
+        }
+        *steps += i + j;
+    }
+    return shared;
+}
+
+static void iou_chunk(void *argument, int64_t row, int slot)
+{
+    const iou_job *job = argument;
+    const fg_mask_iou_call *call = job->call;
+    const fg_outline a = fg_outline_of(&call->masks1, &job->geometry1, row);
+    double *out = call->iou + row * call->masks2.n;
+    int64_t steps = 0;
+    const fg_fenv saved = fg_fenv_enter();
+    for (int64_t j = 0; j < call->masks2.n && !is_stopped(job->team, slot, &steps); j++) {
+        out[j] = 0;
+        steps++;
+        if (!shared_by_boxes(&a.box, &job->geometry2.boxes[j]))
+            continue;
+        const fg_outline b = fg_outline_of(&call->masks2, &job->geometry2, j);
+        const int64_t shared = shared_pixels(job->team, slot, &a, &b, &steps);
+        if (shared)
+            out[j] = (double)shared / (double)(call->iscrowd && call->iscrowd[j] ? a.area : a.area + b.area - shared);
+    }
+    fg_fenv_leave(saved);
+}
+
+int fg_mask_iou(const fg_team *team, const fg_mask_iou_call *call)
+{
+    iou_job job = {.team = team, .call = call};
+    const int64_t n = call->masks1.n, m = call->masks2.n;
+    int status = fg_geometry_of(team, &call->masks1, &job.geometry1);
+    if (status == FG_OK)
+        status = fg_geometry_of(team, &call->masks2, &job.geometry2);
+    if (status == FG_OK)
+        status = team->parallel(n, n > MIN_PAIRS_FOR_THREADS / (m + 1) ? team->size : 1, iou_chunk, &job);
+    fg_geometry_free(&job.geometry1);
+    fg_geometry_free(&job.geometry2);
+    return status;
+}
+
+/* Whether IoU > threshold. A larger intersection gives no smaller quotient, so bounds of it rule pairs out exactly. */
+static int overlaps(const nms_job *job, int64_t one, int64_t other, int slot, int64_t *steps)
+{
+    const fg_mask_nms_call *call = job->call;
+    const fg_outline a = fg_outline_of(&call->masks, &job->geometry, one);
+    const fg_outline b = fg_outline_of(&call->masks, &job->geometry, other);
+    int64_t shared = shared_by_boxes(&a.box, &b.box);
+    *steps += 1;
+    shared = a.area < shared ? a.area : shared;
+    shared = b.area < shared ? b.area : shared;
+    if (shared == 0 || (double)shared / (double)(a.area + b.area - shared) <= call->threshold)
+        return 0;
+    shared = shared_pixels(job->team, slot, &a, &b, steps);
+    return (double)shared / (double)(a.area + b.area - shared) > call->threshold;
+}
+
+static void nms_chunk(void *argument, int64_t chunk, int slot)
+{
+    nms_job *job = argument;
+    fg_mask_nms_call *call = job->call;
+    int64_t steps = 0;
+    const fg_fenv saved = fg_fenv_enter();
+    (void)chunk;
+    for (int64_t i = 0; i < call->n && call->n_kept < call->most; i++) {
+        const int64_t one = call->order[i];
+        if (job->suppressed[i])
+            continue;
+        call->keep[call->n_kept++] = one;
+        for (int64_t j = i + 1; j < call->n; j++) {
+            const int64_t other = call->order[j];
+            steps++;
+            if (!job->suppressed[j] && (!call->ids || call->ids[one] == call->ids[other]))
+                job->suppressed[j] = (uint8_t)overlaps(job, one, other, slot, &steps);
+            if (is_stopped(job->team, slot, &steps)) {
+                i = call->n;
+                break;
+            }
+        }
+    }
+    fg_fenv_leave(saved);
+}
+
+int fg_mask_nms(const fg_team *team, fg_mask_nms_call *call)
+{
+    nms_job job = {.team = team, .call = call, .suppressed = calloc((size_t)call->n + 1, 1)};
+    int status = job.suppressed ? fg_geometry_of(team, &call->masks, &job.geometry) : FG_NO_MEMORY;
+    call->n_kept = 0;
+    if (status == FG_OK)
+        status = team->parallel(1, 1, nms_chunk, &job);
+    fg_geometry_free(&job.geometry);
+    free(job.suppressed);
+    return status;
+}
