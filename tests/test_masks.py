@@ -154,6 +154,8 @@ class TestMeasures:
             masks.merge(owner).decode(), np.stack([dense[g].any(axis=0) for g in groups]).astype(np.uint8)
         )
         assert masks.merge(np.arange(6)) == masks
+        nothing = classes.encode(np.zeros((2, 9, 11), bool))
+        assert nothing.merge() == nothing[:1]
 
     def test_merge_leaves_no_empty_run(self, classes):
         masks = classes([2, 1, 0, 2, 1], [0, 5], [[3, 2]])

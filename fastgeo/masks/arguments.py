@@ -76,12 +76,23 @@ def columns(counts: Any, offsets: Any, sizes: Any) -> tuple[Array, Array, Array]
     offsets, sizes = checks.plain(offsets, np.int64), checks.plain(sizes, np.int64)
     pixels = sizes[:, 0] * sizes[:, 1]
     checks.reject("sizes", pixels, pixels > MOST_PIXELS, f"at most {MOST_PIXELS} pixels")
-    ends = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])[offsets]
-    wrong = np.flatnonzero(np.diff(ends) != pixels)
+    sums = np.diff(sums_before(counts, offsets))
+    wrong = np.flatnonzero(sums != pixels)
     if len(wrong):
         i = int(wrong[0])
-        raise ValueError(f"counts: expected a sum of {pixels[i]} for mask {i}, got {ends[i + 1] - ends[i]}")
+        raise ValueError(f"counts: expected a sum of {pixels[i]} for mask {i}, got {sums[i]}")
     return counts, offsets, sizes
+
+
+def sums_before(counts: Array, places: Array) -> Array:
+    """The sum of all counts before each of the places, which ascend; a million counts at a time."""
+    found, total, step = np.zeros(len(places), np.int64), 0, 1 << 20
+    for first in range(0, len(counts), step):
+        sums = np.cumsum(counts[first : first + step], dtype=np.int64) + total
+        here = slice(*np.searchsorted(places, (first + 1, first + len(sums) + 1)))
+        found[here] = sums[places[here] - first - 1]
+        total = int(sums[-1])
+    return found
 
 
 def one_size(name: str, masks: Any) -> tuple[int, int]:
@@ -217,14 +228,13 @@ def groups(masks: Any, owner: Any) -> tuple[Array, Array]:
 def chosen(index: Any, n: int) -> Array:
     """The masks that an index stands for: a number, a slice, or an array of numbers or bools."""
     if isinstance(index, slice):
-        return np.arange(*index.indices(n))
+        return np.arange(*index.indices(n), dtype=np.int64)
     array = np.asarray(index)
     if array.dtype.kind == "f" and array.size == 0:
         array = array.astype(np.int64)
     if array.dtype.kind not in "bui" or array.ndim > 1:
         raise TypeError(f"index: expected a number, a slice, or an array of numbers or bools, got {index!r:.100}")
-    places: Array = np.atleast_1d(np.arange(n)[array])
-    return places
+    return checks.plain(np.atleast_1d(np.arange(n)[array]), np.int64)
 
 
 def ranges(begin: Array, end: Array) -> tuple[Array, Array]:

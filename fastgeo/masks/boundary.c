@@ -122,7 +122,7 @@ static void boundary_chunk(void *argument, int64_t i, int slot)
     const uint32_t size = (uint32_t)(height * job->masks->sizes[2 * i + 1]);
     const int64_t columns = mask.box.right - mask.box.left, words = (mask.box.bottom - mask.box.top + 63) / 64;
     if (mask.area == 0) {
-        job->runs[i] = fg_runs_between(NULL, 0, size);
+        job->runs[i] = fg_runs_between(job->team, slot, NULL, 0, size);
         return;
     }
     if (!reserve_pictures(scratch, columns * words))
@@ -133,7 +133,7 @@ static void boundary_chunk(void *argument, int64_t i, int slot)
         return;
     int64_t n = scratch->changes.count;
     n -= n > 0 && scratch->changes.values[n - 1] == size;
-    job->runs[i] = fg_runs_between(scratch->changes.values, n, size);
+    job->runs[i] = fg_runs_between(job->team, slot, scratch->changes.values, n, size);
 }
 
 int fg_boundaries(const fg_team *team, const fg_masks *masks, const int64_t *widths, fg_runs *runs)

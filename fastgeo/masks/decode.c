@@ -24,7 +24,7 @@ typedef struct {
 } decode_job;
 
 /* Finds the first row of a mask, and all pixels below that differ from the one above. */
-static int find_changes(const decode_job *job, const uint32_t *counts, int64_t n, decode_scratch *scratch)
+static int find_changes(const decode_job *job, const uint32_t *counts, int64_t n, decode_scratch *scratch, int slot)
 {
     const uint32_t height = (uint32_t)job->height;
     const uint32_t size = height * (uint32_t)job->width;
@@ -44,31 +44,39 @@ static int find_changes(const decode_job *job, const uint32_t *counts, int64_t n
         scratch->columns.values[found] = x;
         scratch->rows.values[found] = y;
         found += y > 0;
+        if (fg_stop_at(job->team, slot, k))
+            return 0;
     }
     scratch->columns.count = scratch->rows.count = found;
     return 1;
 }
 
 /* A counting sort; afterwards starts[y] is where the changes of row y end. */
-static void order_by_row(const decode_job *job, decode_scratch *scratch)
+static int order_by_row(const decode_job *job, decode_scratch *scratch, int slot)
 {
     const int64_t n = scratch->columns.count;
     memset(scratch->starts, 0, (size_t)(job->height + 1) * sizeof *scratch->starts);
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n; i++) {
         scratch->starts[scratch->rows.values[i] + 1]++;
+        if (fg_stop_at(job->team, slot, i))
+            return 0;
+    }
     for (int64_t y = 0; y < job->height; y++)
         scratch->starts[y + 1] += scratch->starts[y];
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n; i++) {
         scratch->ordered.values[scratch->starts[scratch->rows.values[i]]++] = scratch->columns.values[i];
+        if (fg_stop_at(job->team, slot, i))
+            return 0;
+    }
+    return 1;
 }
 
 static int decode_rows(const decode_job *job, const uint32_t *counts, int64_t n, uint8_t *pixels, decode_scratch *scratch,
                        int slot)
 {
     const int64_t width = job->width, rows_between_polls = POLL_PIXELS / width + 1;
-    if (!find_changes(job, counts, n, scratch))
+    if (!find_changes(job, counts, n, scratch, slot) || !order_by_row(job, scratch, slot))
         return 0;
-    order_by_row(job, scratch);
     int64_t i = 0;
     for (int64_t y = 0; y < job->height; y++) {
         for (; i < scratch->starts[y]; i++)

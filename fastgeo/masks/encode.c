@@ -64,19 +64,25 @@ static const uint8_t *row_of(const fg_encode_call *call, const uint8_t *pixels, 
 }
 
 /* Changes that were found row by row, as positions column by column. */
-static int order_by_column(const fg_encode_call *call, encode_scratch *scratch)
+static int order_by_column(const encode_job *job, encode_scratch *scratch, int slot)
 {
+    const fg_encode_call *call = job->call;
     scratch->positions.count = 0;
     if (!fg_list_reserve(&scratch->positions, scratch->count))
         return 0;
     memset(scratch->starts, 0, (size_t)(call->width + 1) * sizeof *scratch->starts);
-    for (int64_t i = 0; i < scratch->count; i++)
+    for (int64_t i = 0; i < scratch->count; i++) {
         scratch->starts[scratch->changes[i].column + 1]++;
+        if (fg_stop_at(job->team, slot, i))
+            return 0;
+    }
     for (int64_t x = 0; x < call->width; x++)
         scratch->starts[x + 1] += scratch->starts[x];
     for (int64_t i = 0; i < scratch->count; i++) {
         const fg_change change = scratch->changes[i];
         scratch->positions.values[scratch->starts[change.column]++] = change.column * (uint32_t)call->height + change.row;
+        if (fg_stop_at(job->team, slot, i))
+            return 0;
     }
     scratch->positions.count = scratch->count;
     return 1;
@@ -105,7 +111,7 @@ static int encode_rows(const encode_job *job, const uint8_t *pixels, encode_scra
         scratch->count += changes_of(row_of(call, pixels, y, scratch->row), call->width, scratch->above, (uint32_t)y,
                                      scratch->changes + scratch->count);
     }
-    return order_by_column(call, scratch);
+    return order_by_column(job, scratch, slot);
 }
 
 /* Columns whose pixels lie side by side; together if the columns do, too. Returns whether all was done. */
@@ -152,7 +158,7 @@ static void encode_chunk(void *argument, int64_t i, int slot)
         return;
     const int by_column = call->row_stride == 1 && call->column_stride != 1;
     if (by_column ? encode_columns(job, pixels, scratch, slot) : encode_rows(job, pixels, scratch, slot))
-        job->runs[i] = fg_runs_between(scratch->positions.values, scratch->positions.count,
+        job->runs[i] = fg_runs_between(job->team, slot, scratch->positions.values, scratch->positions.count,
                                        (uint32_t)(call->height * call->width));
 }
 

@@ -37,6 +37,7 @@ include "overlap.pxi"
 class Steps:
     """The functions of reference_runs.py, in C."""
 
+    take = staticmethod(take)
     encode_stack = staticmethod(encode_stack)
     decode_stack = staticmethod(decode_stack)
     areas_and_boxes = staticmethod(areas_and_boxes)

@@ -16,16 +16,19 @@ typedef struct {
 } merge_job;
 
 /* Where the foreground of a mask begins (even) and ends (odd), twice the position. */
-static int add_events(const fg_masks *masks, int64_t i, fg_list *events)
+static int add_events(const merge_job *job, int64_t i, fg_list *events, int slot)
 {
+    const fg_masks *masks = &job->call->masks;
     const uint32_t *counts = masks->counts + masks->offsets[i];
     const int64_t n = (masks->offsets[i + 1] - masks->offsets[i]) / 2 * 2;
     uint32_t position = 0;
-    if (!fg_list_reserve(events, n))
+    if (!fg_list_reserve(events, n + 1))
         return 0;
     for (int64_t k = 0; k < n; k++) {
         position += counts[k];
         events->values[events->count++] = 2 * position + (uint32_t)(k & 1);
+        if (fg_stop_at(job->team, slot, k))
+            return 0;
     }
     return 1;
 }
@@ -55,14 +58,16 @@ static void merge_chunk(void *argument, int64_t group, int slot)
     const uint32_t pixels = (uint32_t)(size[0] * size[1]);
     scratch->events.count = 0;
     for (int64_t i = begin; i < end; i++)
-        if (!add_events(&call->masks, call->members[i], &scratch->events) ||
-            (i % 1024 == 1023 && job->team->stopped(slot)))
+        if (!add_events(job, call->members[i], &scratch->events, slot) || (i % 1024 == 1023 && job->team->stopped(slot)))
             return;
     if (!fg_list_reserve(&scratch->spare, scratch->events.count))
         return;
-    uint32_t *events = fg_sort_positions(scratch->events.values, scratch->spare.values, scratch->events.count);
+    uint32_t *events =
+        fg_sort_positions(job->team, slot, scratch->events.values, scratch->spare.values, scratch->events.count);
+    if (!events)
+        return;
     const int64_t n = sweep(events, scratch->events.count, call->intersect ? end - begin : 1, pixels);
-    job->runs[group] = fg_runs_between(events, n, pixels);
+    job->runs[group] = fg_runs_between(job->team, slot, events, n, pixels);
 }
 
 int fg_merge(const fg_team *team, const fg_merge_call *call, fg_runs *runs)

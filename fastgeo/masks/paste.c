@@ -137,7 +137,7 @@ static void paste_chunk(void *argument, int64_t i, int slot)
     }
     fg_fenv_leave(saved);
     if (done)
-        job->runs[i] = fg_runs_between(scratch->changes.values,
+        job->runs[i] = fg_runs_between(job->team, slot, scratch->changes.values,
                                        join_changes(scratch->changes.values, scratch->changes.count, size), size);
 }
 

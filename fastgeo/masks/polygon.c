@@ -121,15 +121,17 @@ static void draw(const polygon_job *job, int64_t i, int slot)
     if (!cross_edges(job, call->offsets[i], call->offsets[i + 1], found, slot) ||
         !fg_list_reserve(&scratch->spare, found->count))
         return;
-    uint32_t *positions = fg_sort_positions(found->values, scratch->spare.values, found->count);
+    uint32_t *positions = fg_sort_positions(job->team, slot, found->values, scratch->spare.values, found->count);
     int64_t n = 0;
+    if (!positions)
+        return;
     for (int64_t k = 0; k < found->count && positions[k] < size; k++) { /* two crossings at one place cancel out */
         if (n > 0 && positions[n - 1] == positions[k])
             n--;
         else
             positions[n++] = positions[k];
     }
-    job->runs[i] = fg_runs_between(positions, n, size);
+    job->runs[i] = fg_runs_between(job->team, slot, positions, n, size);
 }
 
 static void draw_chunk(void *argument, int64_t chunk, int slot)

@@ -28,6 +28,10 @@ def dense(masks: RunLengths) -> Iterator[Array]:
         yield np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(width, height).T
 
 
+def take(masks: RunLengths, chosen: Array) -> tuple[Array, Array]:
+    return joined([masks.counts[masks.offsets[i] : masks.offsets[i + 1]] for i in chosen])
+
+
 def encode_stack(stack: Array, n_threads: int | None) -> tuple[Array, Array]:
     checks.thread_count(n_threads)
     return joined([counts_of(mask) for mask in stack])

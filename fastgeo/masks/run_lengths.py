@@ -132,10 +132,8 @@ class RunLengths:
 
     def __getitem__(self: Self, index: Any) -> Self:
         chosen = arguments.chosen(index, len(self))
-        begin, end = self.offsets[chosen], self.offsets[chosen + 1]
-        _, places = arguments.ranges(begin, end)
-        offsets = np.concatenate([[0], np.cumsum(end - begin)]).astype(np.int64)
-        return self._of(self.counts[places], offsets, self.sizes[chosen])
+        counts, offsets = self._steps.take(self, chosen)
+        return self._of(counts, offsets, self.sizes[chosen])
 
     def __iter__(self: Self) -> Iterator[Self]:
         return (self[i] for i in range(len(self)))

@@ -100,6 +100,22 @@ cdef object in_columns(const fg_runs *runs, int64_t n):
     return counts, offsets
 
 
+def take(masks, chosen):
+    cdef fg_masks found = columns_of(masks)
+    cdef const int64_t *c_chosen = <const int64_t *>cnp.PyArray_DATA(chosen)
+    cdef int64_t i, n = cnp.PyArray_DIM(chosen, 0)
+    offsets = new_vector(n + 1, cnp.NPY_INT64)
+    cdef int64_t *place = <int64_t *>cnp.PyArray_DATA(offsets)
+    place[0] = 0
+    for i in range(n):
+        place[i + 1] = place[i] + found.offsets[c_chosen[i] + 1] - found.offsets[c_chosen[i]]
+    counts = new_vector(place[n], cnp.NPY_UINT32)
+    cdef uint32_t *out = <uint32_t *>cnp.PyArray_DATA(counts)
+    for i in range(n):
+        memcpy(out + place[i], found.counts + found.offsets[c_chosen[i]], (place[i + 1] - place[i]) * sizeof(uint32_t))
+    return counts, offsets
+
+
 def encode_stack(stack, n_threads):
     cdef fg_team team
     cdef fg_encode_call call
@@ -210,7 +226,7 @@ def read_strings(list strings, sizes):
     cdef int64_t *c_pixels = <int64_t *>cnp.PyArray_DATA(pixels)
     cdef int64_t *c_offsets = <int64_t *>cnp.PyArray_DATA(offsets)
     cdef const int64_t *c_sizes = <const int64_t *>cnp.PyArray_DATA(sizes)
-    cdef uint32_t *counts = NULL
+    cdef uint32_t *counts
     try:
         if texts == NULL:
             raise MemoryError("fastgeo: not enough memory for this call")
@@ -219,9 +235,8 @@ def read_strings(list strings, sizes):
             texts[i], c_lengths[i] = PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text)
             c_pixels[i] = c_sizes[2 * i] * c_sizes[2 * i + 1] if c_lengths[i] else 0
             room += c_lengths[i]
-        counts = <uint32_t *>malloc((room + 1) * sizeof(uint32_t))
-        if counts == NULL:
-            raise MemoryError("fastgeo: not enough memory for this call")
+        found = new_vector(room, cnp.NPY_UINT32)
+        counts = <uint32_t *>cnp.PyArray_DATA(found)
         call.strings, call.lengths, call.pixels, call.n = <const char *const *>texts, c_lengths, c_pixels, n
         c_offsets[0] = 0
         with nogil:
@@ -229,12 +244,9 @@ def read_strings(list strings, sizes):
         if status == FG_BAD_VALUE:
             reference_runs.read_string(strings[bad], bad, c_sizes[2 * bad], c_sizes[2 * bad + 1])
         raise_status(status)
-        found = new_vector(c_offsets[n], cnp.NPY_UINT32)
-        memcpy(cnp.PyArray_DATA(found), counts, c_offsets[n] * sizeof(uint32_t))
     finally:
         free(texts)
-        free(counts)
-    return found, offsets
+    return (found if c_offsets[n] == room else found[:c_offsets[n]].copy()), offsets
 
 
 def polygon_corners(polygons):
