@@ -52,10 +52,12 @@ def test_empty():
         assert ours.iou(dt, gt, [0] * len(gt)) == mask.iou(dt, gt, [0] * len(gt)) == []
 
 
-def test_masks_go_to_the_original(patched):
+def test_masks_and_what_goes_to_the_original(patched):
     rle = mask.encode(np.asfortranarray(np.eye(4, dtype=np.uint8)))
     assert mask.iou is ours.iou
     np.testing.assert_array_equal(mask.iou([rle], [rle], [0]), [[1.0]])
+    with pytest.raises(Exception, match=r"should have the same data type|list input"):
+        mask.iou([rle], [[0, 0, 1, 1]], [0])
 
 
 def test_not_a_number_raises():

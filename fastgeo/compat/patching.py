@@ -46,6 +46,10 @@ REPLACEMENTS = {
     },
     "pycocotools": {
         "pycocotools.mask:iou": "fastgeo.compat.pycocotools:iou",
+        **{
+            f"pycocotools.mask:{name}": f"fastgeo.compat.coco_mask:{name}"
+            for name in ("encode", "decode", "area", "toBbox", "merge", "frPyObjects")
+        },
         "pycocotools.cocoeval:COCOeval.evaluate": "fastgeo.compat.coco_evaluation:evaluate",
         "pycocotools.cocoeval:COCOeval.accumulate": "fastgeo.compat.coco_evaluation:accumulate",
     },

@@ -1,12 +1,13 @@
-"""COCO's evaluation of boxes: ``from fastgeo.compat.pycocotools import COCOeval``, or `patch` and keep yours as it is.
+"""COCO's evaluation and masks: ``from fastgeo.compat.pycocotools import COCOeval, mask``, or `patch` and keep your own.
 
-`iou` is ``pycocotools.mask.iou`` for boxes (x, y, w, h), bit for bit, except:
+`iou` is ``pycocotools.mask.iou`` for boxes (x, y, w, h) and run-length encodings, bit for bit, except:
 
 - NaN, infinite and enormous coordinates raise ``ValueError``.
 - The matrix is in C order, pycocotools' is in Fortran order.
 - Where the wheel of pycocotools was compiled with contraction (GCC on aarch64), it may differ in the last bit.
 
-Run-length encodings and whatever else is no box go to pycocotools' own function, which is imported only then.
+Whatever else there is goes to pycocotools' own function, which is imported only then. `mask` is the module
+``pycocotools.mask``, which needs no pycocotools (`fastgeo.compat.coco_mask`).
 
 `COCO`, `COCOeval` and `Params` do not need pycocotools, and `COCOeval` takes the ``COCO`` objects of any library. After
 `patch` an unchanged program's ``COCOeval`` does the same. Figures, curves and what is printed are pycocotools', bit for
@@ -26,11 +27,12 @@ from typing import Any
 import numpy as np
 
 import fastgeo
+from fastgeo.compat import coco_mask as mask
 from fastgeo.compat.coco_dataset import COCO
 from fastgeo.compat.coco_evaluation import accumulate, evaluate
 from fastgeo.compat.coco_evaluator import COCOeval, Params
 
-__all__ = ["COCO", "COCOeval", "Params", "iou", "patch", "unpatch"]
+__all__ = ["COCO", "COCOeval", "Params", "iou", "mask", "patch", "unpatch"]
 
 _originals: tuple[Callable[..., Any], ...] | None = None
 
@@ -57,7 +59,7 @@ def iou(dt: Any, gt: Any, iscrowd: Any) -> Any:
     array([[0.333, 1.   ]])
     """
     if not (_are_boxes(dt) and _are_boxes(gt)):
-        return _theirs()(dt, gt, iscrowd)
+        return (mask.iou if _are_masks(dt) and _are_masks(gt) else _theirs())(dt, gt, iscrowd)
     if len(dt) == 0 or len(gt) == 0:
         return []
     boxes1, boxes2 = np.asarray(dt, np.float64), np.asarray(gt, np.float64)
@@ -76,11 +78,11 @@ def patch() -> None:
     """
     global _originals
     if _originals is None:
-        from pycocotools import mask
+        from pycocotools import mask as host
         from pycocotools.cocoeval import COCOeval as Theirs
 
-        _originals = mask.iou, Theirs.evaluate, Theirs.accumulate
-        mask.iou, Theirs.evaluate, Theirs.accumulate = iou, evaluate, accumulate
+        _originals = host.iou, Theirs.evaluate, Theirs.accumulate
+        host.iou, Theirs.evaluate, Theirs.accumulate = iou, evaluate, accumulate
 
 
 def unpatch() -> None:
@@ -94,20 +96,24 @@ def unpatch() -> None:
     """
     global _originals
     if _originals is not None:
-        from pycocotools import mask
+        from pycocotools import mask as host
         from pycocotools.cocoeval import COCOeval as Theirs
 
-        mask.iou, Theirs.evaluate, Theirs.accumulate = _originals
+        host.iou, Theirs.evaluate, Theirs.accumulate = _originals
         _originals = None
 
 
 def _theirs() -> Callable[..., Any]:
     if _originals is not None:
         return _originals[0]
-    from pycocotools import mask
+    from pycocotools import mask as host
 
-    function: Callable[..., Any] = mask.iou
+    function: Callable[..., Any] = host.iou
     return function
+
+
+def _are_masks(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(rle, dict) for rle in value)
 
 
 def _are_boxes(value: Any) -> bool:

@@ -107,6 +107,13 @@ class RunLengths:
         self._steps.decode_stack(self, out, False, n_threads)
         return out
 
+    def _decode_by_column(self, *, n_threads: int | None = None) -> Array:
+        """The same as (N, W, H), column by column as the runs are: what pycocotools returns is its transpose."""
+        height, width = arguments.one_size("masks", self)
+        out = np.empty((len(self), width, height), np.uint8)
+        self._steps.decode_stack(self, out, True, n_threads)
+        return out
+
     def area(self) -> Array:
         """Pixels of the foreground, int64 (N,)."""
         areas: Array = self._steps.areas_and_boxes(self)[0]
