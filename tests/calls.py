@@ -189,6 +189,11 @@ def _mask_columns(n, dtype):
     return {"counts": masks.counts, "offsets": masks.offsets, "sizes": masks.sizes}
 
 
+def _polygons(n, dtype):
+    """In and around an image of 24 by 20, of three to seven corners."""
+    return [uniform(2 * (3 + i % 5), -4, 28, dtype, seed=i).tolist() for i in range(n)]
+
+
 def _mask_pair(n, dtype):
     return {"masks1": dense_masks(n, 1), "masks2": dense_masks(n + 3, 5)}
 
@@ -374,7 +379,7 @@ VARIANTS = {
         {"convention": "voc2007", "truth['ignore']": lambda n, dtype: whole(n // 2, 0, 2, seed=5)},
         {"convention": "voc2012", "iou_thresholds": _steps(0.1, 0.9, 5), "max_detections": [2, 50]},
     ],
-    "Masks": [{}, {"fmt": "cxcywh", "owner": _ids}],
+    "Masks": [{}, {"fmt": "cxcywh", "owner": _ids}, {"polygons": _polygons}],
     "mask_iou": [
         {},
         {"iscrowd": lambda n, dtype: whole(n + 3, 0, 2, bool)},
@@ -478,9 +483,11 @@ def _use_mean_average_precision(namespace):
 
 
 def _use_masks(namespace):
-    def call(counts, offsets, sizes, fmt="xywh", owner=None):
+    def call(counts, offsets, sizes, fmt="xywh", owner=None, polygons=()):
         masks = namespace.Masks(counts, offsets, sizes)
         strings = [rle["counts"] for rle in masks.to_coco()]
+        if polygons:
+            masks = namespace.Masks.from_polygons(polygons, 24, 20)
         joined = masks.merge(owner)
         columns = (joined.counts, joined.offsets, joined.sizes, masks[::2].counts)
         return masks.boxes(fmt), masks.area(), masks.decode(), b" ".join(strings), *columns

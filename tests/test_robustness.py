@@ -363,6 +363,7 @@ BAD_SCALARS = {
     "convention": ["pascal", "", 0, None],
     "height": [0, -1, 2**31, None, *NOT_A_COUNT],
     "width": [0, -1, 2**31, None, *NOT_A_COUNT],
+    "polygons": [3, "ab", [[1, 2, 3]], [[]], [[0, 0, NAN, 0]]],
     "dilation_ratio": [-0.01, 1.01, NAN, None, *NOT_A_NUMBER],
     # Taken by their truth value, as everywhere in Python.
     "ceil_mode": [],

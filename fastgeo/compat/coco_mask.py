@@ -42,7 +42,7 @@ def encode(bimask: Any) -> Any:
     >>> import numpy as np
     >>> from fastgeo.compat.coco_mask import encode
     >>> encode(np.eye(3, dtype=np.uint8))
-    {'size': [3, 3], 'counts': b'01300'}
+    {'size': [3, 3], 'counts': b'013000'}
     """
     stack = np.asarray(bimask)
     if stack.ndim not in (2, 3):
@@ -69,7 +69,7 @@ def decode(rleObjs: Any) -> Array:
     Examples
     --------
     >>> from fastgeo.compat.coco_mask import decode
-    >>> decode({"size": [3, 3], "counts": b"01300"})
+    >>> decode({"size": [3, 3], "counts": b"013000"})
     array([[1, 0, 0],
            [0, 1, 0],
            [0, 0, 1]], dtype=uint8)
@@ -93,7 +93,7 @@ def area(rleObjs: Any) -> Any:
     Examples
     --------
     >>> from fastgeo.compat.coco_mask import area
-    >>> area([{"size": [3, 3], "counts": b"01300"}])
+    >>> area([{"size": [3, 3], "counts": b"013000"}])
     array([3], dtype=uint32)
     """
     areas = _masks(rleObjs).area().astype(np.uint32)
@@ -203,7 +203,7 @@ def frPyObjects(pyobj: Any, h: int, w: int) -> Any:
     --------
     >>> from fastgeo.compat.coco_mask import frPyObjects
     >>> frPyObjects([[1, 1, 3, 1, 3, 4, 1, 4]], 5, 6)
-    [{'size': [5, 6], 'counts': b'6320?'}]
+    [{'size': [5, 6], 'counts': b'6320>'}]
     """
     if isinstance(pyobj, np.ndarray):
         return _from_boxes(pyobj, h, w)

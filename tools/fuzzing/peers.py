@@ -13,3 +13,4 @@ def installed(name):
 torch = installed("torch")
 metrics = installed("sklearn.metrics")
 optimize = installed("scipy.optimize")
+coco_mask = installed("pycocotools.mask")
