@@ -415,8 +415,8 @@ SIZES = {
     "linear_assignment": (5, 37, 150),
     "mean_average_precision": (5, 37, 300),
     "DetectionEvaluator": (5, 37, 300),
-    "mask_iou": (5, 37, 300),
     "boundary_iou": (5, 37, 300),
+    **dict.fromkeys(["Masks", "mask_iou", "mask_nms", "mask_to_boxes", "boundary_iou", "paste_masks"], (5, 37, 120)),
 }
 USUAL_SIZES = (5, 37, 700)
 

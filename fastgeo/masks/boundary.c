@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-enum { MIN_COUNTS_FOR_THREADS = 1 << 13, POLL_WORDS = 1 << 20 };
+enum { MASKS_PER_CHUNK = 8, MIN_COUNTS_FOR_THREADS = 1 << 13, POLL_WORDS = 1 << 20 };
 
-/* The box of a mask as two pictures of one bit a pixel, column by column, each column in whole words. */
+/* Memory of a chunk: the box of a mask as two pictures of one bit a pixel, column by column, each column in whole words. */
 typedef struct {
     uint64_t *mask, *core; /* the core has no background near */
     int64_t capacity;      /* words of both together */
@@ -17,7 +17,6 @@ typedef struct {
     const int64_t *widths;
     fg_runs *runs;
     fg_geometry geometry;
-    boundary_scratch *scratch; /* by slot */
 } boundary_job;
 
 static void set_bits(uint64_t *column, int64_t begin, int64_t end)
@@ -113,10 +112,8 @@ static int reserve_pictures(boundary_scratch *scratch, int64_t words)
     return 1;
 }
 
-static void boundary_chunk(void *argument, int64_t i, int slot)
+static void find_boundary(const boundary_job *job, int64_t i, boundary_scratch *scratch, int slot)
 {
-    const boundary_job *job = argument;
-    boundary_scratch *scratch = &job->scratch[slot];
     const fg_outline mask = fg_outline_of(job->masks, &job->geometry, i);
     const int64_t height = job->masks->sizes[2 * i];
     const uint32_t size = (uint32_t)(height * job->masks->sizes[2 * i + 1]);
@@ -136,18 +133,24 @@ static void boundary_chunk(void *argument, int64_t i, int slot)
     job->runs[i] = fg_runs_between(job->team, slot, scratch->changes.values, n, size);
 }
 
+static void boundary_chunk(void *argument, int64_t chunk, int slot)
+{
+    const boundary_job *job = argument;
+    const int64_t end = fg_chunk_end(job->masks->n, MASKS_PER_CHUNK, chunk);
+    boundary_scratch scratch = {0};
+    for (int64_t i = chunk * MASKS_PER_CHUNK; i < end; i++)
+        find_boundary(job, i, &scratch, slot);
+    free(scratch.mask);
+    free(scratch.changes.values);
+}
+
 int fg_boundaries(const fg_team *team, const fg_masks *masks, const int64_t *widths, fg_runs *runs)
 {
+    boundary_job job = {team, masks, widths, runs, {0}};
     const int threads = masks->offsets[masks->n] < MIN_COUNTS_FOR_THREADS ? 1 : team->size;
-    boundary_job job = {team, masks, widths, runs, {0}, calloc((size_t)threads, sizeof(boundary_scratch))};
-    int status = job.scratch ? fg_geometry_of(team, masks, &job.geometry) : FG_NO_MEMORY;
+    int status = fg_geometry_of(team, masks, &job.geometry);
     if (status == FG_OK)
-        status = team->parallel(masks->n, threads, boundary_chunk, &job);
-    for (int slot = 0; job.scratch && slot < threads; slot++) {
-        free(job.scratch[slot].mask);
-        free(job.scratch[slot].changes.values);
-    }
-    free(job.scratch);
+        status = team->parallel(fg_chunk_count(masks->n, MASKS_PER_CHUNK), threads, boundary_chunk, &job);
     fg_geometry_free(&job.geometry);
     return status == FG_OK ? fg_runs_status(runs, masks->n) : status;
 }

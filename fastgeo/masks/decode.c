@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-enum { POLL_PIXELS = 1 << 24, MIN_PIXELS_FOR_THREADS = 1 << 20 };
+enum { CHUNK_PIXELS = 1 << 18, POLL_PIXELS = 1 << 24, MIN_PIXELS_FOR_THREADS = 1 << 20 };
 
-/* Memory of a thread. */
+/* Memory of a chunk. */
 typedef struct {
     fg_list columns; /* of the pixels that differ from the one above, in the order of the runs … */
     fg_list rows;    /* … their rows … */
@@ -18,9 +18,8 @@ typedef struct {
     const fg_masks *masks;
     int by_column;
     uint8_t *pixels;
-    decode_scratch *scratch;
-    int64_t height, width;
-    uint8_t *done; /* by mask */
+    int64_t height, width, per_chunk;
+    uint8_t *done; /* by chunk */
 } decode_job;
 
 /* Finds the first row of a mask, and all pixels below that differ from the one above. */
@@ -108,44 +107,42 @@ static int decode_columns(const decode_job *job, const uint32_t *counts, int64_t
     return 1;
 }
 
-static void decode_chunk(void *argument, int64_t i, int slot)
+static void decode_chunk(void *argument, int64_t chunk, int slot)
 {
-    decode_job *job = argument;
-    decode_scratch *scratch = &job->scratch[slot];
-    const uint32_t *counts = job->masks->counts + job->masks->offsets[i];
-    const int64_t n = job->masks->offsets[i + 1] - job->masks->offsets[i];
-    uint8_t *pixels = job->pixels + i * job->height * job->width;
-    if (job->by_column) {
-        job->done[i] = (uint8_t)decode_columns(job, counts, n, pixels, slot);
-        return;
+    const decode_job *job = argument;
+    const fg_masks *masks = job->masks;
+    const int64_t begin = chunk * job->per_chunk, end = fg_chunk_end(masks->n, job->per_chunk, chunk);
+    decode_scratch scratch = {
+        .starts = malloc((size_t)(job->height + 1) * sizeof *scratch.starts),
+        .row = malloc((size_t)job->width),
+    };
+    int done = scratch.starts && scratch.row;
+    for (int64_t i = begin; i < end && done; i++) {
+        const uint32_t *counts = masks->counts + masks->offsets[i];
+        const int64_t n = masks->offsets[i + 1] - masks->offsets[i];
+        uint8_t *pixels = job->pixels + i * job->height * job->width;
+        done = job->by_column ? decode_columns(job, counts, n, pixels, slot)
+                              : decode_rows(job, counts, n, pixels, &scratch, slot);
     }
-    if (!scratch->starts) {
-        scratch->starts = malloc((size_t)(job->height + 1) * sizeof *scratch->starts);
-        scratch->row = malloc((size_t)job->width);
-    }
-    if (scratch->starts && scratch->row)
-        job->done[i] = (uint8_t)decode_rows(job, counts, n, pixels, scratch, slot);
+    job->done[chunk] = (uint8_t)done;
+    free(scratch.columns.values);
+    free(scratch.rows.values);
+    free(scratch.ordered.values);
+    free(scratch.starts);
+    free(scratch.row);
 }
 
 int fg_decode(const fg_team *team, const fg_masks *masks, int by_column, uint8_t *pixels)
 {
-    const int64_t size = masks->sizes[0] * masks->sizes[1];
-    const int threads = masks->n > MIN_PIXELS_FOR_THREADS / size ? team->size : 1;
-    decode_job job = {team, masks, by_column, pixels, calloc((size_t)threads, sizeof(decode_scratch)),
-                      masks->sizes[0], masks->sizes[1], calloc((size_t)masks->n, 1)};
-    int status = FG_NO_MEMORY;
-    if (job.scratch && job.done)
-        status = team->parallel(masks->n, threads, decode_chunk, &job);
-    for (int slot = 0; job.scratch && slot < threads; slot++) {
-        free(job.scratch[slot].columns.values);
-        free(job.scratch[slot].rows.values);
-        free(job.scratch[slot].ordered.values);
-        free(job.scratch[slot].starts);
-        free(job.scratch[slot].row);
-    }
-    for (int64_t i = 0; status == FG_OK && i < masks->n; i++)
-        status = job.done[i] ? FG_OK : FG_NO_MEMORY;
-    free(job.scratch);
+    const int64_t size = masks->sizes[0] * masks->sizes[1], per_chunk = CHUNK_PIXELS / size + 1;
+    const int64_t n_chunks = fg_chunk_count(masks->n, per_chunk);
+    decode_job job = {team, masks, by_column, pixels, masks->sizes[0], masks->sizes[1], per_chunk,
+                      calloc((size_t)n_chunks, 1)};
+    if (!job.done)
+        return FG_NO_MEMORY;
+    int status = team->parallel(n_chunks, masks->n > MIN_PIXELS_FOR_THREADS / size ? team->size : 1, decode_chunk, &job);
+    for (int64_t chunk = 0; status == FG_OK && chunk < n_chunks; chunk++)
+        status = job.done[chunk] ? FG_OK : FG_NO_MEMORY;
     free(job.done);
     return status;
 }

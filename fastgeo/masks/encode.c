@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { SEGMENT = 1 << 16, POLL_PIXELS = 1 << 22, MIN_PIXELS_FOR_THREADS = 1 << 18 };
+enum { SEGMENT = 1 << 16, CHUNK_PIXELS = 1 << 16, POLL_PIXELS = 1 << 22, MIN_PIXELS_FOR_THREADS = 1 << 18 };
 
 /* A pixel that differs from the one above; in the first row, from the last one of the column before. */
 typedef struct {
@@ -22,7 +22,7 @@ static row_function *const row_table[FG_ISA_COUNT] = {FG_ISA_LIST(ROW_OF_ROWS, )
 #define ROW_OF_COLUMNS(isa, code, dot, unused) [FG_ISA_##isa] = column_changes_##code##_f32,
 static column_function *const column_table[FG_ISA_COUNT] = {FG_ISA_LIST(ROW_OF_COLUMNS, )};
 
-/* Memory of a thread; all of it grows. */
+/* Memory of a chunk. */
 typedef struct {
     fg_change *changes;
     int64_t count, capacity;
@@ -36,7 +36,7 @@ typedef struct {
     const fg_team *team;
     const fg_encode_call *call;
     fg_runs *runs;
-    encode_scratch *scratch;
+    int64_t per_chunk; /* masks */
 } encode_job;
 
 static int reserve_changes(encode_scratch *scratch, int64_t more)
@@ -143,41 +143,36 @@ static int encode_columns(const encode_job *job, const uint8_t *pixels, encode_s
     return 1;
 }
 
-static void encode_chunk(void *argument, int64_t i, int slot)
+static void encode_chunk(void *argument, int64_t chunk, int slot)
 {
-    encode_job *job = argument;
+    const encode_job *job = argument;
     const fg_encode_call *call = job->call;
-    encode_scratch *scratch = &job->scratch[slot];
-    const uint8_t *pixels = call->pixels + i * call->mask_stride;
-    if (!scratch->starts) {
-        scratch->starts = malloc((size_t)(call->width + 1) * sizeof *scratch->starts);
-        scratch->above = malloc((size_t)(call->width + 63) / 64 * sizeof *scratch->above);
-        scratch->row = malloc((size_t)call->width);
-    }
-    if (!scratch->starts || !scratch->above || !scratch->row)
-        return;
     const int by_column = call->row_stride == 1 && call->column_stride != 1;
-    if (by_column ? encode_columns(job, pixels, scratch, slot) : encode_rows(job, pixels, scratch, slot))
-        job->runs[i] = fg_runs_between(job->team, slot, scratch->positions.values, scratch->positions.count,
+    const int64_t end = fg_chunk_end(call->n, job->per_chunk, chunk);
+    encode_scratch scratch = {
+        .starts = malloc((size_t)(call->width + 1) * sizeof *scratch.starts),
+        .above = malloc((size_t)(call->width + 63) / 64 * sizeof *scratch.above),
+        .row = malloc((size_t)call->width),
+    };
+    for (int64_t i = chunk * job->per_chunk; i < end && scratch.starts && scratch.above && scratch.row; i++) {
+        const uint8_t *pixels = call->pixels + i * call->mask_stride;
+        if (!(by_column ? encode_columns(job, pixels, &scratch, slot) : encode_rows(job, pixels, &scratch, slot)))
+            break;
+        job->runs[i] = fg_runs_between(job->team, slot, scratch.positions.values, scratch.positions.count,
                                        (uint32_t)(call->height * call->width));
+    }
+    free(scratch.changes);
+    free(scratch.positions.values);
+    free(scratch.above);
+    free(scratch.row);
+    free(scratch.starts);
 }
 
 int fg_encode(const fg_team *team, const fg_encode_call *call, fg_runs *runs)
 {
     const int64_t pixels = call->height * call->width;
-    const int threads = call->n > MIN_PIXELS_FOR_THREADS / pixels ? team->size : 1;
-    encode_scratch *scratch = calloc((size_t)threads, sizeof *scratch);
-    encode_job job = {team, call, runs, scratch};
-    if (!scratch)
-        return FG_NO_MEMORY;
-    const int status = team->parallel(call->n, threads, encode_chunk, &job);
-    for (int slot = 0; slot < threads; slot++) {
-        free(scratch[slot].changes);
-        free(scratch[slot].positions.values);
-        free(scratch[slot].above);
-        free(scratch[slot].row);
-        free(scratch[slot].starts);
-    }
-    free(scratch);
+    encode_job job = {team, call, runs, CHUNK_PIXELS / pixels + 1};
+    const int status = team->parallel(fg_chunk_count(call->n, job.per_chunk),
+                                      call->n > MIN_PIXELS_FOR_THREADS / pixels ? team->size : 1, encode_chunk, &job);
     return status == FG_OK ? fg_runs_status(runs, call->n) : status;
 }

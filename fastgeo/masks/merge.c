@@ -2,8 +2,9 @@
 
 #include "masks/positions.h"
 
-enum { MIN_COUNTS_FOR_THREADS = 1 << 15 };
+enum { GROUPS_PER_CHUNK = 16, MIN_COUNTS_FOR_THREADS = 1 << 15 };
 
+/* Memory of a chunk. */
 typedef struct {
     fg_list events, spare;
 } merge_scratch;
@@ -12,7 +13,6 @@ typedef struct {
     const fg_team *team;
     const fg_merge_call *call;
     fg_runs *runs;
-    merge_scratch *scratch; /* by slot */
 } merge_job;
 
 /* Where the foreground of a mask begins (even) and ends (odd), twice the position. */
@@ -48,11 +48,9 @@ static int64_t sweep(uint32_t *events, int64_t n, int64_t needed, uint32_t size)
     return found;
 }
 
-static void merge_chunk(void *argument, int64_t group, int slot)
+static void merge_group(const merge_job *job, int64_t group, merge_scratch *scratch, int slot)
 {
-    const merge_job *job = argument;
     const fg_merge_call *call = job->call;
-    merge_scratch *scratch = &job->scratch[slot];
     const int64_t begin = call->offsets[group], end = call->offsets[group + 1];
     const int64_t *size = call->masks.sizes + 2 * call->members[begin];
     const uint32_t pixels = (uint32_t)(size[0] * size[1]);
@@ -70,17 +68,21 @@ static void merge_chunk(void *argument, int64_t group, int slot)
     job->runs[group] = fg_runs_between(job->team, slot, events, n, pixels);
 }
 
+static void merge_chunk(void *argument, int64_t chunk, int slot)
+{
+    const merge_job *job = argument;
+    const int64_t end = fg_chunk_end(job->call->n, GROUPS_PER_CHUNK, chunk);
+    merge_scratch scratch = {{0}, {0}};
+    for (int64_t group = chunk * GROUPS_PER_CHUNK; group < end; group++)
+        merge_group(job, group, &scratch, slot);
+    free(scratch.events.values);
+    free(scratch.spare.values);
+}
+
 int fg_merge(const fg_team *team, const fg_merge_call *call, fg_runs *runs)
 {
+    merge_job job = {team, call, runs};
     const int threads = call->masks.offsets[call->masks.n] < MIN_COUNTS_FOR_THREADS ? 1 : team->size;
-    merge_job job = {team, call, runs, calloc((size_t)threads, sizeof(merge_scratch))};
-    if (!job.scratch)
-        return FG_NO_MEMORY;
-    const int status = team->parallel(call->n, threads, merge_chunk, &job);
-    for (int slot = 0; slot < threads; slot++) {
-        free(job.scratch[slot].events.values);
-        free(job.scratch[slot].spare.values);
-    }
-    free(job.scratch);
+    const int status = team->parallel(fg_chunk_count(call->n, GROUPS_PER_CHUNK), threads, merge_chunk, &job);
     return status == FG_OK ? fg_runs_status(runs, call->n) : status;
 }

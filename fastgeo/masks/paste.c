@@ -4,7 +4,7 @@
 
 #include "runtime/fenv.h"
 
-enum { MIN_PIXELS_FOR_THREADS = 1 << 15, POLL_PIXELS = 1 << 20 };
+enum { MASKS_PER_CHUNK = 4, MIN_PIXELS_FOR_THREADS = 1 << 15, POLL_PIXELS = 1 << 20 };
 
 /* Where the centre of a pixel lies among the cells of the small mask: between cells `cell` and `cell` + 1, of which the
    border has -1 and the number of cells, both of probability 0. */
@@ -13,6 +13,7 @@ typedef struct {
     double low, high; /* weights of both */
 } sample;
 
+/* Memory of a chunk. */
 typedef struct {
     sample *rows;    /* of the image that the box touches */
     int64_t first, n;
@@ -24,7 +25,6 @@ typedef struct {
     const fg_team *team;
     const fg_paste_call *call;
     fg_runs *runs;
-    paste_scratch *scratch; /* by slot */
 } paste_job;
 
 /* Whether pixel p lies within a cell's width of the centres of `cells` cells between `begin` and `end`. */
@@ -100,22 +100,13 @@ static int64_t join_changes(uint32_t *changes, int64_t n, uint32_t size)
     return kept;
 }
 
-static void paste_chunk(void *argument, int64_t i, int slot)
+static void paste(const paste_job *job, int64_t i, paste_scratch *scratch, int slot)
 {
-    const paste_job *job = argument;
     const fg_paste_call *call = job->call;
-    paste_scratch *scratch = &job->scratch[slot];
     const double *box = call->boxes + 4 * i, *probabilities = call->probabilities + i * call->rows * call->columns;
     const uint32_t size = (uint32_t)(call->height * call->width);
     int64_t first = 0, stop = 0, polled = 0;
     int done = 1;
-    if (!scratch->rows) {
-        scratch->rows = malloc((size_t)call->height * sizeof *scratch->rows);
-        scratch->column = calloc((size_t)call->rows + 2, sizeof *scratch->column);
-    }
-    if (!scratch->rows || !scratch->column)
-        return;
-    const fg_fenv saved = fg_fenv_enter();
     scratch->changes.count = 0;
     if (box[2] > box[0] && box[3] > box[1] && sample_rows(call, box, scratch))
         pixel_range(box[0], box[2], call->columns, call->width, &first, &stop);
@@ -135,24 +126,33 @@ static void paste_chunk(void *argument, int64_t i, int slot)
             done = !job->team->stopped(slot);
         }
     }
-    fg_fenv_leave(saved);
     if (done)
         job->runs[i] = fg_runs_between(job->team, slot, scratch->changes.values,
                                        join_changes(scratch->changes.values, scratch->changes.count, size), size);
 }
 
+static void paste_chunk(void *argument, int64_t chunk, int slot)
+{
+    const paste_job *job = argument;
+    const fg_paste_call *call = job->call;
+    const int64_t end = fg_chunk_end(call->n, MASKS_PER_CHUNK, chunk);
+    paste_scratch scratch = {
+        .rows = malloc((size_t)call->height * sizeof *scratch.rows),
+        .column = calloc((size_t)call->rows + 2, sizeof *scratch.column),
+    };
+    const fg_fenv saved = fg_fenv_enter();
+    for (int64_t i = chunk * MASKS_PER_CHUNK; i < end && scratch.rows && scratch.column; i++)
+        paste(job, i, &scratch, slot);
+    fg_fenv_leave(saved);
+    free(scratch.rows);
+    free(scratch.column);
+    free(scratch.changes.values);
+}
+
 int fg_paste(const fg_team *team, const fg_paste_call *call, fg_runs *runs)
 {
+    paste_job job = {team, call, runs};
     const int threads = call->n > MIN_PIXELS_FOR_THREADS / (call->height * call->width) ? team->size : 1;
-    paste_job job = {team, call, runs, calloc((size_t)threads, sizeof(paste_scratch))};
-    if (!job.scratch)
-        return FG_NO_MEMORY;
-    const int status = team->parallel(call->n, threads, paste_chunk, &job);
-    for (int slot = 0; slot < threads; slot++) {
-        free(job.scratch[slot].rows);
-        free(job.scratch[slot].column);
-        free(job.scratch[slot].changes.values);
-    }
-    free(job.scratch);
+    const int status = team->parallel(fg_chunk_count(call->n, MASKS_PER_CHUNK), threads, paste_chunk, &job);
     return status == FG_OK ? fg_runs_status(runs, call->n) : status;
 }

@@ -9,6 +9,7 @@
    fine column SCALE·x + STEP to the next one. */
 enum { SCALE = 5, STEP = 2, POLYGONS_PER_CHUNK = 32, MIN_CORNERS_FOR_THREADS = 1 << 12, POLL_STEPS = 1 << 18 };
 
+/* Memory of a chunk. */
 typedef struct {
     fg_list found, spare;
 } polygon_scratch;
@@ -17,7 +18,6 @@ typedef struct {
     const fg_team *team;
     const fg_polygon_call *call;
     fg_runs *runs;
-    polygon_scratch *scratch; /* by slot */
 } polygon_job;
 
 /* One edge on the fine grid, from the end with the lesser coordinate along its longer side. */
@@ -111,10 +111,9 @@ static int cross_edges(const polygon_job *job, int64_t begin, int64_t end, fg_li
     return 1;
 }
 
-static void draw(const polygon_job *job, int64_t i, int slot)
+static void draw(const polygon_job *job, int64_t i, polygon_scratch *scratch, int slot)
 {
     const fg_polygon_call *call = job->call;
-    polygon_scratch *scratch = &job->scratch[slot];
     fg_list *found = &scratch->found;
     const uint32_t size = (uint32_t)(call->height * call->width);
     found->count = 0;
@@ -137,24 +136,20 @@ static void draw(const polygon_job *job, int64_t i, int slot)
 static void draw_chunk(void *argument, int64_t chunk, int slot)
 {
     const polygon_job *job = argument;
-    const int64_t begin = chunk * POLYGONS_PER_CHUNK, left = job->call->n - begin;
+    const int64_t end = fg_chunk_end(job->call->n, POLYGONS_PER_CHUNK, chunk);
+    polygon_scratch scratch = {{0}, {0}};
     const fg_fenv saved = fg_fenv_enter();
-    for (int64_t i = 0; i < (left < POLYGONS_PER_CHUNK ? left : POLYGONS_PER_CHUNK); i++)
-        draw(job, begin + i, slot);
+    for (int64_t i = chunk * POLYGONS_PER_CHUNK; i < end; i++)
+        draw(job, i, &scratch, slot);
     fg_fenv_leave(saved);
+    free(scratch.found.values);
+    free(scratch.spare.values);
 }
 
 int fg_draw_polygons(const fg_team *team, const fg_polygon_call *call, fg_runs *runs)
 {
-    const int threads = call->offsets[call->n] < MIN_CORNERS_FOR_THREADS ? 1 : team->size;
-    polygon_job job = {team, call, runs, calloc((size_t)threads, sizeof(polygon_scratch))};
-    if (!job.scratch)
-        return FG_NO_MEMORY;
-    const int status = team->parallel((call->n + POLYGONS_PER_CHUNK - 1) / POLYGONS_PER_CHUNK, threads, draw_chunk, &job);
-    for (int slot = 0; slot < threads; slot++) {
-        free(job.scratch[slot].found.values);
-        free(job.scratch[slot].spare.values);
-    }
-    free(job.scratch);
+    polygon_job job = {team, call, runs};
+    const int status = team->parallel(fg_chunk_count(call->n, POLYGONS_PER_CHUNK),
+                                      call->offsets[call->n] < MIN_CORNERS_FOR_THREADS ? 1 : team->size, draw_chunk, &job);
     return status == FG_OK ? fg_runs_status(runs, call->n) : status;
 }

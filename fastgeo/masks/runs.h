@@ -63,6 +63,13 @@ static inline fg_runs fg_runs_between(const fg_team *team, int slot, const uint3
     return runs;
 }
 
+/* Chunks of so many out of n; their borders do not depend on the threads. */
+static inline int64_t fg_chunk_count(int64_t n, int64_t per_chunk) { return (n + per_chunk - 1) / per_chunk; }
+static inline int64_t fg_chunk_end(int64_t n, int64_t per_chunk, int64_t chunk)
+{
+    return n - chunk * per_chunk < per_chunk ? n : (chunk + 1) * per_chunk;
+}
+
 /* FG_NO_MEMORY if a mask is missing. */
 static inline int fg_runs_status(const fg_runs *runs, int64_t n)
 {
