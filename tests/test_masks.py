@@ -352,6 +352,16 @@ class TestOverlaps:
         expected = reference.mask_iou(one, one[::-1], iscrowd=crowd)
         assert_same_answer(kernels.mask_iou(one, one[::-1], iscrowd=crowd, n_threads=n_threads), expected)
 
+    @pytest.mark.parametrize("shape", [(1, 90), (90, 1), (40, 33), (150, 200)])
+    def test_pair_by_pair(self, kernels, shape):
+        """A table may be computed from outlines by column, a single pair from runs."""
+        densities = (0.005, 0.03, 0.1, 0.9, 0.97)
+        dense = np.concatenate([noise(2, *shape, share) for share in densities] + [dense_masks(9, 1, *shape)])
+        masks = fastgeo.Masks.encode(dense)
+        table = kernels.mask_iou(masks, masks)
+        for i, j in np.random.default_rng(0).integers(0, len(masks), (40, 2)):
+            assert_same_answer(kernels.mask_iou(masks[i], masks[j]), table[i : i + 1, j : j + 1])
+
     def test_masks_and_dense_stacks(self, impl):
         dense = dense_masks(5)
         masks = impl.Masks.encode(dense)
