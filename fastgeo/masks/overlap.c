@@ -17,7 +17,7 @@ typedef int64_t rows_function(const int32_t *restrict top1, const int32_t *restr
 static rows_function *const rows_table[FG_ISA_COUNT] = {FG_ISA_LIST(ROW_OF_OVERLAP, )};
 
 /* Profiles pay for themselves where each mask meets a few others. */
-enum { MIN_PAIRS_OF_A_MASK = 3, MIN_PAIRS_FOR_THREADS = 256, POLL_STEPS = 1 << 20 };
+enum { MIN_PAIRS_OF_A_MASK = 8, MIN_PAIRS_FOR_THREADS = 256, POLL_STEPS = 1 << 20 };
 
 typedef struct {
     const fg_team *team;

@@ -85,6 +85,17 @@ cdef void free_runs(fg_runs *runs, int64_t n) noexcept:
     free(runs)
 
 
+cdef int copy_counts(uint32_t *out, const uint32_t *counts, int64_t n) except -1:
+    """Piece by piece, between which signal handlers run."""
+    cdef int64_t piece = 1 << 22, at = 0
+    while n - at > piece:
+        memcpy(out + at, counts + at, piece * sizeof(uint32_t))
+        at += piece
+        PyErr_CheckSignals()
+    memcpy(out + at, counts + at, (n - at) * sizeof(uint32_t))
+    return 0
+
+
 cdef object in_columns(const fg_runs *runs, int64_t n):
     """Counts of all masks, and where each begins."""
     cdef int64_t i
@@ -96,7 +107,7 @@ cdef object in_columns(const fg_runs *runs, int64_t n):
     counts = new_vector(place[n], cnp.NPY_UINT32)
     cdef uint32_t *out = <uint32_t *>cnp.PyArray_DATA(counts)
     for i in range(n):
-        memcpy(out + place[i], runs[i].counts, runs[i].count * sizeof(uint32_t))
+        copy_counts(out + place[i], runs[i].counts, runs[i].count)
     return counts, offsets
 
 
@@ -112,7 +123,7 @@ def take(masks, chosen):
     counts = new_vector(place[n], cnp.NPY_UINT32)
     cdef uint32_t *out = <uint32_t *>cnp.PyArray_DATA(counts)
     for i in range(n):
-        memcpy(out + place[i], found.counts + found.offsets[c_chosen[i]], (place[i + 1] - place[i]) * sizeof(uint32_t))
+        copy_counts(out + place[i], found.counts + found.offsets[c_chosen[i]], place[i + 1] - place[i])
     return counts, offsets
 
 
