@@ -37,7 +37,17 @@ import fastgeo  # noqa: E402
 from fastgeo import reference, runtime  # noqa: E402
 from fastgeo.testing import algorithms, assert_same_answer, force_algorithm  # noqa: E402
 
-FAMILIES = ("boxes", "suppression", "convolution", "ranking", "clustering", "assignment", "heads", "evaluation", "masks")
+FAMILIES = (
+    "boxes",
+    "suppression",
+    "convolution",
+    "ranking",
+    "clustering",
+    "assignment",
+    "heads",
+    "evaluation",
+    "masks",
+)
 CANNOT_SERVE = "cannot serve this call"
 THREADS = (1, 1, 2, 3, 4, 8, 17, 64)
 REFERENCE_SECONDS = 0.5  # what the reference may take for one call

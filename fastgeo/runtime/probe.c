@@ -55,7 +55,8 @@ int fg_read_counts(fg_run_count *rows, int most)
 {
     fg_lock(&lock);
     const int n = n_rows;
-    memcpy(rows, counts, (size_t)(n < most ? n : most) * sizeof *rows);
+    if (rows)
+        memcpy(rows, counts, (size_t)(n < most ? n : most) * sizeof *rows);
     fg_unlock(&lock);
     return n;
 }
