@@ -355,7 +355,7 @@ MUTANTS = [
     ),
     Mutant(
         "conv2d: cells of rows that are read in one run are moved apart",
-        "fastgeo/convolution/plan.c",
+        "fastgeo/convolution/plan_blocks.c",
         "const int crowded = !tiles->merged && step",
         "const int crowded = step",
         "tests/test_convolution_shapes.py",
@@ -369,14 +369,14 @@ MUTANTS = [
     ),
     Mutant(
         "conv2d: rows of depthwise layers with a stride of 3 go by code for 2",
-        "fastgeo/convolution/plan.c",
+        "fastgeo/convolution/plan_rows.c",
         "call->stride_x > 2",
         "call->stride_x > 3",
         "tests/test_convolution_shapes.py",
     ),
     Mutant(
         "conv2d: a strip of separate windows is read as a dense one",
-        "fastgeo/convolution/plan.c",
+        "fastgeo/convolution/plan_blocks.c",
         "windows = {size, stride, dilation, 0, size, 1}",
         "windows = {size, stride, dilation, 0, size + 1, 1}",
         "tests/test_convolution_shapes.py",
