@@ -35,7 +35,7 @@ def lines_of_the_readme():
 
 
 def test_the_readme_has_a_line_for_each_program():
-    assert len(lines_of_the_readme()) == 11
+    assert len(lines_of_the_readme()) == 12
 
 
 # what `patch()` does, the tests of the drop-in hold

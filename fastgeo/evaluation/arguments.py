@@ -80,15 +80,27 @@ def grid(convention: Any, iou_thresholds: Any, recall_thresholds: Any, area_rang
     else:
         everything = {"all": (-np.inf, np.inf)}
         usual = np.array([0.5]), VOC_RECALL_THRESHOLDS[convention], everything, (MOST_ROWS,)
-        if area_ranges is not None:
-            raise ValueError(f"area_ranges: expected None with convention {convention!r}, got {area_ranges!r}")
-    return Grid(
-        _thresholds("iou_thresholds", usual[0] if iou_thresholds is None else iou_thresholds),
-        _thresholds("recall_thresholds", usual[1] if recall_thresholds is None else recall_thresholds),
-        _area_ranges(usual[2] if area_ranges is None else area_ranges),
-        _limits(usual[3] if max_detections is None else max_detections),
-        convention,
-    )
+    overlaps = _thresholds("iou_thresholds", usual[0] if iou_thresholds is None else iou_thresholds)
+    recalls = _thresholds("recall_thresholds", usual[1] if recall_thresholds is None else recall_thresholds)
+    if convention != "coco" and area_ranges is not None:
+        raise ValueError(f"area_ranges: expected None with convention {convention!r}, got {area_ranges!r}")
+    ranges = _area_ranges(usual[2] if area_ranges is None else area_ranges)
+    return Grid(overlaps, recalls, ranges, _limits(usual[3] if max_detections is None else max_detections), convention)
+
+
+def grid_of_call(detections: Mapping[str, Any], truth: Mapping[str, Any], *parameters: Any) -> Grid:
+    """The grid of a call; where it is wrong, what is wrong with the tables comes first."""
+    try:
+        return grid(*parameters)
+    except (TypeError, ValueError):
+        check_tables(detections, truth)
+        raise
+
+
+def check_tables(detections: Mapping[str, Any], truth: Mapping[str, Any]) -> None:
+    """Raise what is wrong with the tables alone."""
+    usual = grid("coco", None, None, None, None)
+    values(problem(detections, truth, usual, "xywh", False, None, None, code_ids))
 
 
 def margin(convention: str) -> float:
@@ -107,8 +119,12 @@ def problem(
     code: Coder,
 ) -> Problem:
     """What is evaluated."""
-    checks.choice("fmt", fmt, checks.FORMATS)
-    class_agnostic = flag("class_agnostic", class_agnostic)
+    try:
+        checks.choice("fmt", fmt, checks.FORMATS)
+        class_agnostic = flag("class_agnostic", class_agnostic)
+    except (TypeError, ValueError):
+        check_tables(detections, truth)
+        raise
     image_ids, found_images, true_images = code("image_id", *_both(detections, truth, "image_id", images))
     class_ids, found_classes, true_classes = code("class_id", *_both(detections, truth, "class_id", classes))
     found = _objects("detections", detections, found_images, found_classes)

@@ -122,9 +122,14 @@ def mean_average_precision(detections, truth, *, convention="coco", fmt="xywh", 
                            images=None, classes=None, n_threads=None):
     cdef fg_team team
     cdef fg_order_call order
-    open_team(&team, n_threads)
-    grid = arguments.grid(convention, iou_thresholds, recall_thresholds, area_ranges, max_detections)
+    grid = arguments.grid_of_call(detections, truth, convention, iou_thresholds, recall_thresholds, area_ranges,
+                                  max_detections)
     whole = arguments.problem(detections, truth, grid, fmt, class_agnostic, images, classes, code_ids)
+    try:
+        open_team(&team, n_threads)
+    except (TypeError, ValueError):
+        arguments.values(whole)
+        raise
     buffers = order_detections(&team, whole, &order)  # owns what `order` points to
     matches = match_detections(&team, whole, &order)
     arrays = accumulate(&team, grid, &order, matches)

@@ -113,10 +113,11 @@ def mean_average_precision(
     >>> round(scores.ap50, 3), round(scores.ar, 3)
     (0.835, 0.85)
     """
-    checks.thread_count(n_threads)
-    grid = arguments.grid(convention, iou_thresholds, recall_thresholds, area_ranges, max_detections)
+    parameters = convention, iou_thresholds, recall_thresholds, area_ranges, max_detections
+    grid = arguments.grid_of_call(detections, truth, *parameters)
     whole = arguments.problem(detections, truth, grid, fmt, class_agnostic, images, classes, arguments.code_ids)
     arguments.values(whole)
+    checks.thread_count(n_threads)
     shape = grid.shape(len(whole.classes))
     precision, scores = np.full(shape, -1.0), np.full(shape, -1.0)
     recall = np.full((shape[0], *shape[2:]), -1.0)

@@ -324,7 +324,7 @@ def boundary_iou(
     >>> masks = np.zeros((2, 8, 8), bool)
     >>> masks[0, 1:7, 1:7] = masks[1, 2:7, 1:7] = True
     >>> fastgeo.boundary_iou(masks[:1], masks).round(2), fastgeo.mask_iou(masks[:1], masks).round(2)
-    (array([[1.  , 0.52]]), array([[1.  , 0.83]]))
+    (array([[1.  , 0.58]]), array([[1.  , 0.83]]))
     """
     one, other = as_masks(Masks, "masks1", masks1), as_masks(Masks, "masks2", masks2)
     width = boundary_width(one, other, dilation_ratio)
