@@ -48,6 +48,12 @@ class TestByHand:
         answer = impl.mean_average_precision(found((1, 1, [0, 0, 7, 10], 0.5)), true((1, 1, UNIT)))
         assert answer.recall[:, 0, 0, 0].tolist() == [1] * 5 + [0] * 5
 
+    def test_no_overlap_need_be_more_than_all_but_a_10_billionth(self, impl):
+        for missing, recall in [(5e-11, 1), (2e-10, 0)]:
+            box = [0, 0, 10 * (1 - missing), 10]
+            answer = impl.mean_average_precision(found((1, 1, box, 0.5)), true((1, 1, UNIT)), iou_thresholds=[1.0])
+            assert answer.recall[0, 0, 0, 0] == recall, missing
+
     def test_a_false_detection_before_the_true(self, impl):
         answer = impl.mean_average_precision(
             found((1, 1, [50, 50, 10, 10], 0.9), (1, 1, UNIT, 0.8)), true((1, 1, UNIT))
