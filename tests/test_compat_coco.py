@@ -14,6 +14,7 @@ import pytest
 from fastgeo.compat import pycocotools as ours
 
 theirs = pytest.importorskip("pycocotools.coco", reason="needs pycocotools")
+cocoeval = pytest.importorskip("pycocotools.cocoeval", reason="needs pycocotools")
 mask = pytest.importorskip("pycocotools.mask", reason="needs pycocotools")
 
 SQUARE = [[2.0, 3, 12, 3, 12, 13, 2, 13]]
@@ -176,23 +177,74 @@ def test_masks(both):
         np.testing.assert_array_equal(both[0].annToMask(one), both[1].annToMask(other))
 
 
-def test_boxes_need_no_pycocotools():
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in pycocotools
+def test_masks_are_evaluated_as_there():
+    """Polygons, listed and packed run lengths, and a crowd, against results that are masks; by each from end to end."""
+    rng = np.random.default_rng(5)
+    data, found = data_set(), results("segm")
+    for annotation in data["annotations"][2:]:
+        corner, size = rng.uniform(-2, 25, 2), rng.uniform(2, 20, 2)
+        (x, y), (right, bottom) = corner.tolist(), (corner + size).tolist()
+        annotation["segmentation"] = [[x, y, right, y, right, bottom, x, bottom], SQUARE[0]][: 1 + annotation["id"] % 2]
+    for annotation in data["annotations"][::2]:  # nearly found
+        dense = np.asfortranarray(mask.decode(theirs_to_rle(annotation)))
+        dense[: rng.integers(0, 20), rng.integers(0, 30)] = 1
+        place = {name: annotation[name] for name in ("image_id", "category_id")}
+        found.append({**place, "segmentation": mask.encode(dense), "score": round(float(rng.random()), 1)})
+    runs, output = [], []
+    for module, evaluator in ((ours, ours.COCOeval), (theirs, cocoeval.COCOeval)):
+        coco = printed(module.COCO)[0]
+        coco.dataset = copy.deepcopy(data)
+        printed(coco.createIndex)
+        run = evaluator(coco, printed(coco.loadRes, copy.deepcopy(found))[0], "segm")
+        output.append([printed(step)[1] for step in (run.evaluate, run.accumulate, run.summarize)])
+        runs.append(run)
+    assert output[0] == output[1]
+    assert runs[1].stats.max() > 0.4
+    for name in ("precision", "recall", "scores"):
+        assert runs[0].eval[name].tobytes() == runs[1].eval[name].tobytes()
+    assert runs[0].stats.tobytes() == runs[1].stats.tobytes()
+    for pair, overlaps in runs[1].ious.items():
+        np.testing.assert_array_equal(runs[0].ious[pair], overlaps)
+
+
+def theirs_to_rle(annotation):
+    segmentation = annotation["segmentation"]
+    if isinstance(segmentation, list):
+        return mask.merge(mask.frPyObjects(segmentation, 20, 30))
+    return mask.frPyObjects(segmentation, 20, 30) if isinstance(segmentation["counts"], list) else segmentation
+
+
+def test_masks_that_are_none(both):
+    rows = results("segm")
+    rows[3]["segmentation"] = {"size": [20, 30], "counts": b"01"}
+    with pytest.raises(ValueError, match=re.escape("rles[3]['counts']")):
+        printed(both[0].loadRes, rows)
+
+
+@pytest.mark.parametrize("kind", ["bbox", "segm"])
+def test_no_pycocotools_is_needed(kind):
     """From dictionaries to figures."""
     code = """
 import sys
 sys.modules["pycocotools"] = None
-from fastgeo.compat.pycocotools import COCO, COCOeval
+from fastgeo.compat.pycocotools import COCO, COCOeval, mask
+square = {"bbox": [0, 0, 40, 40], "segmentation": [[0, 0, 40, 0, 40, 40, 0, 40]]}
 truth = COCO({
-    "images": [{"id": 1}],
+    "images": [{"id": 1, "height": 50, "width": 60}],
     "categories": [{"id": 3}],
-    "annotations": [{"id": 1, "image_id": 1, "category_id": 3, "bbox": [0, 0, 40, 40], "area": 1600, "iscrowd": 0}],
+    "annotations": [{"id": 1, "image_id": 1, "category_id": 3, **square, "area": 1600, "iscrowd": 0}],
 })
-run = COCOeval(truth, truth.loadRes([{"image_id": 1, "category_id": 3, "bbox": [0, 0, 40, 40], "score": 0.5}]), "bbox")
+assert truth.annToMask(truth.anns[1]).sum() == 1600
+found = {"bbox": square["bbox"]} if KIND == "bbox" else {"segmentation": truth.annToRLE(truth.anns[1])}
+results = truth.loadRes([{"image_id": 1, "category_id": 3, **found, "score": 0.5}])
+assert results.anns[1]["area"] == 1600 and list(results.anns[1]["bbox"]) == square["bbox"]
+run = COCOeval(truth, results, KIND)
 run.evaluate()
 run.accumulate()
 run.summarize()
 assert abs(run.stats[0] - 1) < 1e-9 and len([record for record in run.evalImgs if record]) == 4
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", f"KIND = {kind!r}{code}"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "area=   all | maxDets=100 ] = 1.000" in done.stdout

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fastgeo.compat import coco_mask as mask
 from fastgeo.compat.coco_columns import no_collection
 from fastgeo.runtime.checks import Array
 
@@ -29,7 +30,7 @@ class COCO:
     Notes
     -----
     Differences from pycocotools: a dictionary is taken as well; results may be empty; ``showAnns`` and ``download`` are
-    left out. ``annToRLE``, ``annToMask`` and results that are masks need pycocotools, for its ``mask`` module.
+    left out. Masks are converted and measured by `fastgeo.compat.coco_mask`.
 
     Examples
     --------
@@ -178,8 +179,6 @@ class COCO:
 
     def annToRLE(self, ann: Annotation) -> Any:
         """The run lengths of an annotation, whatever form it has."""
-        from pycocotools import mask
-
         segmentation, image = ann["segmentation"], self.imgs[ann["image_id"]]
         if type(segmentation) is list:
             return mask.merge(mask.frPyObjects(segmentation, image["height"], image["width"]))
@@ -189,10 +188,7 @@ class COCO:
 
     def annToMask(self, ann: Annotation) -> Array:
         """The mask of an annotation, (height, width) of uint8."""
-        from pycocotools import mask
-
-        dense: Array = mask.decode(self.annToRLE(ann))
-        return dense
+        return mask.decode(self.annToRLE(ann))
 
 
 def _listed(value: Any) -> Any:
@@ -208,6 +204,9 @@ def _chosen(index: dict[Any, Annotation], ids: Any) -> Any:
 def _complete(found: list[Annotation]) -> None:
     """What results lack: ids, areas, boxes, crowd flags; decided, as in pycocotools, by the first of them."""
     first = dict(found[0]) if found else {}
+    are_masks = "segmentation" in first and "caption" not in first and not len(first.get("bbox", ()))
+    masks = [annotation["segmentation"] for annotation in found] if are_masks else []
+    areas, boxes = mask.area(masks), mask.toBbox(masks)
     for i, annotation in enumerate(found):
         more: Annotation
         if "caption" in first:
@@ -218,12 +217,10 @@ def _complete(found: list[Annotation]) -> None:
                 annotation["segmentation"] = [[x, y, x, y + h, x + w, y + h, x + w, y]]
             annotation["area"], annotation["id"], annotation["iscrowd"] = w * h, i + 1, 0
             continue
-        elif "segmentation" in first:
-            from pycocotools import mask
-
-            more = {"area": mask.area(annotation["segmentation"])}
+        elif are_masks:
+            more = {"area": areas[i]}
             if "bbox" not in annotation:
-                more["bbox"] = mask.toBbox(annotation["segmentation"])
+                more["bbox"] = boxes[i]
             more |= {"id": i + 1, "iscrowd": 0}
         else:
             x, y = annotation["keypoints"][0::3], annotation["keypoints"][1::3]

@@ -62,8 +62,8 @@ class COCOeval:
     Notes
     -----
     ``evaluate``, ``accumulate`` and ``summarize`` print and leave what pycocotools does: ``eval``, ``stats``, and,
-    made when they are looked at, ``evalImgs`` and ``ious``. Masks need a ``cocoGt`` that converts them
-    (``annToRLE``), and pycocotools for their overlaps.
+    made when they are looked at, ``evalImgs`` and ``ious``. Masks need a ``cocoGt`` and a ``cocoDt`` that convert them
+    (``annToRLE``).
 
     Examples
     --------
