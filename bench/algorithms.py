@@ -141,6 +141,33 @@ def sparse_cases() -> Iterator[Case]:
                 )
 
 
+def mask_call(kind: str, n: int, m: int) -> Call:
+    """Masks of 480 by 640: discs, as objects are; specks on them, so that columns have many runs; bars of few runs."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:480, :640]
+    stacks = []
+    for count in (n, m):
+        centre, radius = rng.integers(0, 480, (count, 2, 1, 1)), rng.integers(20, 150, (count, 1, 1))
+        dense = (y - centre[:, 0]) ** 2 + (x - centre[:, 1]) ** 2 < radius**2
+        if kind == "specks":
+            dense &= rng.random(dense.shape) < 0.95
+        elif kind == "bars":
+            dense = (y > 0) & (abs(x - centre[:, 1]) < radius)
+        stacks.append(fastgeo.Masks.encode(dense))
+    return lambda: fastgeo.mask_iou(*stacks)
+
+
+def mask_cases() -> Iterator[Case]:
+    for kind in ("discs", "specks", "bars"):
+        for n, m in ((1, 1), (1, 100), (4, 4), (8, 8), (8, 100), (16, 16), (32, 32), (16, 1000), (100, 100)):
+            yield Case(
+                fastgeo.mask_iou,
+                f"{kind}, {n}x{m}",
+                lambda a=(kind, n, m): mask_call(*a),
+                short=(n, kind) == (16, "discs"),
+            )
+
+
 # --- layers ---------------------------------------------------------------------------------------------------------
 
 
@@ -305,7 +332,8 @@ def ranking_cases() -> Iterator[Case]:
 
 def cases() -> Iterator[Case]:
     """Those whose function has a choice."""
-    for family in (suppression_cases, pairwise_cases, sparse_cases, convolution_cases, clustering_cases, ranking_cases):
+    of_boxes = (suppression_cases, pairwise_cases, sparse_cases)
+    for family in (*of_boxes, mask_cases, convolution_cases, clustering_cases, ranking_cases):
         yield from (case for case in family() if len(algorithms(case.function)) > 1)
 
 

@@ -1,4 +1,4 @@
-"""Every algorithm that a box or ranking function chooses among, on inputs too small for the plan to choose it."""
+"""Every algorithm that a box, mask or ranking function chooses among, on inputs too small for the plan to choose it."""
 
 import itertools
 
@@ -12,7 +12,7 @@ from fastgeo import reference
 from fastgeo.runtime import core
 from fastgeo.testing import algorithms, assert_same_answer, force_algorithm
 
-FAMILIES = ("boxes", "ranking")
+FAMILIES = ("boxes", "masks", "ranking")
 CHOOSES_AS = {"AUCHistogram": "histogram_auc"}
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import fastgeo
 from fastgeo import reference
-from fastgeo.testing import assert_same_answer
+from fastgeo.testing import assert_same_answer, force_algorithm
 
 # Every form of a stack: rows, columns or masks side by side, gaps, the other way round, other types.
 LAYOUTS = {
@@ -354,13 +354,28 @@ class TestOverlaps:
 
     @pytest.mark.parametrize("shape", [(1, 90), (90, 1), (40, 33), (150, 200)])
     def test_pair_by_pair(self, kernels, shape):
-        """A table may be computed from outlines by column, a single pair from runs."""
+        """A table from outlines by column, a single pair from runs."""
         densities = (0.005, 0.03, 0.1, 0.9, 0.97)
         dense = np.concatenate([noise(2, *shape, share) for share in densities] + [dense_masks(9, 1, *shape)])
         masks = fastgeo.Masks.encode(dense)
-        table = kernels.mask_iou(masks, masks)
+        with force_algorithm(fastgeo.mask_iou, "outlines"):
+            table = kernels.mask_iou(masks, masks)
         for i, j in np.random.default_rng(0).integers(0, len(masks), (40, 2)):
             assert_same_answer(kernels.mask_iou(masks[i], masks[j]), table[i : i + 1, j : j + 1])
+
+    def test_plan(self):
+        """Outlines are made where each of them serves several pairs."""
+        masks = fastgeo.Masks.encode(dense_masks(100))
+        for n, m, algorithm in [
+            (1, 100, "runs"),
+            (20, 20, "runs"),
+            (24, 24, "outlines"),
+            (13, 100, "runs"),
+            (14, 100, "outlines"),
+        ]:
+            plan = fastgeo.explain(fastgeo.mask_iou, masks[:n], masks[:m])
+            assert (plan.algorithm, plan.chunks) == (algorithm, n)
+        assert fastgeo.explain(fastgeo.boundary_iou, masks, masks).algorithm == "outlines"
 
     def test_masks_and_dense_stacks(self, impl):
         dense = dense_masks(5)

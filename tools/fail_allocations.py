@@ -69,6 +69,10 @@ def check_layer(shape, kernel_shape):
     if made() > before:
         findings.append(f"Conv2d {shape} {kernel_shape}: the second call took {made() - before} blocks of memory")
 
+CHOOSING = (
+    "sparse_box_iou", "box_iou", "mask_iou", "histogram_auc", "roc_auc", "nms", "batched_nms", "multiclass_nms"
+)
+
 for isa in runtime.supported_isas():
     runtime.set_isa(isa)
     for n_threads in (1, 3):
@@ -79,15 +83,15 @@ for isa in runtime.supported_isas():
             for n in (5, min(800, max(calls.SIZES.get(name, (300,))))):
                 for variant in calls.VARIANTS[name]:
                     check(name, variant, n, np.float32)
-        for name in ("sparse_box_iou", "box_iou", "histogram_auc", "roc_auc", "nms", "batched_nms", "multiclass_nms"):
-            function = getattr(fastgeo, name)
+        for name in CHOOSING:
+            function, size = getattr(fastgeo, name), 40 if name == "mask_iou" else 700
             for algorithm in algorithms(function):
                 with force_algorithm(function, algorithm):
                     try:
-                        function(**calls.arguments(name, 700, np.float32))
+                        function(**calls.arguments(name, size, np.float32))
                     except ValueError:  # it cannot serve this call
                         continue
-                    check(name, {}, 700, np.float32)
+                    check(name, {}, size, np.float32)
         # Rows of 4096 bytes, which are copied farther apart.
         page = lambda n, dtype: np.random.default_rng(n).random((n, 1024)).astype(dtype)
         check("assign", {"X": page, "centroids": page}, 150, np.float32)

@@ -571,6 +571,13 @@ MUTANTS = [
         "tests/test_masks.py tests/test_compat_coco_mask.py",
     ),
     Mutant(
+        "mask_iou: the plan makes outlines of masks that meet few others",
+        "fastgeo/masks/plan.c",
+        "(double)m < MIN_PAIRS_AN_OUTLINE *",
+        "(double)m > MIN_PAIRS_AN_OUTLINE *",
+        "tests/test_masks.py -k plan",
+    ),
+    Mutant(
         "mask_iou: outlines have room for the tops of their columns alone",
         "fastgeo/masks/profile.c",
         "total += 2 * profiles",

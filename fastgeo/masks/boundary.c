@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-enum { MASKS_PER_CHUNK = 8, MIN_COUNTS_FOR_THREADS = 1 << 13, POLL_WORDS = 1 << 20 };
+#include "masks/plan.h"
+
+enum { MASKS_PER_CHUNK = 8, POLL_WORDS = 1 << 20 };
 
 /* Memory of a chunk: the box of a mask as two pictures of one bit a pixel, column by column, each column in whole words. */
 typedef struct {
@@ -147,7 +149,7 @@ static void boundary_chunk(void *argument, int64_t chunk, int slot)
 int fg_boundaries(const fg_team *team, const fg_masks *masks, const int64_t *widths, fg_runs *runs)
 {
     boundary_job job = {team, masks, widths, runs, {0}};
-    const int threads = masks->offsets[masks->n] < MIN_COUNTS_FOR_THREADS ? 1 : team->size;
+    const int threads = fg_plan_mask_threads(team, FG_BOUNDARY_COUNTS, masks->offsets[masks->n], 1);
     int status = fg_geometry_of(team, masks, &job.geometry);
     if (status == FG_OK)
         status = team->parallel(fg_chunk_count(masks->n, MASKS_PER_CHUNK), threads, boundary_chunk, &job);

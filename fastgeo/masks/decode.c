@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-enum { CHUNK_PIXELS = 1 << 18, POLL_PIXELS = 1 << 24, MIN_PIXELS_FOR_THREADS = 1 << 20 };
+#include "masks/plan.h"
+
+enum { CHUNK_PIXELS = 1 << 18, POLL_PIXELS = 1 << 24 };
 
 /* Memory of a chunk. */
 typedef struct {
@@ -140,7 +142,8 @@ int fg_decode(const fg_team *team, const fg_masks *masks, int by_column, uint8_t
                       calloc((size_t)n_chunks, 1)};
     if (!job.done)
         return FG_NO_MEMORY;
-    int status = team->parallel(n_chunks, masks->n > MIN_PIXELS_FOR_THREADS / size ? team->size : 1, decode_chunk, &job);
+    int status =
+        team->parallel(n_chunks, fg_plan_mask_threads(team, FG_DECODED_PIXELS, masks->n, size), decode_chunk, &job);
     for (int64_t chunk = 0; status == FG_OK && chunk < n_chunks; chunk++)
         status = job.done[chunk] ? FG_OK : FG_NO_MEMORY;
     free(job.done);

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-enum { SEGMENT = 1 << 16, CHUNK_PIXELS = 1 << 16, POLL_PIXELS = 1 << 22, MIN_PIXELS_FOR_THREADS = 1 << 18 };
+#include "masks/plan.h"
+
+enum { SEGMENT = 1 << 16, CHUNK_PIXELS = 1 << 16, POLL_PIXELS = 1 << 22 };
 
 /* A pixel that differs from the one above; in the first row, from the last one of the column before. */
 typedef struct {
@@ -173,6 +175,6 @@ int fg_encode(const fg_team *team, const fg_encode_call *call, fg_runs *runs)
     const int64_t pixels = call->height * call->width;
     encode_job job = {team, call, runs, CHUNK_PIXELS / pixels + 1};
     const int status = team->parallel(fg_chunk_count(call->n, job.per_chunk),
-                                      call->n > MIN_PIXELS_FOR_THREADS / pixels ? team->size : 1, encode_chunk, &job);
+                                      fg_plan_mask_threads(team, FG_ENCODED_PIXELS, call->n, pixels), encode_chunk, &job);
     return status == FG_OK ? fg_runs_status(runs, call->n) : status;
 }

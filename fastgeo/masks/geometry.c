@@ -1,6 +1,8 @@
 #include "masks/geometry.h"
 
-enum { MASKS_PER_CHUNK = 64, MIN_COUNTS_FOR_THREADS = 1 << 17, POLL_COUNTS = 1 << 20 };
+#include "masks/plan.h"
+
+enum { MASKS_PER_CHUNK = 64, POLL_COUNTS = 1 << 20 };
 
 typedef struct {
     const fg_team *team;
@@ -61,7 +63,7 @@ int fg_geometry_of(const fg_team *team, const fg_masks *masks, fg_geometry *geom
     if (!geometry->borders || !geometry->boxes || !geometry->areas)
         return FG_NO_MEMORY;
     return team->parallel((masks->n + MASKS_PER_CHUNK - 1) / MASKS_PER_CHUNK,
-                          total < MIN_COUNTS_FOR_THREADS ? 1 : team->size, measure_chunk, (void *)&job);
+                          fg_plan_mask_threads(team, FG_MEASURED_COUNTS, total, 1), measure_chunk, (void *)&job);
 }
 
 void fg_geometry_free(fg_geometry *geometry)

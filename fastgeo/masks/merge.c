@@ -1,8 +1,9 @@
 #include "masks/merge.h"
 
+#include "masks/plan.h"
 #include "masks/positions.h"
 
-enum { GROUPS_PER_CHUNK = 16, MIN_COUNTS_FOR_THREADS = 1 << 15 };
+enum { GROUPS_PER_CHUNK = 16 };
 
 /* Memory of a chunk. */
 typedef struct {
@@ -82,7 +83,7 @@ static void merge_chunk(void *argument, int64_t chunk, int slot)
 int fg_merge(const fg_team *team, const fg_merge_call *call, fg_runs *runs)
 {
     merge_job job = {team, call, runs};
-    const int threads = call->masks.offsets[call->masks.n] < MIN_COUNTS_FOR_THREADS ? 1 : team->size;
+    const int threads = fg_plan_mask_threads(team, FG_MERGED_COUNTS, call->masks.offsets[call->masks.n], 1);
     const int status = team->parallel(fg_chunk_count(call->n, GROUPS_PER_CHUNK), threads, merge_chunk, &job);
     return status == FG_OK ? fg_runs_status(runs, call->n) : status;
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "masks/plan.h"
 #include "masks/profile.h"
 #include "runtime/fenv.h"
 
@@ -16,8 +17,7 @@ typedef int64_t rows_function(const int32_t *restrict top1, const int32_t *restr
 #define ROW_OF_OVERLAP(isa, code, dot, unused) [FG_ISA_##isa] = shared_rows_##code##_f32,
 static rows_function *const rows_table[FG_ISA_COUNT] = {FG_ISA_LIST(ROW_OF_OVERLAP, )};
 
-/* Profiles pay for themselves where each mask meets a few others. */
-enum { MIN_PAIRS_OF_A_MASK = 8, MIN_PAIRS_FOR_THREADS = 256, POLL_STEPS = 1 << 20 };
+enum { POLL_STEPS = 1 << 20 };
 
 typedef struct {
     const fg_team *team;
@@ -135,20 +135,37 @@ static void iou_chunk(void *argument, int64_t row, int slot)
     fg_fenv_leave(saved);
 }
 
+/* Makes the plan, and shows it to fastgeo.explain. */
+static int plan_iou(const fg_team *team, const fg_mask_iou_call *call, fg_mask_iou_plan *plan)
+{
+    fg_plan_mask_iou(team, call, plan);
+    const fg_plan shown = {.choice = "mask_iou",
+                           .algorithm = fg_mask_iou_algorithms[plan->algorithm],
+                           .reason = plan->reason,
+                           .threads = plan->threads,
+                           .chunks = call->masks1.n,
+                           .scratch_bytes = plan->scratch_bytes};
+    return fg_planned(team, &shown);
+}
+
 int fg_mask_iou(const fg_team *team, const fg_mask_iou_call *call)
 {
     iou_job job = {.team = team, .call = call};
-    const int64_t n = call->masks1.n, m = call->masks2.n;
-    int status = fg_geometry_of(team, &call->masks1, &job.geometry1);
+    fg_mask_iou_plan plan;
+    int status = plan_iou(team, call, &plan);
+    if (status != FG_OK)
+        return status;
+    fg_ran(team, "mask_iou", fg_mask_iou_algorithms[plan.algorithm], plan.threads);
+    status = fg_geometry_of(team, &call->masks1, &job.geometry1);
     if (status == FG_OK)
         status = fg_geometry_of(team, &call->masks2, &job.geometry2);
-    if (status == FG_OK && n > MIN_PAIRS_OF_A_MASK && m > MIN_PAIRS_OF_A_MASK) {
+    if (status == FG_OK && plan.algorithm == FG_OUTLINES) {
         status = fg_profiles_of(team, &call->masks1, &job.geometry1, &job.profiles1);
         if (status == FG_OK)
             status = fg_profiles_of(team, &call->masks2, &job.geometry2, &job.profiles2);
     }
     if (status == FG_OK)
-        status = team->parallel(n, n > MIN_PAIRS_FOR_THREADS / (m + 1) ? team->size : 1, iou_chunk, &job);
+        status = team->parallel(call->masks1.n, plan.threads, iou_chunk, &job);
     fg_geometry_free(&job.geometry1);
     fg_geometry_free(&job.geometry2);
     fg_profiles_free(&job.profiles1);

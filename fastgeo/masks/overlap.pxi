@@ -18,6 +18,11 @@ cdef extern from "masks/overlap.h" nogil:
         int64_t n_kept
     int fg_mask_nms(const fg_team *team, fg_mask_nms_call *call)
 
+cdef extern from "masks/plan.h" nogil:
+    enum:
+        FG_MASK_IOU_ALGORITHMS
+    const char *fg_mask_iou_algorithms[]
+
 cdef extern from "masks/boundary.h" nogil:
     int fg_boundaries(const fg_team *team, const fg_masks *masks, const int64_t *widths, fg_runs *runs)
 
@@ -32,6 +37,10 @@ cdef extern from "masks/paste.h" nogil:
         int64_t width
         double threshold
     int fg_paste(const fg_team *team, const fg_paste_call *call, fg_runs *runs)
+
+# Function -> the choice it makes, and the algorithms it chooses among.
+ALGORITHMS = dict.fromkeys(["mask_iou", "boundary_iou"], (
+    "mask_iou", tuple([fg_mask_iou_algorithms[i].decode() for i in range(FG_MASK_IOU_ALGORITHMS)])))
 
 
 def mask_iou(masks1, masks2, *, iscrowd=None, out=None, n_threads=None):

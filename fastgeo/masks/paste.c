@@ -2,9 +2,10 @@
 
 #include <math.h>
 
+#include "masks/plan.h"
 #include "runtime/fenv.h"
 
-enum { MASKS_PER_CHUNK = 4, MIN_PIXELS_FOR_THREADS = 1 << 15, POLL_PIXELS = 1 << 20 };
+enum { MASKS_PER_CHUNK = 4, POLL_PIXELS = 1 << 20 };
 
 /* Where the centre of a pixel lies among the cells of the small mask: between cells `cell` and `cell` + 1, of which the
    border has -1 and the number of cells, both of probability 0. */
@@ -152,7 +153,7 @@ static void paste_chunk(void *argument, int64_t chunk, int slot)
 int fg_paste(const fg_team *team, const fg_paste_call *call, fg_runs *runs)
 {
     paste_job job = {team, call, runs};
-    const int threads = call->n > MIN_PIXELS_FOR_THREADS / (call->height * call->width) ? team->size : 1;
+    const int threads = fg_plan_mask_threads(team, FG_PASTED_PIXELS, call->n, call->height * call->width);
     const int status = team->parallel(fg_chunk_count(call->n, MASKS_PER_CHUNK), threads, paste_chunk, &job);
     return status == FG_OK ? fg_runs_status(runs, call->n) : status;
 }

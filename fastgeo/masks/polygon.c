@@ -2,12 +2,13 @@
 
 #include <math.h>
 
+#include "masks/plan.h"
 #include "masks/positions.h"
 #include "runtime/fenv.h"
 
 /* The outline is followed on a grid that is SCALE times as fine. It enters or leaves a pixel's column where it steps from
    fine column SCALE·x + STEP to the next one. */
-enum { SCALE = 5, STEP = 2, POLYGONS_PER_CHUNK = 32, MIN_CORNERS_FOR_THREADS = 1 << 12, POLL_STEPS = 1 << 18 };
+enum { SCALE = 5, STEP = 2, POLYGONS_PER_CHUNK = 32, POLL_STEPS = 1 << 18 };
 
 /* Memory of a chunk. */
 typedef struct {
@@ -149,7 +150,7 @@ static void draw_chunk(void *argument, int64_t chunk, int slot)
 int fg_draw_polygons(const fg_team *team, const fg_polygon_call *call, fg_runs *runs)
 {
     polygon_job job = {team, call, runs};
-    const int status = team->parallel(fg_chunk_count(call->n, POLYGONS_PER_CHUNK),
-                                      call->offsets[call->n] < MIN_CORNERS_FOR_THREADS ? 1 : team->size, draw_chunk, &job);
+    const int threads = fg_plan_mask_threads(team, FG_CORNERS, call->offsets[call->n], 1);
+    const int status = team->parallel(fg_chunk_count(call->n, POLYGONS_PER_CHUNK), threads, draw_chunk, &job);
     return status == FG_OK ? fg_runs_status(runs, call->n) : status;
 }

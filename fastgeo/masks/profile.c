@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-enum { MASKS_PER_CHUNK = 64, MIN_COUNTS_FOR_THREADS = 1 << 17 };
+#include "masks/plan.h"
+
+enum { MASKS_PER_CHUNK = 64 };
 
 typedef struct {
     const fg_team *team;
@@ -27,7 +29,7 @@ static int count_layers(const profile_job *job, int64_t i, int slot)
         in_column = last == begin / (uint32_t)height ? in_column : 1;
         column = last;
     }
-    return most <= FG_MOST_LAYERS && most * width <= 4 * mask.n_runs + 32 ? (int)most : 0;
+    return fg_plan_layers(most, width, mask.n_runs);
 }
 
 static void fill_layers(const profile_job *job, int64_t i, int slot)
@@ -69,7 +71,7 @@ static void fill_chunk(void *argument, int64_t chunk, int slot)
 int fg_profiles_of(const fg_team *team, const fg_masks *masks, const fg_geometry *geometry, fg_profiles *profiles)
 {
     const profile_job job = {team, masks, geometry, profiles};
-    const int threads = masks->offsets[masks->n] < MIN_COUNTS_FOR_THREADS ? 1 : team->size;
+    const int threads = fg_plan_mask_threads(team, FG_MEASURED_COUNTS, masks->offsets[masks->n], 1);
     const int64_t n_chunks = fg_chunk_count(masks->n, MASKS_PER_CHUNK);
     int64_t total = 0;
     profiles->offsets = malloc((size_t)(masks->n + 1) * sizeof *profiles->offsets);
