@@ -1,4 +1,4 @@
-/* What both ways of pooling share: which cells of a window count, and how values join a maximum or a sum. */
+/* What all ways of pooling share: which cells of a window count, and how values join a maximum or a sum. */
 #include <math.h>
 #include <string.h>
 
@@ -146,3 +146,5 @@ static int64_t FG_NAME(count_columns)(const fg_pool_call *call, int64_t x)
 #include "convolution/pooling_rows_body.h"
 
 #include "convolution/pooling_pixels_body.h"
+
+#include "convolution/pooling_planes_body.h"

@@ -90,6 +90,12 @@ enum {
     FG_POOL_RUN = 256,
     FG_POOL_CHANNELS = 1 << 12,
 
+    /* Planes that are turned to cells together, a multiple of every vector, and fewer where there is no memory for so many;
+       rows of at most so many outputs, twice as many where windows overlap ("5x5/1 512 @13, NCHW", "2x2/2 128 @80, NCHW"). */
+    FG_POOL_GROUP = 64,
+    FG_POOL_SMALL_GROUP = 16,
+    FG_POOL_NARROW = 32,
+
     /* Powers of at most so many halves are multiplied out: beyond that their error exceeds that of a logarithm. */
     FG_MOST_HALVES = 16,
 
