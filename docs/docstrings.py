@@ -1,8 +1,15 @@
-"""A Griffe extension: what it does not read in numpydoc, as it does."""
+"""A Griffe extension: what it does not read in numpydoc, as it does; and the listing of each reference."""
 
 import re
+import sys
+from pathlib import Path
 
 import griffe
+
+from fastgeo import reference
+
+sys.path.insert(0, str(Path(__file__).parent))
+from listings import listing
 
 CITATION = re.compile(r"^\.\. \[(\d+)\] ", re.MULTILINE)
 SHAPE = re.compile(r"^(\S.*), shape \(", re.MULTILINE)
@@ -21,6 +28,10 @@ class Docstrings(griffe.Extension):
             # two powers in one paragraph would be read as bold type
             text = POWER.sub(lambda power: power[1].translate(SUPERSCRIPTS), text)
             obj.docstring.value = SEVERAL.sub(one_by_one, text)
+        if (obj.is_function or obj.is_class) and obj.name in reference.__all__:
+            module = sys.modules[getattr(reference, obj.name).__module__]
+            if obj.parent.path == module.__name__:
+                obj.extra["fastgeo"]["listing"] = listing(Path(module.__file__), obj.name)
 
 
 def one_by_one(match):

@@ -1,6 +1,7 @@
-"""Build hooks of MkDocs: draw the pictures, set the speed tables, show the examples and the --help texts."""
+"""Build hooks of MkDocs: pictures, tables of speed and of names, the examples and the --help texts."""
 
 import ast
+import inspect
 import json
 import os
 import re
@@ -12,6 +13,28 @@ from pathlib import Path
 import fastgeo
 
 DOCS = Path(__file__).parent
+FAMILIES = [
+    "assignment",
+    "boxes",
+    "clustering",
+    "convolution",
+    "evaluation",
+    "heads",
+    "masks",
+    "ranking",
+    "suppression",
+]
+# Pages of the names that belong to no family; those of a family are on the page of its name.
+PAGES = {
+    "Plan": "plans",
+    "explain": "plans",
+    "get_num_threads": "threads",
+    "reference": "numbers",
+    "set_num_threads": "threads",
+    "show_runtime": "threads",
+    "testing": "numbers",
+    "threads": "threads",
+}
 # The package that this process imports, also where it is installed and the checkout around here is not built.
 RUN = {
     "env": {**os.environ, "PYTHONPATH": str(Path(fastgeo.__file__).parents[1]), "COLUMNS": "90"},
@@ -20,7 +43,7 @@ RUN = {
     "text": True,
     "check": True,
 }
-PLACE = re.compile(r"<!-- (speed|example|help): ?(.*?) ?-->")
+PLACE = re.compile(r"<!-- (speed|example|help|names): ?(.*?) ?-->")
 
 
 def on_pre_build(config):
@@ -31,7 +54,7 @@ def on_pre_build(config):
 
 
 def on_page_markdown(markdown, page, config, files):
-    makers = {"speed": speed_table, "example": example, "help": help_text}
+    makers = {"speed": speed_table, "example": example, "help": help_text, "names": names_table}
     return PLACE.sub(lambda match: makers[match[1]](*match[2].split()), markdown)
 
 
@@ -40,6 +63,37 @@ def on_page_content(html, page, config, files):
     html = re.sub(r"–\s*<div class=\"doc-md-description\">\s*</div>", "", html)
     # roles of the docstrings, which are written for any reader of numpydoc
     return re.sub(r":(?:func|class|meth|mod):<code>([^<]*)</code>", r"<code>\1</code>", html)
+
+
+def on_post_build(config):
+    site = Path(config.site_dir)
+    names = (site / "a-to-z/index.html").read_text("utf-8")
+    links = re.findall(r'href="\.\./([\w-]+)/#(source-\w+)"', names)
+    if len(links) != len(fastgeo.reference.__all__):
+        raise ValueError(f"a-to-z.md: {len(links)} sources for {len(fastgeo.reference.__all__)} references")
+    for page, anchor in links:
+        if f'id="{anchor}"' not in (site / page / "index.html").read_text("utf-8"):
+            raise ValueError(f"a-to-z.md: no {anchor} on the page {page}")
+
+
+def public_names():
+    """Every public name but the version, from A to Z, with its page."""
+    families = {name: family for family in FAMILIES for name in getattr(fastgeo, family).__all__}
+    names = sorted(set(fastgeo.__all__) - {"__version__"}, key=str.lower)
+    return {name: families.get(name) or PAGES[name] for name in names}
+
+
+def names_table():
+    lines = ["| name | what it does | page | reference |", "|---|---|---|---|"]
+    for name, page in public_names().items():
+        says = inspect.getdoc(getattr(fastgeo, name)).split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+        title = re.match("# (.*)", (DOCS / f"{page}.md").read_text(encoding="utf-8"))[1]
+        link, source = f"`{name}`", ""
+        if page in FAMILIES:
+            link = f"[`{name}`][fastgeo.{page}.reference.{name}]"
+            source = f'<a href="../{page}/#source-{name}">source</a>'
+        lines.append(f"| {link} | {says} | [{title}]({page}.md) | {source} |")
+    return "\n".join(lines)
 
 
 def speed_table(*groups):

@@ -1,11 +1,15 @@
 """Every example in the pages of the documentation runs, and every page is in the navigation."""
 
 import doctest
+import importlib.util
+import inspect
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+import fastgeo
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -32,3 +36,29 @@ def test_every_page_is_in_the_navigation():
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     assert PAGES
     assert [page.name for page in PAGES if f": {page.name}\n" not in navigation] == []
+
+
+def module(name):
+    """A module of the folder of the documentation."""
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def test_every_public_name_is_on_the_page_from_a_to_z():
+    hooks = module("hooks")
+    names = hooks.public_names()
+    assert sorted(names) == sorted(set(fastgeo.__all__) - {"__version__"})
+    assert "<!-- names: -->" in (ROOT / "docs" / "a-to-z.md").read_text(encoding="utf-8")
+    rows = hooks.names_table().splitlines()[2:]
+    assert [re.match(r"\| \[?`(\w+)`", row)[1] for row in rows] == list(names)
+    assert all(len(re.split(r"(?<!\\)\|", row)) == 6 for row in rows)
+
+
+@pytest.mark.parametrize("name", fastgeo.reference.__all__)
+def test_the_source_shown_is_code_and_begins_with_the_name(name):
+    path = Path(inspect.getsourcefile(getattr(fastgeo.reference, name)))
+    shown = module("listings").listing(path, name)
+    compile(shown, name, "exec")
+    assert re.search(r"^(?:def|class) (\w+)", shown, re.MULTILINE)[1] == name
