@@ -1,6 +1,7 @@
 """Every example in the pages of the documentation runs, and every page is in the navigation."""
 
 import doctest
+import importlib
 import importlib.util
 import inspect
 import re
@@ -36,6 +37,17 @@ def test_every_page_is_in_the_navigation():
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     assert PAGES
     assert [page.name for page in PAGES if f": {page.name}\n" not in navigation] == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: page.stem)
+def test_names_of_the_drop_ins_exist(page):
+    lines = re.findall(r"from (fastgeo\.compat[.\w]*) import ([\w, ]+)", page.read_text(encoding="utf-8"))
+    for name, wanted in lines:
+        assert importlib.util.find_spec(name), name
+        if name == "fastgeo.compat.sklearn" and not importlib.util.find_spec("sklearn"):
+            continue
+        drop_in = importlib.import_module(name)
+        assert [each for each in re.split(", *", wanted.strip()) if not hasattr(drop_in, each)] == []
 
 
 def module(name):
