@@ -1,4 +1,4 @@
-"""Every example in the pages of the documentation runs, and every page is in the navigation."""
+"""Every example in the pages of the documentation runs, no name is missing, and the prose is easy to read."""
 
 import doctest
 import importlib
@@ -16,6 +16,10 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 if not PAGES:
     pytest.skip("the documentation is in the checkout only", allow_module_level=True)
+# Pages that begin with a task: README, tutorial, how-to. Others may explain at more length.
+FOR_USERS = ["README", "index", "first-ten-minutes", "a-to-z", "porting", "drop-ins", "examples", "command-line"]
+FOR_USERS += ["assignment", "boxes", "clustering", "dask", "evaluation", "heads", "masks", "ranking", "suppression"]
+LONGEST_SENTENCE = 35  # words
 NUMPY_1 = np.lib.NumpyVersion(np.__version__) < "2.0.0"
 
 
@@ -48,6 +52,22 @@ def test_names_of_the_drop_ins_exist(page):
             continue
         drop_in = importlib.import_module(name)
         assert [each for each in re.split(", *", wanted.strip()) if not hasattr(drop_in, each)] == []
+
+
+def sentences(text):
+    """What is read as prose: no code, no tables, no headings."""
+    text = re.sub(r"^ *```.*?^ *```$|<!--.*?-->", "", text, flags=re.DOTALL | re.MULTILINE)
+    lines = ["" if line.lstrip().startswith(("|", "#", ":::", "!", "<")) else line for line in text.splitlines()]
+    for paragraph in re.split(r"\n\s*\n|\n(?=\s*(?:-|\d\.) )", "\n".join(lines)):
+        yield from re.split(r"(?<=[.?!:])\s+", paragraph.strip())
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: page.stem)
+def test_prose_is_easy_to_read(page):
+    text = page.read_text(encoding="utf-8")
+    assert re.findall(r"\b(?:mended|shall|sooner)\b", text) == []
+    if page.stem in FOR_USERS:
+        assert [sentence for sentence in sentences(text) if len(sentence.split()) > LONGEST_SENTENCE] == []
 
 
 def module(name):
