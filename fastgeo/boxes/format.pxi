@@ -20,7 +20,7 @@ ctypedef int format_function(const fg_team *team, const fg_format_call *call) no
 def box_area(boxes, *, fmt="xyxy", offset=0):
     cdef fg_format_call call
     if not is_plain_boxes(boxes):
-        boxes = checks.boxes_array("boxes", boxes)
+        boxes = plain_boxes(boxes)
     try:
         call.fmt = format_index(fmt, "fmt")
         call.offset = offset_value(offset)
@@ -33,7 +33,7 @@ def box_area(boxes, *, fmt="xyxy", offset=0):
 def box_convert(boxes, in_fmt, out_fmt):
     cdef fg_format_call call
     if not is_plain_boxes(boxes):
-        boxes = checks.boxes_array("boxes", boxes)
+        boxes = plain_boxes(boxes)
     try:
         call.fmt = format_index(in_fmt, "in_fmt")
         call.out_fmt = format_index(out_fmt, "out_fmt")
@@ -46,7 +46,7 @@ def box_convert(boxes, in_fmt, out_fmt):
 def clip_boxes(boxes, size):
     cdef fg_format_call call
     if not is_plain_boxes(boxes):
-        boxes = checks.boxes_array("boxes", boxes)
+        boxes = plain_boxes(boxes)
     try:
         call.height, call.width = checks.image_size(size, boxes.dtype)
     except (TypeError, ValueError):

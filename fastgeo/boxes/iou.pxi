@@ -56,8 +56,8 @@ def paired_box_iou(boxes1, boxes2, *, kind="iou", fmt="xyxy", offset=0, out=None
     cdef cnp.npy_intp shape[1]
     cdef int status
     cdef fg_team team
-    if not (is_plain_boxes(boxes1) and is_plain_boxes(boxes2) and is_f64(boxes1) == is_f64(boxes2)):
-        boxes1, boxes2 = checks.box_pair(boxes1, boxes2)
+    if not are_plain_pair(boxes1, boxes2):
+        boxes1, boxes2 = plain_pair(boxes1, boxes2)
     call.n = call.m = shape[0] = cnp.PyArray_DIM(boxes1, 0)
     call.is_f64 = is_f64(boxes1)
     try:
@@ -87,8 +87,8 @@ cdef object pairwise(int kind, boxes1, boxes2, fmt, offset, iscrowd, out, n_thre
     cdef cnp.npy_intp shape[2]
     cdef int status
     cdef fg_team team
-    if not (is_plain_boxes(boxes1) and is_plain_boxes(boxes2) and is_f64(boxes1) == is_f64(boxes2)):
-        boxes1, boxes2 = checks.box_pair(boxes1, boxes2)
+    if not are_plain_pair(boxes1, boxes2):
+        boxes1, boxes2 = plain_pair(boxes1, boxes2)
     call.kind = kind
     call.is_f64 = is_f64(boxes1)
     call.n = shape[0] = cnp.PyArray_DIM(boxes1, 0)

@@ -3,7 +3,8 @@ cimport numpy as cnp
 from libc.stdint cimport int64_t, uint8_t
 
 from fastgeo.runtime.arrays cimport (
-    LARGE_VALUES, are_apart, is_f64, is_plain, is_plain_boxes, is_plain_float, is_plain_output, new_array)
+    LARGE_VALUES, are_apart, is_f64, is_plain, is_plain_boxes, is_plain_float, is_plain_output, laid_out,
+    new_array)
 from fastgeo.runtime.core cimport fg_team, open_team, raise_status
 
 from fastgeo.boxes.reference import __all__
@@ -53,6 +54,22 @@ cdef object result_array(object out, int ndim, cnp.npy_intp *shape, boxes1, boxe
     if not (is_plain_output(out, ndim, shape, typenum) and are_apart(out, boxes1) and are_apart(out, boxes2)):
         checks.output_array(out, tuple([shape[i] for i in range(ndim)]), boxes1.dtype, boxes1, boxes2)
     return out
+
+
+cdef inline bint are_plain_pair(boxes1, boxes2) noexcept:
+    return is_plain_boxes(boxes1) and is_plain_boxes(boxes2) and is_f64(boxes1) == is_f64(boxes2)
+
+
+cdef tuple plain_pair(boxes1, boxes2):
+    """Two sets of boxes that are not plain, as plain ones of one type."""
+    boxes1, boxes2 = laid_out(boxes1), laid_out(boxes2)
+    return (boxes1, boxes2) if are_plain_pair(boxes1, boxes2) else checks.box_pair(boxes1, boxes2)
+
+
+cdef object plain_boxes(boxes):
+    """Boxes that are not plain, as plain ones."""
+    boxes = laid_out(boxes)
+    return boxes if is_plain_boxes(boxes) else checks.boxes_array("boxes", boxes)
 
 
 cdef object check_values(boxes1, boxes2):

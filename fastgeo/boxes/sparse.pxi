@@ -27,8 +27,8 @@ def sparse_box_iou(boxes1, boxes2, threshold=0.0, *, fmt="xyxy", n_threads=None)
     cdef void *value_data
     cdef int status
     cdef fg_team team
-    if not (is_plain_boxes(boxes1) and is_plain_boxes(boxes2) and is_f64(boxes1) == is_f64(boxes2)):
-        boxes1, boxes2 = checks.box_pair(boxes1, boxes2)
+    if not are_plain_pair(boxes1, boxes2):
+        boxes1, boxes2 = plain_pair(boxes1, boxes2)
     try:
         call.threshold = checks.in_range("threshold", threshold, 0, 1)
         call.fmt = format_index(fmt, "fmt")

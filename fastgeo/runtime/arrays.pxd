@@ -21,6 +21,33 @@ cdef inline bint is_f64(object array) noexcept:
     return cnp.PyArray_TYPE(array) == cnp.NPY_DOUBLE
 
 
+cdef enum:
+    # Values up to which an array is copied here in one piece, within microseconds; checks.py polls while it copies more.
+    FEW_VALUES = 1 << 16
+
+
+cdef inline bint is_strided(object array) noexcept:
+    """A small native ndarray that is all but laid out as C does: a slice of a table, a transpose, Fortran order."""
+    return (cnp.PyArray_CheckExact(array) and cnp.PyArray_ISNOTSWAPPED(array) and cnp.PyArray_SIZE(array) <= FEW_VALUES
+            and not cnp.PyArray_ISCARRAY_RO(array))
+
+
+cdef inline object laid_out(object array):
+    """Small float arrays of any strides side by side; anything else as it is."""
+    if is_strided(array) and cnp.PyArray_TYPE(array) in (cnp.NPY_FLOAT, cnp.NPY_DOUBLE):
+        return cnp.PyArray_NewCopy(array, cnp.NPY_CORDER)
+    return array
+
+
+cdef inline object as_int64(object array):
+    """Small arrays of integers that int64 holds, as int64; anything else as it is."""
+    if (cnp.PyArray_CheckExact(array) and cnp.PyArray_ISNOTSWAPPED(array) and cnp.PyArray_SIZE(array) <= FEW_VALUES
+            and cnp.PyArray_TYPE(array) in (cnp.NPY_BYTE, cnp.NPY_UBYTE, cnp.NPY_SHORT, cnp.NPY_USHORT, cnp.NPY_INT,
+                                            cnp.NPY_INT64)):
+        return cnp.PyArray_Cast(array, cnp.NPY_INT64)
+    return array
+
+
 cdef inline bint is_plain_output(object out, int ndim, cnp.npy_intp *shape, int typenum) noexcept:
     """Plain, writeable, and of this shape and type. That it shares no memory with an input is a question of its own."""
     return (cnp.PyArray_CheckExact(out) and cnp.PyArray_NDIM(out) == ndim and cnp.PyArray_TYPE(out) == typenum

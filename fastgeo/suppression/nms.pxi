@@ -42,14 +42,7 @@ def nms_groups(boxes, scores, iou_threshold, *, idxs=None, score_threshold=None,
 
 cdef object suppress(boxes, scores, idxs, iou_threshold, score_threshold, max_output, kind, fmt, offset, n_threads,
                      bint with_owner):
-    cdef bint same = is_plain_boxes(boxes) and is_plain_float(scores, 1)
-    if same and idxs is not None:
-        same = is_plain(idxs, 1) and cnp.PyArray_TYPE(idxs) == cnp.NPY_INT64
-    if same:
-        same = cnp.PyArray_DIM(boxes, 0) == cnp.PyArray_DIM(scores, 0)
-    if same and idxs is not None:
-        same = cnp.PyArray_DIM(boxes, 0) == cnp.PyArray_DIM(idxs, 0)
-    if not same:
+    if not are_plain(boxes, scores, idxs):
         boxes, scores, idxs = plain_arrays(boxes, scores, idxs)
     cdef fg_nms_call call
     cdef cnp.npy_intp length

@@ -20,8 +20,7 @@ cdef extern from "suppression/soft_nms.h" nogil:
 def soft_nms(boxes, scores, *, method="gaussian", sigma=0.5, iou_threshold=0.3, score_threshold=0.001, fmt="xyxy"):
     cdef fg_team team
     open_team(&team, 1)
-    if not (is_plain_boxes(boxes) and is_plain_float(scores, 1)
-            and cnp.PyArray_DIM(boxes, 0) == cnp.PyArray_DIM(scores, 0)):
+    if not are_plain(boxes, scores, None):
         boxes, scores, _ = plain_arrays(boxes, scores, None)
     cdef fg_soft_nms_call call
     cdef cnp.npy_intp length = cnp.PyArray_DIM(boxes, 0)
