@@ -9,11 +9,13 @@
 #define WIDE 3
 #define LAST_STEPS 4 /* of the chain, which go by vectors */
 #define FEW_LINE (64 / (int64_t)sizeof(real))
-#if REGISTERS >= 32
+/* Of one panel of weights, which holds two vectors of outputs; scalar code does not run here. */
+#if REGISTERS >= 32 && LANES >= 4
 #define MOST 8
 #else
 #define MOST 4
 #endif
+_Static_assert(MOST <= 2 * LANES || LANES == 1, "MOST");
 
 typedef struct {
     const int64_t *offsets; /* of the values that a window reads, in the order of the chain */

@@ -101,7 +101,7 @@ cdef object readable(values):
     item = values.itemsize
     if all(stride % item == 0 for stride in values.strides) and values.flags.aligned and item in values.strides[1:]:
         return values
-    return np.ascontiguousarray(values)
+    return values.copy()  # contiguous and aligned, which np.ascontiguousarray does not promise
 
 
 cdef object columns(const fg_candidates *found):
