@@ -102,6 +102,7 @@ cdef int raise_status(int status) except -1:
     if status == FG_OK:
         return 0
     if status == FG_INTERRUPTED or status == FG_FORKED:
+        fg_begin_call()  # a team may serve several calls, and the stop was for this one
         fg_raise_pending()  # a signal handler may have raised in a forked child, too
     if status == FG_NO_MEMORY:
         raise MemoryError("fastgeo: not enough memory for this call")
