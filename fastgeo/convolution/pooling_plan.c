@@ -29,8 +29,6 @@ static const char *group_planes(const fg_team *team, const fg_pool_call *call, f
     const double pixels = (double)call->height * (double)call->width + (double)call->out_height * (double)call->out_width;
     const int64_t planes = call->batch * call->channels;
     const double value = call->is_f64 ? sizeof(double) : sizeof(float);
-    if (!call->planar && call->channels > 1)
-        return "the images are not laid out for it";
     if (call->indices)
         return "it does not say where a maximum was found";
     plan->channels = planes < FG_POOL_GROUP || pixels * FG_POOL_GROUP * value > FG_SCRATCH_LIMIT ? FG_POOL_SMALL_GROUP
@@ -45,6 +43,8 @@ static const char *group_planes(const fg_team *team, const fg_pool_call *call, f
     return NULL;
 }
 
+static const char *const rows_reason = "planes: neighbouring outputs of a row fill a vector";
+
 /* Of the layouts, and of small planes, which are too narrow to fill vectors with their rows. */
 static int choose(const fg_pool_call *call, const char **reason)
 {
@@ -57,7 +57,7 @@ static int choose(const fg_pool_call *call, const char **reason)
         *reason = "small planes: the same pixel of many fills a vector";
         return FG_POOL_PLANES;
     }
-    *reason = "planes: neighbouring outputs of a row fill a vector";
+    *reason = rows_reason;
     return FG_POOL_ROWS;
 }
 
@@ -66,11 +66,10 @@ static const char *plan_for(const fg_team *team, const fg_pool_call *call, int a
     plan->algorithm = algorithm;
     plan->images = call->batch;
     plan->channels = call->channels;
+    if (call->channels > 1 && call->planar == (algorithm == FG_POOL_PIXELS)) /* of one channel, both layouts are one */
+        return "the images are not laid out for it";
     if (algorithm == FG_POOL_PLANES)
         return group_planes(team, call, plan);
-    const int planes = call->planar || call->channels == 1;
-    if (algorithm == FG_POOL_ROWS ? !planes : call->planar && call->channels > 1)
-        return "the images are not laid out for it";
     if (algorithm == FG_POOL_ROWS) {
         plan->images = call->batch * call->channels;
         plan->channels = 1;
@@ -88,7 +87,7 @@ int fg_plan_pool(const fg_team *team, const fg_pool_call *call, fg_pool_plan *pl
     if (refusal && forced >= 0)
         return fg_refuse(team, "pool2d", fg_pool_algorithm_names[forced], refusal);
     if (refusal) {
-        *plan = (fg_pool_plan){.reason = "planes: neighbouring outputs of a row fill a vector"};
+        *plan = (fg_pool_plan){.reason = rows_reason};
         plan_for(team, call, FG_POOL_ROWS, plan);
     }
     return FG_OK;

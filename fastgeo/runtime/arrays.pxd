@@ -26,24 +26,24 @@ cdef enum:
     FEW_VALUES = 1 << 16
 
 
-cdef inline bint is_strided(object array) noexcept:
-    """A small native ndarray that is all but laid out as C does: a slice of a table, a transpose, Fortran order."""
-    return (cnp.PyArray_CheckExact(array) and cnp.PyArray_ISNOTSWAPPED(array) and cnp.PyArray_SIZE(array) <= FEW_VALUES
-            and not cnp.PyArray_ISCARRAY_RO(array))
+cdef inline bint is_small(object array) noexcept:
+    """An exact, native ndarray of few values, of any strides."""
+    return (cnp.PyArray_CheckExact(array) and cnp.PyArray_ISNOTSWAPPED(array)
+            and cnp.PyArray_SIZE(array) <= FEW_VALUES)
 
 
 cdef inline object laid_out(object array):
-    """Small float arrays of any strides side by side; anything else as it is."""
-    if is_strided(array) and cnp.PyArray_TYPE(array) in (cnp.NPY_FLOAT, cnp.NPY_DOUBLE):
+    """Small float arrays side by side: slices of tables, transposes, Fortran order. Anything else as it is."""
+    if (is_small(array) and not cnp.PyArray_ISCARRAY_RO(array)
+            and cnp.PyArray_TYPE(array) in (cnp.NPY_FLOAT, cnp.NPY_DOUBLE)):
         return cnp.PyArray_NewCopy(array, cnp.NPY_CORDER)
     return array
 
 
 cdef inline object as_int64(object array):
     """Small arrays of integers that int64 holds, as int64; anything else as it is."""
-    if (cnp.PyArray_CheckExact(array) and cnp.PyArray_ISNOTSWAPPED(array) and cnp.PyArray_SIZE(array) <= FEW_VALUES
-            and cnp.PyArray_TYPE(array) in (cnp.NPY_BYTE, cnp.NPY_UBYTE, cnp.NPY_SHORT, cnp.NPY_USHORT, cnp.NPY_INT,
-                                            cnp.NPY_INT64)):
+    if is_small(array) and cnp.PyArray_TYPE(array) in (cnp.NPY_BYTE, cnp.NPY_UBYTE, cnp.NPY_SHORT, cnp.NPY_USHORT,
+                                                       cnp.NPY_INT, cnp.NPY_INT64):
         return cnp.PyArray_Cast(array, cnp.NPY_INT64)
     return array
 
