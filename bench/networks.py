@@ -12,15 +12,17 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import fastgeo
+from fastgeo.cli.bench_rows import Prepare, Row
+from fastgeo.cli.measure import contest
 
 Call = Callable[[], Any]
 
@@ -123,7 +125,6 @@ def ours(layer: Layer, x: Any, w: Any, layout: str) -> Call:
 def by_torch(layer: Layer, x: Any, w: Any) -> Call:
     import torch
 
-    torch.set_num_threads(1)
     inputs, weights = torch.from_numpy(x), torch.from_numpy(w)
     conv = torch.nn.functional.conv2d
     return lambda: conv(inputs, weights, None, layer.stride, layer.kernel // 2, 1, layer.groups)
@@ -168,44 +169,34 @@ def by_openvino(layer: Layer, x: Any, w: Any) -> Call:
 PEERS: dict[str, Peer] = {"PyTorch": by_torch, "onnxruntime": by_onnxruntime, "OpenVINO": by_openvino}
 
 
-def installed_peers() -> dict[str, Peer]:
-    found: dict[str, Peer] = {}
-    layer = Layer(1, 1, 4, 1)
-    for name, make in PEERS.items():
-        try:
-            make(layer, np.ones((1, 1, 4, 4), np.float32), np.ones((1, 1, 1, 1), np.float32))()
-            found[name] = make
-        except ImportError as error:
-            print(f"{name} is left out: {error}")
-    return found
+def times_of(layer: Layer, layouts: list[str], seconds: float) -> tuple[dict[str, float], dict[str, str]]:
+    """The least time of each contestant, and why the other peers are absent."""
+
+    def arrays() -> tuple[Any, Any]:
+        rng = np.random.default_rng(0)
+        x = rng.standard_normal((1, layer.channels, layer.size, layer.size), np.float32)
+        shape = (layer.outputs, layer.channels // layer.groups, layer.kernel, layer.kernel)
+        return x, rng.standard_normal(shape, np.float32)
+
+    contestants: dict[str, Prepare] = {layout: partial(ours, layer, layout=layout) for layout in layouts}
+    contestants |= {name: partial(make, layer) for name, make in PEERS.items()}
+    outcome = contest(Row("conv2d", str(layer), arrays, contestants), seconds, 1)
+    failed = {layout: outcome.absent[layout] for layout in layouts if layout in outcome.absent}
+    if failed:
+        raise RuntimeError(f"{layer}: {failed}")
+    return outcome.seconds, outcome.absent
 
 
-def measured(calls: dict[str, Call], seconds: float) -> dict[str, float]:
-    """The least time of each call, all of them in turn."""
-    best = dict.fromkeys(calls, float("inf"))
-    for call in calls.values():
-        call()
-    end = time.perf_counter() + seconds * len(calls)
-    while time.perf_counter() < end:
-        for name, call in calls.items():
-            begin = time.perf_counter()
-            call()
-            best[name] = min(best[name], time.perf_counter() - begin)
-    return best
-
-
-def times_of(layer: Layer, peers: Mapping[str, Peer], layouts: list[str], seconds: float) -> dict[str, float]:
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((1, layer.channels, layer.size, layer.size), np.float32)
-    w = rng.standard_normal((layer.outputs, layer.channels // layer.groups, layer.kernel, layer.kernel), np.float32)
-    calls = {layout: ours(layer, x, w, layout) for layout in layouts}
-    return measured(calls | {name: make(layer, x, w) for name, make in peers.items()}, seconds)
-
-
-def report(network: str, peers: Mapping[str, Peer], layouts: list[str], seconds: float, each_layer: bool) -> None:
+def report(network: str, layouts: list[str], seconds: float, each_layer: bool) -> None:
     layers = Counter(NETWORKS[network]())
-    times = {layer: times_of(layer, peers, layouts, seconds) for layer in layers}
-    best = {layer: min(times[layer][name] for name in peers) for layer in layers}
+    outcomes = {layer: times_of(layer, layouts, seconds) for layer in layers}
+    times = {layer: seconds_of for layer, (seconds_of, _) in outcomes.items()}
+    for layer, (_, absent) in outcomes.items():
+        if absent.keys() >= PEERS.keys():
+            raise SystemExit(f"networks.py: {layer}: no peer can take part: {absent}")
+    for name, why in next(iter(outcomes.values()))[1].items():
+        print(f"{name} is left out: {why}")
+    best = {layer: min(t[name] for name in PEERS if name in t) for layer, t in times.items()}
     for layout in layouts:
         own = {layer: times[layer][layout] for layer in layers}
         ratio = {layer: best[layer] / own[layer] for layer in layers}
@@ -227,12 +218,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.1, help="for each call of each layer")
     parser.add_argument("--layers", action="store_true", help="print every layer")
     options = parser.parse_args()
-    fastgeo.set_num_threads(1)
-    peers = installed_peers()
-    if not peers:
-        raise SystemExit("networks.py: none of " + ", ".join(PEERS) + " is installed")
     for network in options.network or NETWORKS:
-        report(network, peers, options.layout or ["NCHW", "NHWC"], options.seconds, options.layers)
+        report(network, options.layout or ["NCHW", "NHWC"], options.seconds, options.layers)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The rows of the benchmark, one module per room; ``fastgeo bench`` and ``bench/`` both run these."""
+"""The rows of the benchmark, one module per family; ``fastgeo bench`` and ``bench/`` both run these."""
 
 from __future__ import annotations
 
